@@ -1,0 +1,31 @@
+/**
+ * The one error family. A cause a user can meet has a stable `code`, an HTTP status and, where one helps, a hint.
+ * Bad input on the data path is never an exception: it is counted where it is dropped.
+ */
+export class ShardlineError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly status = 400,
+    readonly hint?: string,
+  ) {
+    super(message)
+    this.name = 'ShardlineError'
+  }
+}
+
+/** A run-time failure of one operator that stops its whole task (`executing: false`, `error: "<node>: <text>"`). */
+export class TaskFailure extends ShardlineError {
+  constructor(
+    readonly node: string,
+    text: string,
+  ) {
+    super('task-failed', `${node}: ${text}`, 500)
+    this.name = 'TaskFailure'
+  }
+}
+
+/** Text of anything thrown, for logs and error fields. */
+export function errorText(err: unknown): string {
+  return err instanceof Error ? err.message : String(err)
+}

@@ -1,0 +1,162 @@
+/**
+ * How a TICKscript node describes itself: one `NodeDef` per node, exported by its file in operators/ and listed in
+ * operators/registry.ts. Evaluation, validation, formatting of errors, planning and the reference documentation all read
+ * this table.
+ */
+import type { Duration } from '../columns/values.js'
+import type { Expression, LambdaNode } from './ast.js'
+
+/** A lambda after evaluation: identifiers replaced by their literals, lambda vars spliced in as nested lambdas. */
+export class Lambda {
+  constructor(readonly node: LambdaNode) {}
+  get expression(): Expression {
+    return this.node.expression
+  }
+}
+export class Regex {
+  constructor(readonly source: string) {}
+}
+export class Star {}
+/** A `"reference"` used where a value is wanted. */
+export class Reference {
+  constructor(readonly name: string) {}
+}
+
+/** Anything a script expression can evaluate to. int = bigint, float = number. */
+export type ScriptValue =
+  | bigint
+  | number
+  | string
+  | boolean
+  | Duration
+  | Regex
+  | Star
+  | Reference
+  | Lambda
+  | PipelineNode
+  | ScriptValue[]
+
+export type EdgeType = 'stream' | 'batch' | 'none'
+
+/** The type of one argument or property value. 'dimension' = string or star; 'any' is checked by the node itself. */
+export type ArgType =
+  | 'int'
+  | 'float'
+  | 'string'
+  | 'bool'
+  | 'duration'
+  | 'lambda'
+  | 'star'
+  | 'regex'
+  | 'node'
+  | 'dimension'
+  | 'number'
+  | 'any'
+
+export interface ArgDef {
+  readonly name: string
+  readonly type: ArgType
+  /** The last argument may repeat (Go variadic). */
+  readonly variadic?: boolean
+  readonly optional?: boolean
+}
+
+export interface PropertyDef {
+  readonly name: string
+  readonly doc: string
+  /**
+   * field: sets exactly one value (`.period(10s)`); a second call replaces it.
+   * method: any call shape given by `args`; `apply` stores it.
+   * flag: no arguments, sets true.
+   */
+  readonly form: 'field' | 'method' | 'flag'
+  readonly args: readonly ArgDef[]
+  readonly default?: ScriptValue | null
+  /** method: stores the arguments in node.props; may throw ShardlineError with the constructor's own text. */
+  apply?(node: PipelineNode, args: ScriptValue[]): void
+}
+
+/** What the planner needs to know of a node instance. */
+export interface NodeEffects {
+  /** Names of fields or tags whose cells the node looks at. */
+  reads: readonly string[]
+  /** The node hands on or stores whole points as they come in (all fields / all tags are needed). */
+  wholeFields?: boolean
+  wholeTags?: boolean
+  /** What is left of the incoming cells downstream: only these fields (undefined: all that came in). */
+  keepsFields?: readonly string[]
+  /** Outgoing rows carry only the group's tags. */
+  groupTagsOnly?: boolean
+  /** Tags that this node writes or removes: they leave the partition key of groupings downstream. */
+  writesTags?: readonly string[]
+  /** New grouping from here on. */
+  grouping?: { dims: readonly string[] | '*'; exclude?: readonly string[]; byName: boolean }
+  /** Keeps state per group (so its effective grouping bounds the partition key). */
+  stateful?: boolean
+  /** State is shared by all groups or order across groups matters: the task runs on one shard. The text says why. */
+  pinned?: string
+}
+
+export interface NodeDef {
+  /** Chain method, `window`; also the name of the reference page. */
+  readonly method: string
+  /** Prefix of node names: `window`, `http_out`. A function for nodes that share a definition. */
+  readonly kind: string
+  /** Go type in error texts: `WindowNode` (printed `*pipeline.WindowNode`). */
+  readonly goType: string
+  readonly doc: string
+  readonly accepts: 'stream' | 'batch' | 'any'
+  /** 'same' = as input; 'none' = a sink that nothing may follow. */
+  readonly emits: EdgeType | 'same' | ((node: PipelineNode) => EdgeType)
+  /** Text when the input edge is of the wrong type, e.g. `cannot Window batch edge`. */
+  readonly edgeError?: string
+  readonly args: readonly ArgDef[]
+  readonly properties: readonly PropertyDef[]
+  /** Chain methods allowed after this node, when not the usual ones (stream: from). */
+  readonly chain?: readonly string[]
+  /** Called with the constructor's arguments; stores them in node.props. Throws ShardlineError for its own texts. */
+  construct?(node: PipelineNode, args: ScriptValue[]): void
+  /** Checks after the whole script ran (spec nodes "D:"). Throws ShardlineError. */
+  validate?(node: PipelineNode): void
+  /** Checks when the task is enabled (spec nodes "S:", HTTP 500). Throws ShardlineError. */
+  check?(node: PipelineNode): void
+  effects?(node: PipelineNode): NodeEffects
+  /** Not runnable yet: define-time error text. */
+  readonly unsupported?: string
+  /** Extra counters shown in `show` and DOT beside the common ones. */
+  readonly counters?: readonly string[]
+}
+
+/** An alert handler called on a node, with its own properties. */
+export interface HandlerCall {
+  readonly kind: string
+  readonly props: Record<string, ScriptValue>
+}
+
+/** A node of the evaluated pipeline. */
+export class PipelineNode {
+  id = -1
+  readonly parents: PipelineNode[] = []
+  readonly children: PipelineNode[] = []
+  /** Values by property or argument name, defaults filled in. */
+  readonly props: Record<string, ScriptValue | null> = {}
+  /** Alert handlers in call order. */
+  readonly handlers: HandlerCall[] = []
+  quiet = false
+  edge: EdgeType = 'none'
+
+  constructor(readonly def: NodeDef) {}
+
+  get name(): string {
+    return `${this.def.kind}${this.id}`
+  }
+}
+
+/** The result of evaluating a script. */
+export interface Pipeline {
+  readonly type: 'stream' | 'batch'
+  /** Sources first: `stream0`, then stats sources. */
+  readonly sources: PipelineNode[]
+  /** All nodes, parents before children, siblings in reverse order of creation (walk order). */
+  readonly nodes: PipelineNode[]
+}
