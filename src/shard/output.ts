@@ -1,0 +1,11 @@
+/** Types of the frames that shards send to main through the output ring (Outbox.send). */
+export const Out = {
+  /** A log line: JSON {level, msg, keys}. */
+  Log: 1,
+  /** An alert event, alert/event-frame.ts. */
+  Alert: 2,
+  /** The state of an inhibitor, alert/event-frame.ts. */
+  Inhibit: 3,
+  /** An httpPost request: JSON head + body, operators/http-post.ts. */
+  HttpPost: 4,
+} as const
