@@ -82,6 +82,9 @@ export class Chunk {
   windows: Windows | null = null
   /** Row r of this chunk is row restIndex[r] of `rest`; null when they are the same. */
   restIndex: Int32Array | null = null
+  /** Per row the hash of the values of `hashedTags` (route/routes.ts), as the router computed it; null when it did not. */
+  hashes: Uint32Array | null = null
+  hashedTags: readonly string[] | null = null
 
   constructor(grouping: GroupInfo, ms: Float64Array, sub: Int32Array, groups: Int32Array) {
     this.grouping = grouping
@@ -117,6 +120,8 @@ export class Chunk {
     c.groupTags = this.groupTags
     c.windows = this.windows
     c.restIndex = this.restIndex
+    c.hashes = this.hashes
+    c.hashedTags = this.hashedTags
     return c
   }
 
@@ -153,7 +158,8 @@ export class Chunk {
       const names = this.grouping.tagNames(group)
       const values = this.grouping.tagValues(group)
       for (let i = 0; i < names.length; i++) {
-        if (!out.has(names[i]) && !this.hiddenTags.includes(names[i]) && !this.tag(names[i])) out.set(names[i], values[i])
+        if (!out.has(names[i]) && !this.hiddenTags.includes(names[i]) && !this.tag(names[i]))
+          out.set(names[i], values[i])
       }
     } else if (this.rest !== null && this.restTags) {
       const all = new Map<string, string>()

@@ -35,7 +35,14 @@ export interface CompiledLambda {
    * out[i] gets an Outcome for rows[i]; failures are collected in `errors`.
    * `groups` gives the state index per row number; null = state index 0 for all (from().where(), alert levels).
    */
-  test(chunk: Chunk, rows: Int32Array | null, n: number, groups: Int32Array | null, out: Uint8Array, errors: LambdaErrors): void
+  test(
+    chunk: Chunk,
+    rows: Int32Array | null,
+    n: number,
+    groups: Int32Array | null,
+    out: Uint8Array,
+    errors: LambdaErrors,
+  ): void
 
   /** One row as a predicate; returns an Outcome. `extra` as in eval. */
   testRow(chunk: Chunk, row: number, state: number, errors: LambdaErrors): number

@@ -146,7 +146,8 @@ export class Grouping implements GroupInfo {
   }
 
   dispose(): void {
-    for (const c of [this.hashes, this.keyRefs, this.keyLengths, this.nexts, this.seen, this.refs, this.generations]) c.release()
+    for (const c of [this.hashes, this.keyRefs, this.keyLengths, this.nexts, this.seen, this.refs, this.generations])
+      c.release()
     this.heap.release()
     this.size = 0
     this.capacity = 0

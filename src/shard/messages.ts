@@ -30,8 +30,20 @@ export type ToShard =
   | { readonly type: 'start'; readonly task: TaskSpec }
   | { readonly type: 'stop'; readonly key: number; readonly afterSeq: number; readonly mode: 'drain' | 'discard' }
   /** Calls Operator.control of one node; answered by `reply` when `request` ≥ 0. */
-  | { readonly type: 'control'; readonly key: number; readonly node: number; readonly request: number; readonly body: unknown }
-  | { readonly type: 'topicState'; readonly topic: string; readonly id: string; readonly level: number; readonly timeNs: string }
+  | {
+      readonly type: 'control'
+      readonly key: number
+      readonly node: number
+      readonly request: number
+      readonly body: unknown
+    }
+  | {
+      readonly type: 'topicState'
+      readonly topic: string
+      readonly id: string
+      readonly level: number
+      readonly timeNs: string
+    }
   | { readonly type: 'shutdown' }
 
 export type FromShard =

@@ -97,7 +97,10 @@ export class TimerSet {
           const follower = g
           this.onTimer(group, nowMs)
           // The callback may have unlinked the follower (or moved it): then start this bucket again.
-          if (follower !== 0 && (this.dues.get(follower - 1) === 0 || this.bucketOf(follower - 1) !== (t & (bucketCount - 1)))) {
+          if (
+            follower !== 0 &&
+            (this.dues.get(follower - 1) === 0 || this.bucketOf(follower - 1) !== (t & (bucketCount - 1)))
+          ) {
             g = this.heads[t & (bucketCount - 1)]
           }
         }

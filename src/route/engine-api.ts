@@ -1,0 +1,125 @@
+/**
+ * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by route/engine.ts.
+ */
+import type { TaskPlan } from '../plan/task-plan.js'
+
+export type Precision = 'n' | 'u' | 'ms' | 's' | 'm' | 'h'
+
+export interface WriteRequest {
+  readonly db: string
+  readonly rp: string
+  readonly precision: Precision
+  /** The whole uncompressed body. Copied before the call returns, or held while the write waits for room. */
+  readonly body: Uint8Array
+  readonly source: 'http' | 'udp' | 'loopback'
+}
+
+/** 204: published in order. 400: nothing was published, `error` holds all lines' texts. 503: no room, nothing published. */
+export interface WriteResult {
+  readonly status: 204 | 400 | 503
+  readonly points: number
+  readonly error: string
+}
+
+export interface StartTask {
+  readonly id: string
+  readonly type: 'stream' | 'batch'
+  readonly script: string
+  readonly vars: Record<string, { type: string; value: unknown; description?: string }>
+  readonly dbrps: readonly { db: string; rp: string }[]
+  readonly plan: TaskPlan
+  readonly alertStates: readonly (readonly [string, string, number, string])[]
+}
+
+/** Counters of one node summed over the shards; `collected`/`emitted` of its edges included. */
+export interface NodeStatsView {
+  readonly name: string
+  readonly counters: Record<string, number>
+}
+
+export interface EdgeStatsView {
+  readonly parent: string
+  readonly child: string
+  readonly processed: number
+}
+
+export interface TaskStatsView {
+  /** Points (batches) per second collected by the source over the last second. */
+  readonly throughput: number
+  /** In walk order. */
+  readonly nodes: readonly NodeStatsView[]
+  /** In walk order of the parent, then of the child. */
+  readonly edges: readonly EdgeStatsView[]
+  /** delivered = processed + Σ dropped + inRing. Points. */
+  readonly delivered: number
+  readonly processed: number
+  readonly inRing: number
+  readonly dropped: Record<string, number>
+  /** State bytes per shard. */
+  readonly stateBytes: readonly number[]
+  readonly groups: number
+}
+
+export interface ShardStatsView {
+  readonly shard: number
+  readonly ringEntries: number
+  readonly ringCapacity: number
+  readonly stateBytes: number
+  readonly budgetBytes: number
+  readonly groups: number
+  readonly evictedGroups: number
+  readonly evictedRows: number
+  readonly processedRows: number
+  /** Main's clock minus the stamp the shard has processed, ms. */
+  readonly lagMs: number
+}
+
+export interface EngineStatsView {
+  readonly shards: readonly ShardStatsView[]
+  readonly acceptedPoints: number
+  readonly unmatchedPoints: number
+  readonly routedPoints: number
+  readonly rejectedRequests: number
+  readonly overloadedRequests: number
+  readonly slotsInUse: number
+  readonly slots: number
+  /** Per (db, rp, measurement), bounded; for `stats ingress`. */
+  readonly ingress: readonly { db: string; rp: string; measurement: string; points: number }[]
+}
+
+export interface RunningTask {
+  readonly key: number
+  readonly id: string
+  readonly stats: () => TaskStatsView
+  /** Calls Operator.control on every shard; answers by shard. */
+  readonly control: (nodeIndex: number, body: unknown) => Promise<unknown[]>
+  /** Fire and forget to one shard. */
+  readonly tell: (shard: number, nodeIndex: number, body: unknown) => void
+}
+
+/** A frame of the output ring. `payload` is valid during the call only. */
+export interface OutputFrame {
+  readonly type: number
+  readonly shard: number
+  readonly taskKey: number
+  readonly taskId: string
+  readonly nodeIndex: number
+  readonly payload: Uint8Array
+}
+
+export interface Engine {
+  readonly shards: number
+  write(request: WriteRequest): WriteResult | Promise<WriteResult>
+  /** Resolves when every shard runs the task; rejects (ShardlineError) when one could not build it. */
+  startTask(task: StartTask): Promise<RunningTask>
+  /** drain: process all earlier rows and flush; discard: drop and count them. Bounded by a deadline. */
+  stopTask(key: number, mode: 'drain' | 'discard'): Promise<void>
+  /** Tells all shards that an alert state of a topic changed. */
+  mirrorTopicState(topic: string, id: string, level: number, timeNs: string): void
+  onOutput(type: number, handler: (frame: OutputFrame) => void): void
+  /** A task failed at run time on some shard; it has been stopped on all. */
+  onTaskFailed(handler: (key: number, id: string, error: string) => void): void
+  stats(): EngineStatsView
+  /** Stops intake, drains the rings within the deadline, stops the shards. */
+  close(deadlineMs: number): Promise<void>
+}
