@@ -97,6 +97,34 @@ export interface NodeEffects {
   pinned?: string
 }
 
+/** A property of an alert handler. As PropertyDef, but it stores into the handler's call. */
+export interface HandlerPropertyDef extends Omit<PropertyDef, 'apply'> {
+  /** method: stores the arguments in call.props; without it they are stored as described at `NodeDef.construct`. */
+  apply?(call: HandlerCall, args: ScriptValue[]): void
+}
+
+/**
+ * An alert handler: a method of the alert node that appends one HandlerCall to `node.handlers`. The chain object is then the
+ * handler: `.name(..)` sets the handler's property of that name if it has one, else the alert node's.
+ */
+export interface HandlerDef {
+  /** HandlerCall.kind, `slack`. */
+  readonly kind: string
+  /** Method on the alert node, `slack`. Names match with the first letter upper-cased (`uRL` is `URL`). */
+  readonly method: string
+  /** Go type in error texts: `SlackHandler` (printed `*pipeline.SlackHandler`). */
+  readonly goType: string
+  readonly doc: string
+  readonly args: readonly ArgDef[]
+  readonly properties: readonly HandlerPropertyDef[]
+  /** Stores the method's arguments in call.props; without it they are stored as described at `NodeDef.construct`. */
+  construct?(call: HandlerCall, args: ScriptValue[]): void
+  /** Checks after the whole script ran; the node's own validate() has passed. Throws ShardlineError. */
+  validate?(call: HandlerCall, node: PipelineNode): void
+  /** Not runnable yet: define-time error text. */
+  readonly unsupported?: string
+}
+
 export interface NodeDef {
   /** Chain method, `window`; also the name of the reference page. */
   readonly method: string
@@ -114,7 +142,13 @@ export interface NodeDef {
   readonly properties: readonly PropertyDef[]
   /** Chain methods allowed after this node, when not the usual ones (stream: from). */
   readonly chain?: readonly string[]
-  /** Called with the constructor's arguments; stores them in node.props. Throws ShardlineError for its own texts. */
+  /** Alert handlers that are called as methods on this node. */
+  readonly handlers?: readonly HandlerDef[]
+  /**
+   * Called with the constructor's arguments; stores them in node.props. Throws ShardlineError for its own texts.
+   * Without it (the same holds for a property of form `method` without `apply`): each argument is stored under its own name,
+   * a variadic one as an array; the only argument of a property method under the property's name.
+   */
   construct?(node: PipelineNode, args: ScriptValue[]): void
   /** Checks after the whole script ran (spec nodes "D:"). Throws ShardlineError. */
   validate?(node: PipelineNode): void
@@ -130,7 +164,8 @@ export interface NodeDef {
 /** An alert handler called on a node, with its own properties. */
 export interface HandlerCall {
   readonly kind: string
-  readonly props: Record<string, ScriptValue>
+  /** Values by property or argument name, defaults filled in. */
+  readonly props: Record<string, ScriptValue | null>
 }
 
 /** A node of the evaluated pipeline. */
