@@ -1,0 +1,67 @@
+/**
+ * Durations as Go writes and reads them (`1h30m`, `4.056µs`, `2.04s`): configuration, environment, statistics, CLI.
+ * Values are int64 nanoseconds as bigint; `durationMs` is for settings where milliseconds are enough.
+ */
+const unitNs: Record<string, bigint> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+}
+
+/** Parses a Go duration; throws an Error with Go's text. */
+export function parseGoDuration(text: string): bigint {
+  const m = /^([-+]?)(.*)$/s.exec(text)!
+  const rest = m[2]!
+  if (rest === '0') return 0n
+  const part = /(\d*)(?:\.(\d*))?([a-zµμ]*)/gy
+  let total = 0n
+  let at = 0
+  if (rest === '') throw new Error(`time: invalid duration ${JSON.stringify(text)}`)
+  while (at < rest.length) {
+    part.lastIndex = at
+    const p = part.exec(rest)
+    if (p === null || (p[1] === '' && (p[2] ?? '') === '')) {
+      throw new Error(`time: invalid duration ${JSON.stringify(text)}`)
+    }
+    if (p[3] === '') throw new Error(`time: missing unit in duration ${JSON.stringify(text)}`)
+    const unit = unitNs[p[3]!]
+    if (unit === undefined) {
+      throw new Error(`time: unknown unit ${JSON.stringify(p[3])} in duration ${JSON.stringify(text)}`)
+    }
+    total += BigInt(p[1] === '' ? 0 : p[1]!) * unit
+    const fraction = p[2] ?? ''
+    if (fraction !== '') total += (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length)
+    at = part.lastIndex
+  }
+  return m[1] === '-' ? -total : total
+}
+
+export function durationMs(text: string): number {
+  return Number(parseGoDuration(text)) / 1e6
+}
+
+const trimFraction = (value: bigint, digits: number): string => {
+  const s = value.toString().padStart(digits + 1, '0')
+  const fraction = s.slice(-digits).replace(/0+$/, '')
+  return fraction === '' ? s.slice(0, -digits) : `${s.slice(0, -digits)}.${fraction}`
+}
+
+/** Prints a duration as Go's Duration.String does. */
+export function formatGoDuration(ns: bigint): string {
+  if (ns === 0n) return '0s'
+  const sign = ns < 0n ? '-' : ''
+  const abs = ns < 0n ? -ns : ns
+  if (abs < 1_000n) return `${sign}${abs}ns`
+  if (abs < 1_000_000n) return `${sign}${trimFraction(abs, 3)}µs`
+  if (abs < 1_000_000_000n) return `${sign}${trimFraction(abs, 6)}ms`
+  const hours = abs / 3_600_000_000_000n
+  const minutes = (abs / 60_000_000_000n) % 60n
+  const seconds = `${trimFraction(abs % 60_000_000_000n, 9)}s`
+  if (hours > 0n) return `${sign}${hours}h${minutes}m${seconds}`
+  return minutes > 0n ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`
+}
