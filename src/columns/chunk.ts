@@ -45,6 +45,9 @@ export interface GroupInfo {
   groupName(group: number): string
   /** The group id text of the original (spec nodes 1.4): '' for the nil group. */
   idText(group: number): string
+  /** Operators that keep state for a group hold it until they drop the state. Absent where ids are never reused. */
+  retain?(group: number): void
+  release?(group: number): void
 }
 
 /** The windows (batches) of a batch-edge chunk. */
