@@ -1,5 +1,5 @@
 /**
- * Durations as Go writes and reads them (`1h30m`, `4.056µs`, `2.04s`): configuration, environment, statistics, CLI.
+ * Reads durations as Go does (`1h30m`, `1.5s`): configuration, environment, flags. The way back is columns/go-duration.ts.
  * Values are int64 nanoseconds as bigint; `durationMs` is for settings where milliseconds are enough.
  */
 const unitNs: Record<string, bigint> = {
@@ -43,25 +43,4 @@ export function parseGoDuration(text: string): bigint {
 
 export function durationMs(text: string): number {
   return Number(parseGoDuration(text)) / 1e6
-}
-
-const trimFraction = (value: bigint, digits: number): string => {
-  const s = value.toString().padStart(digits + 1, '0')
-  const fraction = s.slice(-digits).replace(/0+$/, '')
-  return fraction === '' ? s.slice(0, -digits) : `${s.slice(0, -digits)}.${fraction}`
-}
-
-/** Prints a duration as Go's Duration.String does. */
-export function formatGoDuration(ns: bigint): string {
-  if (ns === 0n) return '0s'
-  const sign = ns < 0n ? '-' : ''
-  const abs = ns < 0n ? -ns : ns
-  if (abs < 1_000n) return `${sign}${abs}ns`
-  if (abs < 1_000_000n) return `${sign}${trimFraction(abs, 3)}µs`
-  if (abs < 1_000_000_000n) return `${sign}${trimFraction(abs, 6)}ms`
-  const hours = abs / 3_600_000_000_000n
-  const minutes = (abs / 60_000_000_000n) % 60n
-  const seconds = `${trimFraction(abs % 60_000_000_000n, 9)}s`
-  if (hours > 0n) return `${sign}${hours}h${minutes}m${seconds}`
-  return minutes > 0n ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`
 }
