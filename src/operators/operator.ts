@@ -42,8 +42,8 @@ export interface OperatorContext {
   now(): number
   /** Timers of this operator, one per group at most. */
   timers(onTimer: (group: number, nowMs: number) => void): TimerSet
-  /** A new grouping (for nodes that assign groups). The runtime evicts idle groups of it. */
-  grouping(opts: { byName: boolean }): Grouping
+  /** A new grouping (for nodes that assign groups); `dims` sorted, null for `*`. The runtime evicts idle groups of it. */
+  grouping(opts: { dims: readonly string[] | null; byName: boolean }): Grouping
   /** Counts `n` recoverable errors and logs one rate-limited line `msg` with `err` (unless the node is quiet). */
   error(msg: string, err: string, n?: number, extra?: Record<string, string>): void
   /** Counts errors without a line. */

@@ -64,6 +64,17 @@ export class Grouping implements GroupInfo {
     return this.add(key, length, hash >>> 0, nowMs)
   }
 
+  /** The group of an encoded key, or -1 when there is none. */
+  find(key: Uint8Array, length: number, hash: number): number {
+    let g = this.buckets[hash & (this.buckets.length - 1)]
+    while (g !== 0) {
+      const id = g - 1
+      if (this.hashes.get(id) === hash >>> 0 && this.sameKey(id, key, length)) return id
+      g = this.nexts.get(id)
+    }
+    return -1
+  }
+
   isAlive(g: number): boolean {
     return g < this.capacity && this.keyRefs.has(g) && this.keyRefs.get(g) !== 0
   }
