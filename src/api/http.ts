@@ -1,0 +1,95 @@
+/**
+ * The HTTP interface that resources are written against. Two adapters implement it: uws-adapter.ts and node-adapter.ts.
+ * Main thread.
+ */
+import type { BodyGate } from './body-gate.js'
+
+export interface Request {
+  /** As sent, upper or lower case. */
+  readonly method: string
+  /** Still escaped, without the query. */
+  readonly path: string
+  /** Without the question mark; '' when there is none. */
+  readonly query: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly remoteAddress: string
+  /**
+   * The whole body. Rejects with BodyTooLarge beyond `limitBytes`, with RequestAborted when the client is gone. The bytes
+   * count in the gate until the response was sent.
+   */
+  body(limitBytes: number): Promise<Uint8Array>
+}
+
+export type Headers = Readonly<Record<string, string>>
+
+export interface Response {
+  /** The client is gone; nothing can be sent any more. */
+  readonly aborted: boolean
+  onAborted(handler: () => void): void
+  /** Once. `closeConnection` after a request whose body was not read to its end. */
+  send(status: number, headers: Headers, body?: Uint8Array | string, closeConnection?: boolean): void
+  /** Starts an answer of unknown length. */
+  stream(status: number, headers: Headers): BodyStream
+}
+
+export interface BodyStream {
+  /** false: the client reads slower than we write. */
+  write(chunk: Uint8Array | string): boolean
+  end(): void
+}
+
+export type Handler = (request: Request, response: Response) => void
+
+export interface TlsFiles {
+  readonly certificate: string
+  readonly key: string
+  readonly minVersion: string
+  readonly maxVersion: string
+  readonly ciphers: readonly string[]
+}
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly tls?: TlsFiles
+  readonly gate: BodyGate
+}
+
+export interface HttpServer {
+  readonly kind: 'uws' | 'node'
+  readonly port: number
+  /** Stops listening at once; active requests may go on until the deadline. */
+  close(deadlineMs: number): Promise<void>
+}
+
+export class BodyTooLarge extends Error {
+  constructor(readonly limitBytes: number) {
+    super('http: request body too large')
+  }
+}
+
+export class RequestAborted extends Error {
+  constructor() {
+    super('request aborted by the client')
+  }
+}
+
+export const statusTexts: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
+  301: 'Moved Permanently',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Request Entity Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  503: 'Service Unavailable',
+}

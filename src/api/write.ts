@@ -1,0 +1,88 @@
+/**
+ * POST /write and /kapacitor/v1/write: decompress, parse, check `db`, publish. All or nothing; errors are plain text under
+ * the JSON content type. 503 with Retry-After only before anything was published. Main thread.
+ */
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { errorText } from '../errors.js'
+import type { Log } from '../log.js'
+import type { Engine, Precision, WriteResult } from '../route/engine-api.js'
+import { basePath } from './api.js'
+import { type Call, jsonType } from './call.js'
+import { BodyTooLarge } from './http.js'
+import type { Router } from './router.js'
+
+export interface WriteSettings {
+  readonly defaultRetentionPolicy: string
+  readonly maxBodyBytes: number
+  readonly tracing: boolean
+}
+
+/** Any other text silently means nanoseconds. */
+const precisions: Readonly<Record<string, Precision>> = { u: 'u', ms: 'ms', s: 's', m: 'm', h: 'h' }
+
+const unzip = promisify(gunzip)
+const gzipHeaderBytes = 10
+
+/** `checkLines` gives the errors of a body that will not be published, '' when there are none. */
+export type CheckLines = (body: Uint8Array, precision: Precision) => string
+
+export function addWrite(
+  router: Router,
+  engine: Pick<Engine, 'write'>,
+  checkLines: CheckLines,
+  settings: WriteSettings,
+  log: Log,
+): void {
+  const write = async (call: Call): Promise<void> => {
+    let body = await call.body(settings.maxBodyBytes)
+    if (call.request.headers['content-encoding'] === 'gzip') {
+      const plain = await decompress(body, settings.maxBodyBytes)
+      if (typeof plain === 'string') {
+        call.raw(400, jsonType, `${plain}\n`)
+        return
+      }
+      body = plain
+    }
+    const { query } = call
+    const db = query.get('db') ?? ''
+    const precision = precisions[query.get('precision') ?? ''] ?? 'n'
+    if (settings.tracing) log.debug('write body received by handler', { body: Buffer.from(body).toString() })
+    if (db === '') {
+      const error = checkLines(body, precision)
+      call.raw(400, jsonType, `${error === '' ? 'database is required' : error}\n`)
+      return
+    }
+    const rp = query.get('rp') || settings.defaultRetentionPolicy
+    const outcome = engine.write({ db, rp, precision, body, source: 'http' })
+    answer(call, outcome instanceof Promise ? await outcome : outcome)
+  }
+  router.add('POST', '/write', write)
+  router.add('POST', `${basePath}/write`, write)
+}
+
+function answer(call: Call, result: WriteResult): void {
+  if (result.status === 503) call.header('Retry-After', '1')
+  if (result.status === 204) call.empty(204)
+  else call.raw(result.status, jsonType, `${result.error}\n`)
+}
+
+/** The plain body, or the error text of Go's reader. */
+export async function decompress(body: Uint8Array, limitBytes: number): Promise<Uint8Array | string> {
+  if (body.byteLength === 0) return 'EOF'
+  if (body.byteLength < gzipHeaderBytes) return 'unexpected EOF'
+  try {
+    return await unzip(body, { maxOutputLength: limitBytes })
+  } catch (err) {
+    const code = (err as NodeJS.ErrnoException).code
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new BodyTooLarge(limitBytes)
+    return gzipErrorText(code, errorText(err))
+  }
+}
+
+function gzipErrorText(code: string | undefined, text: string): string {
+  if (code === 'Z_BUF_ERROR') return 'unexpected EOF'
+  if (text.includes('incorrect header') || text.includes('unknown compression')) return 'gzip: invalid header'
+  if (text.includes('incorrect data check') || text.includes('incorrect length')) return 'gzip: invalid checksum'
+  return 'flate: corrupt input'
+}
