@@ -1,0 +1,83 @@
+/** Rows per second of group assignment over one tag and over two, with the router's hashes and without. */
+import { cpus } from 'node:os'
+import { Bench } from 'tinybench'
+import { Chunk, maxChunkRows } from '../../src/columns/chunk.js'
+import { Column } from '../../src/columns/column.js'
+import { Kind } from '../../src/columns/kinds.js'
+import { GroupAssign } from '../../src/operators/group-assign.js'
+import { fnvOffset, fnvPrime, mixHash } from '../../src/route/routes.js'
+import { Grouping } from '../../src/shard/grouping.js'
+import { ShardMemory, StateAllocator } from '../../src/shard/pages.js'
+
+const groupCount = 94_000
+const chunkCount = 48
+
+/** Values of 7 to 12 bytes in random order, as the bytes of written lines hold them. */
+function randomChunks(tags: readonly string[]): Chunk[] {
+  let seed = 1
+  const random = (): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff
+    return seed
+  }
+  const none = new Grouping(new StateAllocator(new ShardMemory(1e9)), [], false)
+  const chunks: Chunk[] = []
+  for (let k = 0; k < chunkCount; k++) {
+    const n = maxChunkRows
+    const chunk = new Chunk(none, new Float64Array(n), new Int32Array(n), new Int32Array(n))
+    chunk.n = n
+    const columns = tags.map(() => Column.alloc(n))
+    const bytes = new Uint8Array(new SharedArrayBuffer(n * 64 * tags.length))
+    const hashes = new Uint32Array(n)
+    let at = 0
+    for (let r = 0; r < n; r++) {
+      const id = random() % groupCount
+      let h = fnvOffset
+      tags.forEach((_, i) => {
+        const text = i === 0 ? `10.${id >> 16}.${(id >> 8) & 255}.${id & 255}` : `id${id % 7}`
+        columns[i].kinds[r] = Kind.String
+        columns[i].i32[2 * r] = at
+        columns[i].i32[2 * r + 1] = text.length
+        for (let j = 0; j < text.length; j++) {
+          bytes[at++] = text.charCodeAt(j)
+          h = Math.imul(h ^ text.charCodeAt(j), fnvPrime)
+        }
+        h = Math.imul(h, fnvPrime)
+        at += 40
+      })
+      hashes[r] = mixHash(h)
+    }
+    tags.forEach((name, i) => {
+      columns[i].bytes = bytes
+      chunk.setTag(name, columns[i])
+    })
+    chunk.hashes = hashes
+    chunk.hashedTags = tags
+    chunks.push(chunk)
+  }
+  return chunks
+}
+
+const bench = new Bench({ time: 1000, warmupTime: 300 })
+const out = new Int32Array(maxChunkRows)
+for (const tags of [['ip'], ['id', 'ip']]) {
+  for (const hashed of [true, false]) {
+    const chunks = randomChunks(tags)
+    for (const c of chunks) if (!hashed) c.hashedTags = null
+    const assign = new GroupAssign(new Grouping(new StateAllocator(new ShardMemory(1e9)), tags, false))
+    let k = 0
+    bench.add(`${tags.join(', ')}${hashed ? '' : ', own hash'}`, () => {
+      assign.assign(chunks[k++ % chunkCount], out, k)
+    })
+  }
+}
+await bench.run()
+const results = bench.tasks.map((t) => {
+  const result = t.result
+  const meanMs = result.state === 'completed' ? result.latency.mean : Number.NaN
+  return { kernel: `group-assign ${t.name}`, rowsPerSecond: Math.round((maxChunkRows / meanMs) * 1000) }
+})
+console.table(results)
+const [cpu] = cpus()
+console.log(
+  JSON.stringify({ date: new Date().toISOString(), cpu: cpu.model, cores: cpus().length, groupCount, results }),
+)

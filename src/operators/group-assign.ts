@@ -1,0 +1,247 @@
+/**
+ * Gives every row of a stream chunk its dense group id under one grouping. Thread: shard worker.
+ *
+ * The key bytes are those of shard/grouping.ts; the hash is the router's of the same tags (route/routes.ts), so a chunk that
+ * carries hashes of exactly these tags is not hashed again. A grouping by measurement mixes the name in. Grouping by `*`
+ * decodes all tags of every row.
+ */
+import type { Chunk, GroupInfo } from '../columns/chunk.js'
+import { type Column, encodeUtf8 } from '../columns/column.js'
+import { compareBytewise } from '../columns/json-encode.js'
+import { fnvOffset, fnvPrime, mixHash } from '../route/routes.js'
+import type { Grouping } from '../shard/grouping.js'
+import { CellReader } from './cells.js'
+import { RowGroups } from './select-rows.js'
+
+/** A key's length prefix is 16 bits; longer values (the line limit is far below) are cut. */
+const maxPart = 65535
+
+export class GroupAssign {
+  private key = new Uint8Array(1024)
+  private keyLength = 0
+  private readonly cells = new CellReader()
+  private readonly rowGroups = new RowGroups()
+  private readonly columns: (Column | null)[] = []
+  private nameText = ''
+  private nameBytes: Uint8Array = new Uint8Array(0)
+  private nameHash = 0
+
+  constructor(
+    readonly grouping: Grouping,
+    /** With `*`: tags that are left out. */
+    private readonly exclude: readonly string[] = [],
+  ) {}
+
+  /** Writes the group of rows 0 … n to `out`; -1 where the budget refused. Returns the number of refused rows. */
+  assign(chunk: Chunk, out: Int32Array, nowMs: number): number {
+    this.setName(chunk.name)
+    const dims = this.grouping.dims
+    if (dims === null) return this.assignAll(chunk, out, nowMs)
+    if (dims.length === 0) return this.assignOne(chunk.n, out, nowMs)
+    this.cells.begin()
+    this.columns.length = 0
+    for (const d of dims) this.columns.push(this.cells.tag(chunk, d))
+    const hashes = sameTags(chunk.hashedTags, dims) ? chunk.hashes : null
+    if (dims.length === 1 && !this.grouping.byName) {
+      const only = this.columns[0]
+      return only === null ? this.assignOne(chunk.n, out, nowMs) : this.assignSingle(only, chunk.n, hashes, out, nowMs)
+    }
+    return this.assignDims(chunk.n, hashes, out, nowMs)
+  }
+
+  /**
+   * The group here that has the same id text as a group of another grouping, for barriers and deletes that pass a regrouping
+   * node with the old group. -1: there is none (`create` makes it).
+   */
+  translate(info: GroupInfo, group: number, create: boolean, nowMs: number): number {
+    if (info.byName !== this.grouping.byName) return -1
+    const names = info.tagNames(group)
+    const values = info.tagValues(group)
+    const dims = this.grouping.dims
+    if (dims !== null && (dims.length !== names.length || dims.some((d, i) => d !== names[i]))) return -1
+    if (dims === null && (values.includes('') || names.some((n) => this.exclude.includes(n)))) return -1
+    this.setName(info.byName ? info.groupName(group) : '')
+    let hash = fnvOffset
+    for (let i = 0; i < names.length; i++) {
+      if (dims === null) hash = this.addText(names[i], hash)
+      hash = this.addText(values[i], hash)
+    }
+    const mixed = this.finish(hash)
+    if (create) return this.grouping.lookup(this.key, this.keyLength, mixed, nowMs)
+    return this.grouping.find(this.key, this.keyLength, mixed)
+  }
+
+  /** The group of explicit values, in the order of the grouping's dims. */
+  groupOf(name: string, values: readonly string[], nowMs: number): number {
+    this.setName(name)
+    let hash = fnvOffset
+    for (const v of values) hash = this.addText(v, hash)
+    return this.grouping.lookup(this.key, this.keyLength, this.finish(hash), nowMs)
+  }
+
+  /** The group of explicit tags under a grouping by `*`; empty values count as absent. */
+  groupOfTags(name: string, tags: ReadonlyMap<string, string>, nowMs: number): number {
+    this.setName(name)
+    return this.lookupTags(tags, nowMs)
+  }
+
+  private assignOne(n: number, out: Int32Array, nowMs: number): number {
+    if (n === 0) return 0
+    let hash = fnvOffset
+    for (let i = 0; i < this.grouping.dims!.length; i++) hash = this.addPart(this.key, 0, 0, hash)
+    const g = this.grouping.lookup(this.key, this.keyLength, this.finish(hash), nowMs)
+    out.fill(g, 0, n)
+    return g < 0 ? n : 0
+  }
+
+  /** One tag, not by name: the common case without the loops over parts. */
+  private assignSingle(c: Column, n: number, hashes: Uint32Array | null, out: Int32Array, nowMs: number): number {
+    const { kinds, i32, bytes } = c
+    const grouping = this.grouping
+    let refused = 0
+    let lastOffset = -1
+    let lastLength = -1
+    let last = -1
+    for (let r = 0; r < n; r++) {
+      const length = kinds[r] === 0 ? 0 : Math.min(i32[2 * r + 1], maxPart)
+      const offset = i32[2 * r]
+      if (
+        length === lastLength &&
+        last >= 0 &&
+        (offset === lastOffset || sameBytes(bytes, offset, lastOffset, length))
+      ) {
+        out[r] = last
+        continue
+      }
+      if (length + 2 > this.key.length) this.growKey(length + 2)
+      const key = this.key
+      key[0] = length
+      key[1] = length >> 8
+      let hash: number
+      if (hashes !== null) {
+        for (let i = 0; i < length; i++) key[2 + i] = bytes[offset + i]
+        hash = hashes[r]
+      } else {
+        let h = fnvOffset
+        for (let i = 0; i < length; i++) {
+          const b = bytes[offset + i]
+          key[2 + i] = b
+          h = Math.imul(h ^ b, fnvPrime)
+        }
+        hash = mixHash(Math.imul(h, fnvPrime))
+      }
+      const g = grouping.lookup(key, length + 2, hash, nowMs)
+      out[r] = g
+      if (g < 0) refused++
+      last = g
+      lastOffset = offset
+      lastLength = length
+    }
+    return refused
+  }
+
+  private assignDims(n: number, hashes: Uint32Array | null, out: Int32Array, nowMs: number): number {
+    const columns = this.columns
+    const count = columns.length
+    let refused = 0
+    for (let r = 0; r < n; r++) {
+      let hash = fnvOffset
+      this.beginKey()
+      for (let i = 0; i < count; i++) {
+        const c = columns[i]
+        if (c === null || c.kinds[r] === 0) hash = this.addPart(this.key, 0, 0, hash)
+        else hash = this.addPart(c.bytes, c.i32[2 * r], c.i32[2 * r + 1], hash)
+      }
+      const mixed = hashes === null ? this.finish(hash) : this.withName(hashes[r])
+      const g = this.grouping.lookup(this.key, this.keyLength, mixed, nowMs)
+      out[r] = g
+      if (g < 0) refused++
+    }
+    return refused
+  }
+
+  private assignAll(chunk: Chunk, out: Int32Array, nowMs: number): number {
+    const groups = this.rowGroups.of(chunk)
+    let refused = 0
+    for (let r = 0; r < chunk.n; r++) {
+      this.beginKey()
+      const g = this.lookupTags(chunk.tagsOf(r, groups[r]), nowMs)
+      out[r] = g
+      if (g < 0) refused++
+    }
+    return refused
+  }
+
+  private lookupTags(tags: ReadonlyMap<string, string>, nowMs: number): number {
+    const names: string[] = []
+    for (const [k, v] of tags) if (v !== '' && !this.exclude.includes(k)) names.push(k)
+    names.sort(compareBytewise)
+    let hash = fnvOffset
+    for (const k of names) {
+      hash = this.addText(k, hash)
+      hash = this.addText(tags.get(k)!, hash)
+    }
+    return this.grouping.lookup(this.key, this.keyLength, this.finish(hash), nowMs)
+  }
+
+  private setName(name: string): void {
+    if (this.grouping.byName && name !== this.nameText) {
+      this.nameText = name
+      this.nameBytes = encodeUtf8(name)
+      let h = fnvOffset
+      for (const b of this.nameBytes) h = Math.imul(h ^ b, fnvPrime)
+      this.nameHash = h
+    }
+    this.beginKey()
+  }
+
+  private beginKey(): void {
+    this.keyLength = 0
+    if (this.grouping.byName) this.addPart(this.nameBytes, 0, this.nameBytes.length, 0)
+  }
+
+  private addText(s: string, hash: number): number {
+    const b = encodeUtf8(s)
+    return this.addPart(b, 0, b.length, hash)
+  }
+
+  /** Appends [u16 length, bytes] to the key; returns the hash over the bytes and a 0. */
+  private addPart(src: Uint8Array, offset: number, length: number, hash: number): number {
+    if (length > maxPart) length = maxPart
+    const at = this.keyLength
+    if (at + 2 + length > this.key.length) this.growKey(at + 2 + length)
+    const key = this.key
+    key[at] = length
+    key[at + 1] = length >> 8
+    for (let i = 0; i < length; i++) {
+      const b = src[offset + i]
+      key[at + 2 + i] = b
+      hash = Math.imul(hash ^ b, fnvPrime)
+    }
+    this.keyLength = at + 2 + length
+    return Math.imul(hash, fnvPrime)
+  }
+
+  private finish(hash: number): number {
+    return this.withName(mixHash(hash))
+  }
+
+  private withName(mixed: number): number {
+    return this.grouping.byName ? mixHash(mixed ^ this.nameHash) : mixed
+  }
+
+  private growKey(need: number): void {
+    const key = new Uint8Array(Math.max(need, this.key.length * 2))
+    key.set(this.key)
+    this.key = key
+  }
+}
+
+function sameTags(a: readonly string[] | null, b: readonly string[]): boolean {
+  return a !== null && a.length === b.length && a.every((t, i) => t === b[i])
+}
+
+function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false
+  return true
+}
