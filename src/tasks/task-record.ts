@@ -1,0 +1,61 @@
+/** A task as it is stored, and its form in the store. Times are ns since the epoch; null is the zero time. */
+import { goJson } from '../columns/json-encode.js'
+import { isObject, type JsonObject, parseLosslessJson, plainJson } from './lossless-json.js'
+
+export interface Dbrp {
+  readonly db: string
+  readonly rp: string
+}
+
+/** A var as the API shows it: durations are integer ns, regexes and lambdas are text. */
+export interface TaskVar {
+  readonly type: string
+  readonly value: unknown
+  readonly description: string
+}
+
+export type TaskVars = Readonly<Record<string, TaskVar>>
+export type TaskType = 'stream' | 'batch'
+export type TaskStatus = 'enabled' | 'disabled'
+
+export interface TaskRecord {
+  readonly id: string
+  readonly templateId: string
+  readonly type: TaskType
+  /** As given, never the formatted text. */
+  readonly script: string
+  readonly dbrps: readonly Dbrp[]
+  readonly vars: TaskVars
+  readonly status: TaskStatus
+  readonly createdNs: bigint
+  readonly modifiedNs: bigint
+  readonly lastEnabledNs: bigint | null
+}
+
+export function encodeTask(task: TaskRecord): string {
+  return goJson({ version: 1, ...task })
+}
+
+/** Throws an Error for anything that this program did not write. */
+export function decodeTask(text: string): TaskRecord {
+  const raw = parseLosslessJson(text)
+  if (!isObject(raw)) throw new Error('stored task is not an object')
+  const plain = plainJson(raw) as Record<keyof TaskRecord, never>
+  return {
+    id: plain.id,
+    templateId: plain.templateId,
+    type: plain.type,
+    script: plain.script,
+    dbrps: plain.dbrps,
+    vars: plain.vars,
+    status: plain.status,
+    createdNs: timeOf(raw, 'createdNs') ?? 0n,
+    modifiedNs: timeOf(raw, 'modifiedNs') ?? 0n,
+    lastEnabledNs: timeOf(raw, 'lastEnabledNs'),
+  }
+}
+
+function timeOf(raw: JsonObject, key: string): bigint | null {
+  const value = raw[key]
+  return typeof value === 'object' && value !== null && 'text' in value ? BigInt(value.text as string) : null
+}

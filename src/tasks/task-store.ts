@@ -1,0 +1,77 @@
+/**
+ * What survives a restart: tasks and topic states, in one LMDB environment. LMDB commits are atomic, so a crash at any moment
+ * leaves the last committed state. Writes are batched and committed off the main thread; `await` means committed.
+ */
+import { mkdirSync } from 'node:fs'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { errorText, ShardlineError } from '../errors.js'
+import { decodeTask, encodeTask, type TaskRecord } from './task-record.js'
+
+export interface StoredTasks {
+  readonly tasks: readonly TaskRecord[]
+  /** Ids whose record cannot be read, with the reason. */
+  readonly damaged: readonly (readonly [string, string])[]
+}
+
+export class Store {
+  readonly #root: RootDatabase<string, string>
+  readonly #tasks: Database<string, string>
+
+  private constructor(root: RootDatabase<string, string>) {
+    this.#root = root
+    this.#tasks = this.database('tasks')
+  }
+
+  /** `path` is a directory; it is created. */
+  static open(path: string): Store {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 })
+      return new Store(open<string, string>({ path, noSubdir: false, maxDbs: 16, encoding: 'string' }))
+    } catch (err) {
+      throw new ShardlineError(
+        'store-open',
+        `open server: open service *storage.Service: ${path}: ${errorText(err)}`,
+        500,
+      )
+    }
+  }
+
+  /** A named database of the environment: text keys, text values. */
+  database(name: string): Database<string, string> {
+    return this.#root.openDB<string, string>(name, { encoding: 'string' })
+  }
+
+  loadTasks(): StoredTasks {
+    const tasks: TaskRecord[] = []
+    const damaged: (readonly [string, string])[] = []
+    for (const { key, value } of this.#tasks.getRange()) {
+      try {
+        tasks.push(decodeTask(value))
+      } catch (err) {
+        damaged.push([key, errorText(err)])
+      }
+    }
+    return { tasks, damaged }
+  }
+
+  async putTask(task: TaskRecord): Promise<void> {
+    await this.#tasks.put(task.id, encodeTask(task))
+  }
+
+  async deleteTask(id: string): Promise<void> {
+    await this.#tasks.remove(id)
+  }
+
+  /** One commit: the old name never vanishes without the new one. */
+  async renameTask(oldId: string, task: TaskRecord): Promise<void> {
+    await this.#root.transaction(() => {
+      void this.#tasks.remove(oldId)
+      void this.#tasks.put(task.id, encodeTask(task))
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#root.flushed
+    await this.#root.close()
+  }
+}
