@@ -9,8 +9,8 @@ export interface Position {
 }
 
 export interface Comment {
-  /** The lines without their leading slashes and one blank. An empty string between groups separated by empty lines. */
-  readonly lines: readonly string[]
+  /** Groups that are separated by empty lines; each line is without its slashes, trimmed. */
+  readonly groups: readonly (readonly string[])[]
 }
 
 interface Base {
@@ -79,6 +79,7 @@ export interface FunctionNode extends Base {
   readonly type: 'function'
   readonly name: string
   readonly args: readonly Expression[]
+  /** The source has a newline between the name and the start of the last argument. */
   readonly multiLine: boolean
   readonly kind: 'global' | 'chain' | 'property' | 'dynamic'
 }
@@ -90,7 +91,7 @@ export interface ListNode extends Base {
   readonly type: 'list'
   readonly items: readonly Expression[]
 }
-/** left|f(), left.f(), left.name, left@f() */
+/** left|f(), left.f(), left.name, left@f(). `pos` is the link's. Chains may be long: walk `left` in a loop. */
 export interface ChainNode extends Base {
   readonly type: 'chain'
   readonly left: Expression

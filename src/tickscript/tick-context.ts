@@ -15,13 +15,15 @@ export interface TickContext {
   readonly last: number
   readonly beforeLast: number
   readonly bracket: Bracket | null
-  /** Open brackets plus unary operators whose operand has not come yet. */
+  /** Open brackets plus unary operators whose operand has not ended yet (binary ones in a row count too). */
   readonly depth: number
 }
 
 export interface Bracket {
   readonly open: number
   readonly outer: Bracket | null
+  /** Depth outside. */
+  readonly depth: number
 }
 
 const operatorModeAfter = new Set<number>([
@@ -56,11 +58,13 @@ export const tickContext = new ContextTracker<TickContext>({
     if (token === term.Comment) return { ...context, mode: Mode.Operand }
     let { bracket, depth } = context
     if (token === term.ParenL || token === term.BracketL) {
-      bracket = { open: token, outer: bracket }
+      bracket = { open: token, outer: bracket, depth }
       depth++
-    } else if ((token === term.ParenR || token === term.BracketR) && bracket !== null) {
-      bracket = bracket.outer
-      depth--
+    } else if (token === term.Minus || token === term.Not) {
+      depth++
+    } else {
+      if ((token === term.ParenR || token === term.BracketR) && bracket !== null) bracket = bracket.outer
+      depth = bracket === null ? 0 : bracket.depth + 1
     }
     return { mode: modeAfter(token), last: token, beforeLast: context.last, bracket, depth }
   },

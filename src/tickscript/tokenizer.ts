@@ -15,17 +15,20 @@ export const maxDepth = 200
 export interface LastRead {
   /** UTF-16 offset of the token. */
   start: number
-  /** Its term; -1 at the end of the input, -2 for a lexical error. */
+  /** Its term, endOfInput, lexicalError or tooDeep. */
   token: number
   /** Text of the lexical error. */
   message: string
   context: TickContext | null
+  /** Start, end and term of each number, duration and regex read so far. */
+  literals: number[]
 }
 
-export const lastRead: LastRead = { start: 0, token: -1, message: '', context: null }
+export const endOfInput = -1
+export const lexicalError = -2
+export const tooDeep = -3
 
-const eof = -1
-const lexicalError = -2
+export const lastRead: LastRead = { start: 0, token: endOfInput, message: '', context: null, literals: [] }
 
 const keywords = new Map<string, number>([
   ['AND', term.And],
@@ -73,16 +76,20 @@ export const tickTokens = new ExternalTokenizer(
     }
     lastRead.start = start
     lastRead.context = context
-    const token = read(input, context)
+    const token = context.depth > maxDepth ? tooDeep : read(input, context)
     lastRead.token = token
-    if (token >= 0) input.acceptToken(token)
+    if (token < 0) return
+    if (token === term.Number || token === term.Duration || token === term.Regex) {
+      lastRead.literals.push(start, input.pos, token)
+    }
+    input.acceptToken(token)
   },
   { contextual: true },
 )
 
 function read(input: InputStream, context: TickContext): number {
   const next = input.next
-  if (next < 0) return eof
+  if (next < 0) return endOfInput
   if (next === slash && context.mode === Mode.Regex) return readRegex(input)
   if (context.mode === Mode.Operator) {
     const operator = readOperator(input)

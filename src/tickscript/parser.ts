@@ -1,0 +1,157 @@
+/**
+ * TICKscript text → AST. The grammar is parsed strictly: where the parse stops, the offending token and the tokens before it
+ * give the error's text.
+ */
+import type { Tree } from '@lezer/common'
+import type { Expression, Program } from './ast.js'
+import { tickParser } from './generated/tick.js'
+import * as term from './generated/tick.terms.js'
+import { durationLiteral, numberLiteral, parserError, regexLiteral } from './literals.js'
+import { Source } from './positions.js'
+import type { TickContext } from './tick-context.js'
+import { endOfInput, lastRead, lexicalError, maxDepth, tooDeep } from './tokenizer.js'
+import { treeToAst, treeToExpression } from './tree-to-ast.js'
+
+const programParser = tickParser.configure({ strict: true, top: 'Program' })
+const lambdaParser = tickParser.configure({ strict: true, top: 'LambdaBody' })
+
+/** Throws ShardlineError `parser: …`. */
+export function parse(source: string): Program {
+  const text = new Source(wellFormed(source))
+  return treeToAst(parseTree(programParser, text, operands), text)
+}
+
+/** Parses the expression of a lambda given without `lambda:` (lambda vars, match expressions). */
+export function parseLambdaBody(source: string): Expression {
+  const text = new Source(wellFormed(source))
+  return treeToExpression(parseTree(lambdaParser, text, '"EOF"'), text)
+}
+
+/** Lone surrogates become U+FFFD, as they do in UTF-8. */
+function wellFormed(source: string): string {
+  return /[\ud800-\udfff]/.test(source) ? Buffer.from(source).toString() : source
+}
+
+function parseTree(parser: typeof programParser, source: Source, afterStatement: string): Tree {
+  lastRead.token = endOfInput
+  lastRead.start = source.text.length
+  lastRead.context = null
+  lastRead.literals = []
+  try {
+    return parser.parse(source.text)
+  } catch (err) {
+    // Anything else than the parser's own complaint is a fault of ours.
+    if (!(err instanceof SyntaxError)) throw err
+  }
+  checkLiterals(source.text)
+  throw unexpected(source, afterStatement)
+}
+
+/** Literals are checked as they are read, so a bad one wins over an error after it. */
+function checkLiterals(text: string): void {
+  const { literals, start: stop } = lastRead
+  for (let i = 0; i < literals.length; i += 3) {
+    const start = literals[i]!
+    if (start >= stop) return
+    const literal = text.slice(start, literals[i + 1]!)
+    if (literals[i + 2] === term.Number) numberLiteral(literal)
+    else if (literals[i + 2] === term.Duration) durationLiteral(literal)
+    else regexLiteral(literal)
+  }
+}
+
+function unexpected(source: Source, afterStatement: string): Error {
+  const { token, start, message, context } = lastRead
+  const { line, char } = source.position(start)
+  if (token === tooDeep) return parserError(`expression is nested deeper than ${maxDepth} line ${line} char ${char}`)
+  const found = token === lexicalError ? message : token === endOfInput ? 'EOF' : (tokenNames.get(token) ?? '')
+  const list = expected(context, afterStatement)
+  return parserError(`unexpected ${found} line ${line} char ${char} in "${source.snippet(start)}". expected: ${list}`)
+}
+
+const operands = '"number","string","duration","identifier","TRUE","FALSE","==","(","-","!"'
+const listItems = '"identifier","string","*"'
+
+/** What could follow the tokens read so far. At an operand's place the list is always the same. */
+function expected(context: TickContext | null, afterStatement: string): string {
+  if (context === null) return operands
+  const { last, beforeLast, bracket } = context
+  switch (last) {
+    case term.Var:
+    case term.Pipe:
+    case term.At:
+      return '"identifier"'
+    case term.DbrpKeyword:
+      return '"reference"'
+    case term.Dot:
+      return beforeLast === term.Reference ? '"reference"' : '"identifier"'
+    case term.BracketL:
+      return listItems
+    case term.Comma:
+      return bracket?.open === term.BracketL ? listItems : operands
+    case term.Reference:
+      if (beforeLast === term.DbrpKeyword) return '"."'
+      break
+    case term.Identifier:
+      if (beforeLast === term.Var) return '"="'
+      if (beforeLast === term.Pipe) return '"("'
+      break
+  }
+  if (!endsOperand.has(last)) return operands
+  if (bracket === null) return afterStatement
+  return bracket.open === term.BracketL ? '"]"' : '")"'
+}
+
+const endsOperand = new Set<number>([
+  term.Identifier,
+  term.Reference,
+  term.Number,
+  term.String,
+  term.Duration,
+  term.Regex,
+  term.Star,
+  term.True,
+  term.False,
+  term.ParenR,
+  term.BracketR,
+])
+
+const tokenNames = new Map<number, string>([
+  [term.Var, 'var'],
+  [term.DbrpKeyword, 'dbrp'],
+  [term.LambdaKeyword, 'lambda'],
+  [term.True, 'TRUE'],
+  [term.False, 'FALSE'],
+  [term.Identifier, 'identifier'],
+  [term.Reference, 'reference'],
+  [term.Number, 'number'],
+  [term.String, 'string'],
+  [term.Duration, 'duration'],
+  [term.Regex, 'regex'],
+  [term.Star, '*'],
+  [term.Plus, '+'],
+  [term.Minus, '-'],
+  [term.Mul, '*'],
+  [term.Div, '/'],
+  [term.Mod, '%'],
+  [term.Equal, '=='],
+  [term.NotEqual, '!='],
+  [term.RegexEqual, '=~'],
+  [term.RegexNotEqual, '!~'],
+  [term.Greater, '>'],
+  [term.GreaterEqual, '>='],
+  [term.Less, '<'],
+  [term.LessEqual, '<='],
+  [term.And, 'AND'],
+  [term.Or, 'OR'],
+  [term.Not, '!'],
+  [term.Assign, '='],
+  [term.ParenL, '('],
+  [term.ParenR, ')'],
+  [term.BracketL, '['],
+  [term.BracketR, ']'],
+  [term.Comma, ','],
+  [term.Pipe, '|'],
+  [term.Dot, '.'],
+  [term.At, '@'],
+])
