@@ -5,7 +5,9 @@
  * [u16 length, value]; grouped by `*`: [u16 length, key][u16 length, value] of the tags present, sorted by key. An absent
  * tag and an empty one are the same. Lookup is by a 32-bit hash of these bytes in chained buckets.
  *
- *   hashes u32   keyRefs i32   keyLengths i32   nexts i32   seen f64 (ms of the last row)   refs u16   generations u16
+ *   record (i32 × 8, half a cache line)   hash · key ref (0: free id) · key length · next in its bucket or free list (id + 1) ·
+ *                                         ms of the last row, low and high word · holders · generation
+ *   buckets i32                           id + 1 of the first in the chain
  *
  * Ids of freed groups are reused with a new generation. `retain`/`release` count the operators that hold state for a group;
  * a group is freed by `freeIfUnused` once its delete has passed through all operators, or by eviction.
@@ -15,6 +17,17 @@ import { decodeUtf8 } from '../columns/column.js'
 import { ByteHeap } from './byte-heap.js'
 import type { Pages, StateAllocator } from './pages.js'
 
+const HASH = 0
+const KEY = 1
+const LENGTH = 2
+const NEXT = 3
+const SEEN_LO = 4
+const SEEN_HI = 5
+const HOLDERS = 6
+const GENERATION = 7
+const words = 8
+const firstBuckets = 1024
+
 export class Grouping implements GroupInfo {
   readonly byName: boolean
   /** Groups alive. */
@@ -22,15 +35,10 @@ export class Grouping implements GroupInfo {
   /** Ids handed out so far, alive or free: ids are below this. */
   capacity = 0
   private readonly heap: ByteHeap
-  private readonly hashes: Pages<Uint32Array>
-  private readonly keyRefs: Pages<Int32Array>
-  private readonly keyLengths: Pages<Int32Array>
-  private readonly nexts: Pages<Int32Array>
-  private readonly seen: Pages<Float64Array>
-  private readonly refs: Pages<Uint16Array>
-  private readonly generations: Pages<Uint16Array>
-  private buckets: Int32Array
-  private freeIds: number[] = []
+  private readonly records: Pages<Int32Array>
+  private readonly buckets: Pages<Int32Array>
+  private bucketMask = -1
+  private freeHead = 0
 
   constructor(
     state: StateAllocator,
@@ -40,81 +48,85 @@ export class Grouping implements GroupInfo {
   ) {
     this.byName = byName
     this.heap = new ByteHeap(state)
-    this.hashes = state.u32()
-    this.keyRefs = state.i32()
-    this.keyLengths = state.i32()
-    this.nexts = state.i32()
-    this.seen = state.f64()
-    this.refs = state.u16()
-    this.generations = state.u16()
-    this.buckets = new Int32Array(1024)
+    this.records = state.i32(words)
+    this.buckets = state.i32()
+  }
+
+  /** Ids that new groups can take without new memory. */
+  get freeIds(): number {
+    return this.capacity - this.size
   }
 
   /** The group of an encoded key, created when new. -1: the budget refused. */
   lookup(key: Uint8Array, length: number, hash: number, nowMs: number): number {
-    let g = this.buckets[hash & (this.buckets.length - 1)]
-    while (g !== 0) {
-      const id = g - 1
-      if (this.hashes.get(id) === hash >>> 0 && this.sameKey(id, key, length)) {
-        this.seen.set(id, nowMs)
-        return id
-      }
-      g = this.nexts.get(id)
+    return this.lookupAt(key, 0, length, hash | 0, nowMs | 0, Math.floor(nowMs / 4294967296))
+  }
+
+  /**
+   * The groups of n encoded keys: key i is keys[starts[i] … + lengths[i]) with hash hashes[i]. out[i] gets the group or -1
+   * when the budget refused; returns how many were refused.
+   */
+  lookupMany(
+    keys: Uint8Array,
+    starts: Int32Array,
+    lengths: Int32Array,
+    hashes: Uint32Array | Int32Array,
+    n: number,
+    nowMs: number,
+    out: Int32Array,
+  ): number {
+    const lo = nowMs | 0
+    const hi = Math.floor(nowMs / 4294967296)
+    let refused = 0
+    for (let i = 0; i < n; i++) {
+      const g = this.lookupAt(keys, starts[i], lengths[i], hashes[i] | 0, lo, hi)
+      out[i] = g
+      if (g < 0) refused++
     }
-    return this.add(key, length, hash >>> 0, nowMs)
+    return refused
   }
 
   /** The group of an encoded key, or -1 when there is none. */
   find(key: Uint8Array, length: number, hash: number): number {
-    let g = this.buckets[hash & (this.buckets.length - 1)]
-    while (g !== 0) {
-      const id = g - 1
-      if (this.hashes.get(id) === hash >>> 0 && this.sameKey(id, key, length)) return id
-      g = this.nexts.get(id)
-    }
-    return -1
+    return this.findAt(key, 0, length, hash | 0)
   }
 
   isAlive(g: number): boolean {
-    return g < this.capacity && this.keyRefs.has(g) && this.keyRefs.get(g) !== 0
+    return g >= 0 && g < this.capacity && this.records.get(g, KEY) !== 0
   }
 
   generation(g: number): number {
-    return this.generations.get(g)
+    return this.records.get(g, GENERATION)
   }
 
   lastSeenMs(g: number): number {
-    return this.seen.get(g)
+    return this.records.get(g, SEEN_HI) * 4294967296 + (this.records.get(g, SEEN_LO) >>> 0)
   }
 
   retain(g: number): void {
-    this.refs.set(g, this.refs.get(g) + 1)
+    this.records.set(g, this.records.get(g, HOLDERS) + 1, HOLDERS)
   }
 
   release(g: number): void {
-    this.refs.set(g, this.refs.get(g) - 1)
+    this.records.set(g, this.records.get(g, HOLDERS) - 1, HOLDERS)
   }
 
   /** Frees the id when no operator holds state for it. */
   freeIfUnused(g: number): boolean {
-    if (this.refs.get(g) !== 0 || !this.isAlive(g)) return false
+    if (!this.isAlive(g) || this.records.get(g, HOLDERS) !== 0) return false
     this.free(g)
     return true
   }
 
   free(g: number): void {
-    const b = this.hashes.get(g) & (this.buckets.length - 1)
-    if (this.buckets[b] === g + 1) this.buckets[b] = this.nexts.get(g)
-    else {
-      let p = this.buckets[b] - 1
-      while (this.nexts.get(p) !== g + 1) p = this.nexts.get(p) - 1
-      this.nexts.set(p, this.nexts.get(g))
-    }
-    this.heap.free(this.keyRefs.get(g), this.keyLengths.get(g))
-    this.keyRefs.set(g, 0)
-    this.refs.set(g, 0)
-    this.generations.set(g, this.generations.get(g) + 1)
-    this.freeIds.push(g)
+    const { records } = this
+    this.unlink(g)
+    this.heap.free(records.get(g, KEY), records.get(g, LENGTH))
+    records.set(g, 0, KEY)
+    records.set(g, 0, HOLDERS)
+    records.set(g, records.get(g, GENERATION) + 1, GENERATION)
+    records.set(g, this.freeHead, NEXT)
+    this.freeHead = g + 1
     this.size--
   }
 
@@ -152,18 +164,18 @@ export class Grouping implements GroupInfo {
 
   /** The encoded key: [page, offset, length]. */
   keyBytes(g: number): [Uint8Array, number, number] {
-    const ref = this.keyRefs.get(g)
-    return [this.heap.pageOf(ref), this.heap.offsetOf(ref), this.keyLengths.get(g)]
+    const ref = this.records.get(g, KEY)
+    return [this.heap.pageOf(ref), this.heap.offsetOf(ref), this.records.get(g, LENGTH)]
   }
 
   dispose(): void {
-    for (const c of [this.hashes, this.keyRefs, this.keyLengths, this.nexts, this.seen, this.refs, this.generations])
-      c.release()
+    this.records.release()
+    this.buckets.release()
     this.heap.release()
     this.size = 0
     this.capacity = 0
-    this.freeIds.length = 0
-    this.buckets.fill(0)
+    this.freeHead = 0
+    this.bucketMask = -1
   }
 
   private starTags(g: number): [string, string][] {
@@ -182,44 +194,105 @@ export class Grouping implements GroupInfo {
     return out
   }
 
-  private sameKey(g: number, key: Uint8Array, length: number): boolean {
-    if (this.keyLengths.get(g) !== length) return false
-    const ref = this.keyRefs.get(g)
-    const page = this.heap.pageOf(ref)
-    const o = this.heap.offsetOf(ref)
-    for (let i = 0; i < length; i++) if (page[o + i] !== key[i]) return false
+  private lookupAt(
+    key: Uint8Array,
+    start: number,
+    length: number,
+    hash: number,
+    seenLo: number,
+    seenHi: number,
+  ): number {
+    if (this.bucketMask >= 0) {
+      const { records, buckets } = this
+      const b = hash & this.bucketMask
+      let next = buckets.pages[b >> buckets.shift][b & buckets.mask]
+      while (next !== 0) {
+        const g = next - 1
+        const page = records.pages[g >> records.shift]
+        const o = (g & records.mask) * words
+        if (page[o + HASH] === hash && page[o + LENGTH] === length && this.sameKey(page[o + KEY], key, start, length)) {
+          page[o + SEEN_LO] = seenLo
+          page[o + SEEN_HI] = seenHi
+          return g
+        }
+        next = page[o + NEXT]
+      }
+    }
+    return this.add(key, start, length, hash, seenLo, seenHi)
+  }
+
+  private findAt(key: Uint8Array, start: number, length: number, hash: number): number {
+    if (this.bucketMask < 0) return -1
+    const { records, buckets } = this
+    let next = buckets.get(hash & this.bucketMask)
+    while (next !== 0) {
+      const g = next - 1
+      if (
+        records.get(g, HASH) === hash &&
+        records.get(g, LENGTH) === length &&
+        this.sameKey(records.get(g, KEY), key, start, length)
+      )
+        return g
+      next = records.get(g, NEXT)
+    }
+    return -1
+  }
+
+  private sameKey(ref: number, key: Uint8Array, start: number, length: number): boolean {
+    const page = this.heap.pages[ref >>> 13]
+    const o = (ref & 8191) * 8
+    for (let i = 0; i < length; i++) if (page[o + i] !== key[start + i]) return false
     return true
   }
 
-  private add(key: Uint8Array, length: number, hash: number, nowMs: number): number {
-    const g = this.freeIds.length > 0 ? this.freeIds[this.freeIds.length - 1] : this.capacity
-    const columns = [this.hashes, this.keyRefs, this.keyLengths, this.nexts, this.seen, this.refs, this.generations]
-    for (const c of columns) if (!c.ensure(g)) return -1
+  private add(key: Uint8Array, start: number, length: number, hash: number, seenLo: number, seenHi: number): number {
+    const { records } = this
+    const reuse = this.freeHead !== 0
+    const g = reuse ? this.freeHead - 1 : this.capacity
+    if (!records.ensure(g)) return -1
+    if (this.bucketMask < 0 && !this.growBuckets(firstBuckets)) return -1
     // An empty key (ungrouped) still needs a block: ref 0 means "free id".
-    const ref = this.heap.put(key, 0, length)
+    const ref = this.heap.put(key, start, length)
     if (ref === 0) return -1
-    if (this.freeIds.length > 0) this.freeIds.pop()
+    if (reuse) this.freeHead = records.get(g, NEXT)
     else this.capacity++
     this.size++
-    if (this.size > this.buckets.length) this.growBuckets()
-    const b = hash & (this.buckets.length - 1)
-    this.hashes.set(g, hash)
-    this.keyRefs.set(g, ref)
-    this.keyLengths.set(g, length)
-    this.nexts.set(g, this.buckets[b])
-    this.seen.set(g, nowMs)
-    this.refs.set(g, 0)
-    this.buckets[b] = g + 1
+    if (this.size > this.bucketMask) this.growBuckets((this.bucketMask + 1) * 2)
+    records.set(g, hash, HASH)
+    records.set(g, ref, KEY)
+    records.set(g, length, LENGTH)
+    records.set(g, seenLo, SEEN_LO)
+    records.set(g, seenHi, SEEN_HI)
+    records.set(g, 0, HOLDERS)
+    this.link(g)
     return g
   }
 
-  private growBuckets(): void {
-    this.buckets = new Int32Array(this.buckets.length * 2)
-    for (let g = 0; g < this.capacity; g++) {
-      if (!this.isAlive(g)) continue
-      const b = this.hashes.get(g) & (this.buckets.length - 1)
-      this.nexts.set(g, this.buckets[b])
-      this.buckets[b] = g + 1
+  private link(g: number): void {
+    const b = this.records.get(g, HASH) & this.bucketMask
+    this.records.set(g, this.buckets.get(b), NEXT)
+    this.buckets.set(b, g + 1)
+  }
+
+  private unlink(g: number): void {
+    const { records, buckets } = this
+    const b = records.get(g, HASH) & this.bucketMask
+    if (buckets.get(b) === g + 1) {
+      buckets.set(b, records.get(g, NEXT))
+      return
     }
+    let p = buckets.get(b) - 1
+    while (records.get(p, NEXT) !== g + 1) p = records.get(p, NEXT) - 1
+    records.set(p, records.get(g, NEXT), NEXT)
+  }
+
+  /** False: the budget refused, and the chains just get longer. */
+  private growBuckets(count: number): boolean {
+    const { buckets } = this
+    for (let b = count - 1; b >= 0; b -= buckets.mask + 1) if (!buckets.ensure(b)) return false
+    for (const page of buckets.pages) page.fill(0)
+    this.bucketMask = count - 1
+    for (let g = 0; g < this.capacity; g++) if (this.records.has(g) && this.records.get(g, KEY) !== 0) this.link(g)
+    return true
   }
 }

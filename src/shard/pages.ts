@@ -3,73 +3,127 @@
  *
  * ShardMemory   the shard's budget and its segments: SharedArrayBuffers of 2 MiB, cut into extents of 4 KiB units
  * StateAllocator  one per operator: hands out columns and accounts their bytes to the operator
- * Pages<T>      a column of `stride` elements per index, as a list of fixed-length typed-array pages. Growth never copies;
- *               pages in the middle may be absent until `ensure(i)` brings them (an untouched index costs nothing)
+ * Pages<T>      a column of `stride` elements per index, as a list of fixed-length typed-array pages. Growth never copies
+ *               (but for page 0, which starts short so that small tasks stay small); pages in the middle may be absent until
+ *               `ensure(i)` brings them (an untouched index costs nothing)
  *
  * Every page is charged to the budget before it exists. `ensure` answers false when the budget refuses: the caller drops
  * the row (reason `memory`). Eviction happens between chunks only (shard/eviction.ts), never inside `ensure`.
  *
  *   const p = sums.pages[g >> sums.shift], o = (g & sums.mask) * sums.stride      // the hot-path access
+ *
+ * `ensure` may replace page 0: read `pages[…]` after it, never before.
  */
 
 const segmentBytes = 2 * 1024 * 1024
 const unitBytes = 4096
 const maxPageBytes = 65536
 
+/** A SharedArrayBuffer and which of its units are taken. */
+interface Segment {
+  readonly sab: SharedArrayBuffer
+  /** 1 per taken unit. */
+  readonly taken: Uint8Array
+  freeUnits: number
+  /** No free run is longer than this. */
+  maxRun: number
+  /** Units from here on have never been handed out: still zero. */
+  fresh: number
+}
+
+export interface Extent {
+  readonly segment: Segment
+  readonly offset: number
+  readonly size: number
+  readonly sab: SharedArrayBuffer
+}
+
 export class ShardMemory {
   /** Bytes of live extents, as charged. */
   used = 0
-  private segments: { sab: SharedArrayBuffer; next: number; live: number }[] = []
-  /** Free extents by size in units. */
-  private free = new Map<number, { segment: number; offset: number }[]>()
+  /** Bytes of the segments behind them. */
+  segmentBytes = 0
+  /** Bytes of segments dropped since the last `collected()`: the process has them until a garbage collection. */
+  droppedBytes = 0
+  /** Requests that the budget has refused. */
+  refused = 0
+  private segments: Segment[] = []
 
   constructor(readonly budgetBytes: number) {}
 
   /** Takes `bytes` (rounded up to 4 KiB) or answers null when the budget refuses. The memory is zeroed. */
   take(bytes: number): Extent | null {
-    const units = Math.ceil(bytes / unitBytes)
+    const units = Math.max(1, Math.ceil(bytes / unitBytes))
     const size = units * unitBytes
-    if (this.used + size > this.budgetBytes) return null
-    const list = this.free.get(units)
-    if (list !== undefined && list.length > 0) {
-      const { segment, offset } = list.pop()!
-      const s = this.segments[segment]
-      s.live += size
-      this.used += size
-      new Uint8Array(s.sab, offset, size).fill(0)
-      return { segment, offset, size, sab: s.sab }
+    if (this.used + size > this.budgetBytes) {
+      this.refused++
+      return null
     }
-    let index = this.segments.findIndex((s) => s !== undefined && s.next + size <= s.sab.byteLength)
-    if (index < 0) {
-      index = this.segments.length
-      this.segments.push({ sab: new SharedArrayBuffer(Math.max(segmentBytes, size)), next: 0, live: 0 })
-    }
-    const s = this.segments[index]
-    const offset = s.next
-    s.next += size
-    s.live += size
     this.used += size
-    return { segment: index, offset, size, sab: s.sab }
+    for (const s of this.segments) {
+      if (s.maxRun < units) continue
+      const start = findRun(s, units)
+      if (start >= 0) return this.cut(s, start, units)
+      s.maxRun = units - 1
+    }
+    const total = Math.max(segmentBytes, size) / unitBytes
+    const s: Segment = {
+      sab: new SharedArrayBuffer(total * unitBytes),
+      taken: new Uint8Array(total),
+      freeUnits: total,
+      maxRun: total,
+      fresh: 0,
+    }
+    this.segments.push(s)
+    this.segmentBytes += s.sab.byteLength
+    return this.cut(s, 0, units)
   }
 
+  /** Takes an extent back. A segment without live extents is dropped, but for one kept as a spare. */
   give(e: Extent): void {
+    const s = e.segment
+    const start = e.offset / unitBytes
     const units = e.size / unitBytes
-    let list = this.free.get(units)
-    if (list === undefined) {
-      list = []
-      this.free.set(units, list)
-    }
-    list.push({ segment: e.segment, offset: e.offset })
-    this.segments[e.segment].live -= e.size
+    s.taken.fill(0, start, start + units)
+    s.freeUnits += units
+    s.maxRun = s.taken.length
     this.used -= e.size
+    if (s.freeUnits < s.taken.length) return
+    const spare = this.segments.some((o) => o !== s && o.freeUnits === o.taken.length)
+    if (!spare && s.sab.byteLength === segmentBytes) return
+    this.segments.splice(this.segments.indexOf(s), 1)
+    this.segmentBytes -= s.sab.byteLength
+    this.droppedBytes += s.sab.byteLength
+  }
+
+  /** A garbage collection has given back what was dropped. */
+  collected(): void {
+    this.droppedBytes = 0
+  }
+
+  private cut(s: Segment, start: number, units: number): Extent {
+    s.taken.fill(1, start, start + units)
+    s.freeUnits -= units
+    const offset = start * unitBytes
+    const size = units * unitBytes
+    const used = Math.min(s.fresh, start + units) - start
+    if (used > 0) new Uint8Array(s.sab, offset, used * unitBytes).fill(0)
+    s.fresh = Math.max(s.fresh, start + units)
+    return { segment: s, offset, size, sab: s.sab }
   }
 }
 
-export interface Extent {
-  segment: number
-  offset: number
-  size: number
-  sab: SharedArrayBuffer
+/** First run of `units` free units, or -1. */
+function findRun(s: Segment, units: number): number {
+  const taken = s.taken
+  let start = 0
+  for (;;) {
+    start = taken.indexOf(0, start)
+    if (start < 0 || start + units > taken.length) return -1
+    const end = taken.indexOf(1, start)
+    if (end < 0 || end - start >= units) return start
+    start = end
+  }
 }
 
 type Typed = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array
@@ -98,19 +152,14 @@ export class Pages<T extends Typed> {
 
   /** Makes index i usable (zeroed when new). False: the budget refused. */
   ensure(i: number): boolean {
-    const p = i >> this.shift
-    if (this.pages[p] !== undefined) return true
-    const length = this.stride << this.shift
-    const extent = this.owner.take(length * this.type.BYTES_PER_ELEMENT)
-    if (extent === null) return false
-    while (this.pages.length < p) this.pages.push(undefined as unknown as T)
-    this.pages[p] = new this.type(extent.sab, extent.offset, length)
-    this.extents[p] = extent
-    return true
+    const page = this.pages[i >> this.shift]
+    if (page !== undefined && (i & this.mask) * this.stride < page.length) return true
+    return this.add(i)
   }
 
   has(i: number): boolean {
-    return this.pages[i >> this.shift] !== undefined
+    const page = this.pages[i >> this.shift]
+    return page !== undefined && (i & this.mask) * this.stride < page.length
   }
 
   get(i: number, k = 0): number {
@@ -140,6 +189,34 @@ export class Pages<T extends Typed> {
     for (let p = 0; p < this.extents.length; p++) this.releasePage(p)
     this.pages.length = 0
     this.extents.length = 0
+  }
+
+  private add(i: number): boolean {
+    const p = i >> this.shift
+    const full = this.stride << this.shift
+    const elementBytes = this.type.BYTES_PER_ELEMENT
+    const length = p === 0 ? this.firstPageLength(i, full) : full
+    const extent = this.owner.take(length * elementBytes)
+    if (extent === null) return false
+    // Filled, so that the list keeps packed elements: a hole would slow every access.
+    while (this.pages.length < p) this.pages.push(undefined as unknown as T)
+    const page = new this.type(extent.sab, extent.offset, length)
+    const old = this.pages[p]
+    if (old !== undefined) {
+      page.set(old)
+      this.owner.give(this.extents[p]!)
+    }
+    this.pages[p] = page
+    this.extents[p] = extent
+    return true
+  }
+
+  /** Page 0 grows 4 KiB → 16 KiB → 64 KiB, always whole entries. */
+  private firstPageLength(i: number, full: number): number {
+    let bytes = unitBytes
+    const needed = (i + 1) * this.stride
+    while (Math.floor(bytes / this.type.BYTES_PER_ELEMENT / this.stride) * this.stride < needed) bytes *= 4
+    return Math.min(full, Math.floor(bytes / this.type.BYTES_PER_ELEMENT / this.stride) * this.stride)
   }
 }
 

@@ -2,132 +2,205 @@
  * One timer wheel per shard. It is advanced by main's clock stamps only, so a timer never overtakes an earlier accepted
  * point. Thread: shard worker.
  *
+ * Time passes in ticks of `tickMs`; within a tick the timers of a set fire in order of (due time, group), and while one
+ * fires `nowMs` is its due time, so a long step of the clock looks like the ticks it is made of. Sets take turns tick by
+ * tick; a step of more than `longStepTicks` is taken set by set.
+ *
  * A TimerSet belongs to one operator and holds at most one timer per group, in paged columns:
- *   dues   f64  due time, ms since the epoch; 0 = not set
- *   nexts / prevs  i32  links of the bucket's doubly linked list (group + 1; 0 = none)
- * Buckets are per set: `tickMs` wide, `bucketCount` of them; a timer further away than one turn stays in its bucket and is
- * looked at once a turn.
+ *   dues   f64  due time, ms since the epoch; NaN = not set (0 in memory never touched: see `linked`)
+ *   nexts / prevs  i32  links of the bucket's doubly linked list (group + 1; 0 = none; prevs < 0: −bucket − 1 at its head)
+ * Buckets are per set: `bucketCount` of them. A timer further away than one turn stays in its bucket and is looked at once
+ * a turn. Moving a timer later only writes `dues`: it is linked anew when its bucket comes up.
  */
-import type { Pages, StateAllocator } from './pages.js'
+import type { Extent, Pages, StateAllocator } from './pages.js'
 
-const tickMs = 50
+export const tickMs = 50
 const bucketCount = 2048
+const longStepTicks = 200_000
+const maxRounds = 256
 
 export class TimerWheel {
-  private sets = new Set<TimerSet>()
+  private sets: TimerSet[] = []
+  private tick = 0
   nowMs = 0
 
   add(state: StateAllocator, onTimer: (group: number, nowMs: number) => void): TimerSet {
     const set = new TimerSet(this, state, onTimer)
-    this.sets.add(set)
+    this.sets = [...this.sets, set]
     return set
   }
 
   remove(set: TimerSet): void {
-    this.sets.delete(set)
+    this.sets = this.sets.filter((s) => s !== set)
   }
 
-  /** Fires every timer due at or before `nowMs`. */
+  /** Fires every timer due at or before `nowMs`. A clock that goes back is ignored. */
   advance(nowMs: number): void {
     if (nowMs <= this.nowMs) return
+    const to = Math.floor(nowMs / tickMs)
+    let any = false
+    for (const set of this.sets) any ||= set.size > 0
+    if (any && to - this.tick <= longStepTicks) {
+      for (let t = this.tick; t <= to; t++) {
+        this.tick = t
+        for (const set of this.sets) if (set.size > 0) set.fireTick(t, nowMs)
+      }
+    } else if (any) {
+      this.tick = to
+      for (const set of this.sets) if (set.size > 0) set.fireAll(nowMs)
+    }
+    this.tick = to
     this.nowMs = nowMs
-    for (const set of this.sets) set.advance(nowMs)
+  }
+
+  /** The tick being processed: nothing may be linked to an earlier one. */
+  get currentTick(): number {
+    return this.tick
+  }
+
+  /** While a timer fires, the clock shows its due time. */
+  fireAt(dueMs: number): void {
+    if (dueMs > this.nowMs) this.nowMs = dueMs
   }
 }
 
 export class TimerSet {
-  private dues: Pages<Float64Array>
-  private nexts: Pages<Int32Array>
-  private prevs: Pages<Int32Array>
-  private heads = new Int32Array(bucketCount)
-  private tick: number
+  private readonly dues: Pages<Float64Array>
+  private readonly nexts: Pages<Int32Array>
+  private readonly prevs: Pages<Int32Array>
+  private heads: Int32Array | null = null
+  private headsExtent: Extent | null = null
   size = 0
 
   constructor(
     private readonly wheel: TimerWheel,
-    state: StateAllocator,
+    private readonly state: StateAllocator,
     private readonly onTimer: (group: number, nowMs: number) => void,
   ) {
     this.dues = state.f64()
     this.nexts = state.i32()
     this.prevs = state.i32()
-    this.tick = Math.floor(wheel.nowMs / tickMs)
   }
 
   /** Sets (or moves) the timer of a group. False: the budget refused. */
   set(group: number, dueMs: number): boolean {
     if (!this.dues.ensure(group) || !this.nexts.ensure(group) || !this.prevs.ensure(group)) return false
-    if (this.dues.get(group) !== 0) this.unlink(group)
+    if (this.heads === null && !this.takeHeads()) return false
+    if (this.prevs.get(group) !== 0) {
+      // Linked at its old due time or earlier, so the bucket comes up before the new one.
+      if (dueMs >= this.dues.get(group)) {
+        this.dues.set(group, dueMs)
+        return true
+      }
+      this.unlink(group)
+    }
     this.dues.set(group, dueMs)
-    const b = Math.max(Math.floor(dueMs / tickMs), this.tick) & (bucketCount - 1)
-    const head = this.heads[b]
-    this.nexts.set(group, head)
-    this.prevs.set(group, -b - 1)
-    if (head !== 0) this.prevs.set(head - 1, group + 1)
-    this.heads[b] = group + 1
-    this.size++
+    this.link(group)
     return true
   }
 
   clear(group: number): void {
-    if (!this.dues.has(group) || this.dues.get(group) === 0) return
+    if (!this.prevs.has(group) || this.prevs.get(group) === 0) return
     this.unlink(group)
-    this.dues.set(group, 0)
   }
 
+  /** Due time of a group's timer, 0 when it has none. */
   dueOf(group: number): number {
-    return this.dues.has(group) ? this.dues.get(group) : 0
+    return this.prevs.has(group) && this.prevs.get(group) !== 0 ? this.dues.get(group) : 0
   }
 
-  advance(nowMs: number): void {
-    const to = Math.floor(nowMs / tickMs)
-    if (this.size === 0) {
-      this.tick = to
-      return
-    }
-    const from = to - this.tick >= bucketCount ? to - bucketCount + 1 : this.tick
-    for (let t = from; t <= to; t++) {
-      let g = this.heads[t & (bucketCount - 1)]
+  /** Fires the timers of one tick that are due at or before `nowMs`. For the wheel. */
+  fireTick(tick: number, nowMs: number): void {
+    const b = tick & (bucketCount - 1)
+    // A callback may set a timer that is due in this very tick: look again until none is, or it never ends.
+    for (let round = 0; round < maxRounds; round++) {
+      const due: number[] = []
+      let g = this.heads![b]
       while (g !== 0) {
         const group = g - 1
         g = this.nexts.get(group)
-        const due = this.dues.get(group)
-        if (due <= nowMs) {
-          this.clear(group)
-          const follower = g
-          this.onTimer(group, nowMs)
-          // The callback may have unlinked the follower (or moved it): then start this bucket again.
-          if (
-            follower !== 0 &&
-            (this.dues.get(follower - 1) === 0 || this.bucketOf(follower - 1) !== (t & (bucketCount - 1)))
-          ) {
-            g = this.heads[t & (bucketCount - 1)]
-          }
+        const at = this.dues.get(group)
+        if (at <= nowMs && Math.floor(at / tickMs) <= tick) due.push(group)
+        else if (Math.floor(at / tickMs) > tick && (Math.floor(at / tickMs) & (bucketCount - 1)) !== b) {
+          this.unlink(group)
+          this.link(group)
         }
       }
+      if (due.length === 0) return
+      this.fire(due, nowMs)
+      if (this.size === 0) return
     }
-    this.tick = to
+  }
+
+  /** Fires every timer due at or before `nowMs`, whatever its bucket; one round. For the wheel. */
+  fireAll(nowMs: number): void {
+    const due: number[] = []
+    const later: number[] = []
+    for (let b = 0; b < bucketCount; b++) {
+      for (let g = this.heads![b]; g !== 0; g = this.nexts.get(g - 1))
+        if (this.dues.get(g - 1) <= nowMs) due.push(g - 1)
+        else later.push(g - 1)
+    }
+    // A timer that was moved later is still linked where it was, which the step has passed.
+    for (const group of later) {
+      this.unlink(group)
+      this.link(group)
+    }
+    this.fire(due, nowMs)
   }
 
   dispose(): void {
     this.dues.release()
     this.nexts.release()
     this.prevs.release()
-    this.heads.fill(0)
+    if (this.headsExtent !== null) this.state.give(this.headsExtent)
+    this.headsExtent = null
+    this.heads = null
     this.size = 0
     this.wheel.remove(this)
   }
 
-  private bucketOf(group: number): number {
-    return Math.max(Math.floor(this.dues.get(group) / tickMs), this.tick) & (bucketCount - 1)
+  private fire(due: number[], nowMs: number): void {
+    if (due.length > 1) due.sort((a, b) => this.dues.get(a) - this.dues.get(b) || a - b)
+    // Callbacks may clear or move timers of this set, or dispose of it.
+    for (const group of due) {
+      if (this.heads === null) return
+      if (this.prevs.get(group) === 0) continue
+      const at = this.dues.get(group)
+      if (at > nowMs) continue
+      this.unlink(group)
+      this.wheel.fireAt(at)
+      this.onTimer(group, this.wheel.nowMs)
+    }
+  }
+
+  private takeHeads(): boolean {
+    const e = this.state.take(bucketCount * 4)
+    if (e === null) return false
+    this.headsExtent = e
+    this.heads = new Int32Array(e.sab, e.offset, bucketCount)
+    return true
+  }
+
+  private link(group: number): void {
+    const tick = Math.max(Math.floor(this.dues.get(group) / tickMs), this.wheel.currentTick)
+    const b = tick & (bucketCount - 1)
+    const heads = this.heads!
+    const head = heads[b]
+    this.nexts.set(group, head)
+    this.prevs.set(group, -b - 1)
+    if (head !== 0) this.prevs.set(head - 1, group + 1)
+    heads[b] = group + 1
+    this.size++
   }
 
   private unlink(group: number): void {
     const next = this.nexts.get(group)
     const prev = this.prevs.get(group)
     if (prev > 0) this.nexts.set(prev - 1, next)
-    else this.heads[-prev - 1] = next
+    else this.heads![-prev - 1] = next
     if (next !== 0) this.prevs.set(next - 1, prev)
+    this.prevs.set(group, 0)
     this.size--
   }
 }
