@@ -15,8 +15,8 @@
  * never write to it, except through `derive()`, which shares the columns and lets the copy add, replace or hide names.
  */
 import type { Column } from './column.js'
+import { Kind } from './kinds.js'
 import type { Point } from './point.js'
-import { missing } from './values.js'
 
 export const maxChunkRows = 8192
 
@@ -176,8 +176,7 @@ export class Chunk {
   fieldsOf(row: number): Point['fields'] {
     const out: Point['fields'] = new Map()
     for (const { name, column } of this.fields) {
-      const v = column.get(row)
-      if (v !== missing) out.set(name, v)
+      if (column.kinds[row] !== Kind.Missing) out.set(name, column.get(row))
     }
     if (this.rest !== null && this.restFields) {
       const all: Point['fields'] = new Map()

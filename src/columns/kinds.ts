@@ -12,8 +12,20 @@ export const Kind = {
   Duration: 5,
   Time: 6,
   Null: 7,
+  /** The missing marker held as a value (eval keeps a name that the row lacks). Reads as Missing, prints as `{}`. */
+  Marker: 8,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
 /** Names as the error texts of lambdas print them. */
-export const kindNames = ['missing', 'int', 'float', 'string', 'boolean', 'duration', 'time', 'null'] as const
+export const kindNames = [
+  'missing',
+  'int',
+  'float',
+  'string',
+  'boolean',
+  'duration',
+  'time',
+  'null',
+  'missing',
+] as const
