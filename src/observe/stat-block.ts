@@ -56,6 +56,8 @@ export interface NodeLayout {
   readonly name: string
   readonly offset: number
   readonly counters: readonly string[]
+  /** Cell of the bytes of state that the node's operator holds. */
+  readonly state: number
 }
 
 export interface EdgeLayout {
@@ -76,8 +78,9 @@ export function taskLayout(plan: TaskPlan): TaskLayout {
   const nodes: NodeLayout[] = []
   for (const p of plan.nodes) {
     const counters = [...new Set([...commonCounters, ...(p.node.def.counters ?? [])])]
-    nodes.push({ name: p.node.name, offset, counters })
-    offset += counters.length + spareCounters
+    const state = offset + counters.length + spareCounters
+    nodes.push({ name: p.node.name, offset, counters, state })
+    offset = state + 1
   }
   const edges: EdgeLayout[] = []
   for (const p of plan.nodes) {
@@ -224,6 +227,7 @@ export class StatBlock {
       cells[offset + TaskCell.groups] = 0
       cells[offset + TaskCell.stateBytes] = 0
       for (const n of layout.nodes) {
+        cells[offset + n.state] = 0
         const i = n.counters.indexOf('working_cardinality')
         if (i >= 0) cells[offset + n.offset + i] = 0
       }
@@ -247,12 +251,17 @@ export class StatBlock {
       emitted[e.parent] += processed
       edges.push({ parent: layout.nodes[e.parent].name, child: layout.nodes[e.child].name, processed })
     }
+    // The source has no incoming edge: it collects what is delivered to the task and processed.
+    layout.nodes.forEach((node, n) => {
+      if (node.name.startsWith('stream') && !layout.edges.some((e) => e.child === n))
+        collected[n] = this.sum(offset, TaskCell.processed)
+    })
     const nodes: NodeStatsView[] = layout.nodes.map((node, n) => {
       const counters: Record<string, number> = { collected: collected[n], emitted: emitted[n] }
       node.counters.forEach((name, i) => {
         counters[name] = largest.has(name) ? this.max(offset, node.offset + i) : this.sum(offset, node.offset + i)
       })
-      return { name: node.name, counters }
+      return { name: node.name, counters, stateBytes: this.sum(offset, node.state) }
     })
     const dropped: Record<string, number> = {}
     let drops = 0

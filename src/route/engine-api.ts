@@ -35,6 +35,8 @@ export interface StartTask {
 export interface NodeStatsView {
   readonly name: string
   readonly counters: Record<string, number>
+  /** Bytes of state that the node's operators hold on all shards. */
+  readonly stateBytes: number
 }
 
 export interface EdgeStatsView {

@@ -53,3 +53,31 @@ export function mixHash(h: number): number {
 export function shardOf(hash: number, shards: number): number {
   return Math.floor((hash / 4294967296) * shards)
 }
+
+const hashEncoder = new TextEncoder()
+
+function hashText(h: number, bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ bytes[i], fnvPrime)
+  return h
+}
+
+/** The mixed hash of a row's partition key, from its tags. The scanner computes the same over the written bytes. */
+export function hashPartition(partition: Partition, tags: ReadonlyMap<string, string>): number {
+  let h = fnvOffset
+  if (partition.kind === 'tags') {
+    for (const tag of partition.tags) h = Math.imul(hashText(h, hashEncoder.encode(tags.get(tag) ?? '')), fnvPrime)
+  } else if (partition.kind === 'series') {
+    const keys = [...tags.keys()].filter((k) => tags.get(k) !== '' && !partition.exclude.includes(k))
+    const sorted = keys.map((k) => [hashEncoder.encode(k), hashEncoder.encode(tags.get(k))])
+    sorted.sort((a, b) => compareBytes(a[0], b[0]))
+    for (const [k, v] of sorted) h = Math.imul(hashText(Math.imul(hashText(h, k) ^ 61, fnvPrime), v), fnvPrime)
+  }
+  return mixHash(h)
+}
+
+/** Bytewise order, as the original sorts tag keys. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] - b[i]
+  return a.length - b.length
+}

@@ -5,7 +5,39 @@
  * Order: each ring entry carries the number of control messages that were posted before it was published; the shard handles
  * those first. `afterSeq` makes a command wait until the shard has processed every entry published before it.
  */
+import type { MessagePort } from 'node:worker_threads'
 import type { BatchSchema } from '../ingest/batch-layout.js'
+import type { SharedSlots } from '../ingest/slots.js'
+import type { Route } from '../route/routes.js'
+
+/** What a worker is started with: the argument of its one Piscina task. */
+export interface ShardInit {
+  readonly shard: number
+  readonly shards: number
+  readonly port: MessagePort
+  /** Module that exports `buildTask` (plan/instantiate.js). */
+  readonly taskModule: string
+  readonly slots: SharedSlots
+  readonly ring: SharedArrayBuffer
+  readonly ringEntries: number
+  readonly output: SharedArrayBuffer
+  readonly stats: SharedArrayBuffer
+  readonly statCells: number
+  /** int32 per slot: entries that this shard has taken and not released. Main gives them back after a crash. */
+  readonly holds: SharedArrayBuffer
+  /** int32: a number that grows, and whether main waits for it: ring places or slots have become free. */
+  readonly room: SharedArrayBuffer
+  /** Bytes of the state's pages; the V8 heap and the scratch have been taken off. */
+  readonly stateBytes: number
+  readonly statePolicy: StatePolicy
+  /** Groups not seen for this long are evicted; 0 = never. */
+  readonly idleGroupMs: number
+  /** Main's clock at the start. */
+  readonly startMs: number
+}
+
+/** What happens when a shard's state reaches its budget; see shard/eviction.ts. */
+export type StatePolicy = 'drop-oldest' | 'drop-newest' | 'block'
 
 /** What a shard needs to build a task by itself; it parses and plans the script again, deterministically. */
 export interface TaskSpec {
@@ -19,15 +51,18 @@ export interface TaskSpec {
   readonly dbrps: readonly { db: string; rp: string }[]
   /** Start of the task's cells in the statistics block. */
   readonly statsOffset: number
-  /** Route ids that deliver to this task. */
-  readonly routes: readonly number[]
+  /** Routes that deliver to this task. */
+  readonly routes: readonly Route[]
   /** Non-OK alert states of the task's topics, for restore: [topic, id, level, time ns as text]. */
   readonly alertStates: readonly (readonly [string, string, number, string])[]
 }
 
 export type ToShard =
   | { readonly type: 'schema'; readonly schema: BatchSchema }
-  | { readonly type: 'start'; readonly task: TaskSpec }
+  /** The schema is not used by entries after `afterSeq`. */
+  | { readonly type: 'forget'; readonly schema: number; readonly afterSeq: number }
+  /** The task sees entries after `fromSeq` only. */
+  | { readonly type: 'start'; readonly task: TaskSpec; readonly fromSeq: number }
   | { readonly type: 'stop'; readonly key: number; readonly afterSeq: number; readonly mode: 'drain' | 'discard' }
   /** Calls Operator.control of one node; answered by `reply` when `request` ≥ 0. */
   | {
@@ -51,4 +86,10 @@ export type FromShard =
   | { readonly type: 'started'; readonly shard: number; readonly key: number; readonly error: string | null }
   | { readonly type: 'stopped'; readonly shard: number; readonly key: number; readonly discarded: number }
   | { readonly type: 'failed'; readonly shard: number; readonly key: number; readonly error: string }
-  | { readonly type: 'reply'; readonly shard: number; readonly request: number; readonly body: unknown }
+  | {
+      readonly type: 'reply'
+      readonly shard: number
+      readonly request: number
+      readonly body: unknown
+      readonly error: string | null
+    }

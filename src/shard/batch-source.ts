@@ -1,0 +1,233 @@
+/**
+ * Makes chunks of the batches in slots: for one route, the rows of this shard, at most `maxChunkRows` at a time. Thread: shard
+ * worker.
+ *
+ * Encoded columns are views of the slot where the chunk is a run of all rows, gathers into scratch otherwise; everything else
+ * of a row is reachable through its line. The chunk and all it points at are valid until the next `load`, and only while the
+ * slot is held.
+ *
+ *   scratch of a shard: 8192 rows × (times 12 + groups 4 + hashes 4 + 17 per encoded column) bytes
+ */
+import { Chunk, type GroupInfo, maxChunkRows, type NamedColumn } from '../columns/chunk.js'
+import { Column } from '../columns/column.js'
+import { Kind } from '../columns/kinds.js'
+import { LineRows } from '../columns/line-rows.js'
+import { msOf, subOf } from '../columns/time.js'
+import { type BatchOffsets, type BatchSchema, batchOffsets } from '../ingest/batch-layout.js'
+import type { SharedSlots } from '../ingest/slots.js'
+import type { Route } from '../route/routes.js'
+
+/** Views are cheaper than copies only from this many rows on. */
+const minViewRows = 64
+
+/** The one group of rows that are not grouped. */
+export const nilGrouping: GroupInfo = {
+  byName: false,
+  tagNames: () => [],
+  tagValues: () => [],
+  groupName: () => '',
+  idText: () => '',
+}
+
+export class BatchSource {
+  readonly chunk: Chunk
+  /** The route that nextRoute() stands on, and the number of rows that this shard has of it. */
+  routeId = -1
+  rows = 0
+  private readonly i32: Int32Array
+  private readonly u32: Uint32Array
+  private readonly f64: Float64Array
+  private readonly u8: Uint8Array
+  /** One view per slot: what string payloads and lines point into. */
+  private readonly slotBytes: Uint8Array[] = []
+  private readonly scratch: Column[] = []
+  private readonly hashes = new Uint32Array(maxChunkRows)
+  private readonly lines = new LineRows()
+  private readonly slotSize: number
+  private base = 0
+  private bytes: Uint8Array = new Uint8Array(0)
+  private schema!: BatchSchema
+  private offsets!: BatchOffsets
+  private batchRows = 0
+  private routesLeft = 0
+  /** i32 index behind the current route's record. */
+  private word = 0
+  private hashWord = -1
+  /** i32 index of the row list; -1: all rows. */
+  private list = -1
+  private starts: Int32Array | null = null
+  private lengths: Int32Array | null = null
+
+  constructor(
+    slots: SharedSlots,
+    private readonly shard: number,
+    private readonly shards: number,
+  ) {
+    this.slotSize = slots.slotBytes
+    this.i32 = new Int32Array(slots.data)
+    this.u32 = new Uint32Array(slots.data)
+    this.f64 = new Float64Array(slots.data)
+    this.u8 = new Uint8Array(slots.data)
+    for (let s = 0; s < slots.slots; s++)
+      this.slotBytes.push(new Uint8Array(slots.data, s * slots.slotBytes, slots.slotBytes))
+    this.chunk = new Chunk(
+      nilGrouping,
+      new Float64Array(maxChunkRows),
+      new Int32Array(maxChunkRows),
+      new Int32Array(maxChunkRows),
+    )
+  }
+
+  /** Stands before the first route of a batch. */
+  open(slot: number, offset: number, schema: BatchSchema): void {
+    this.base = slot * this.slotSize
+    this.bytes = this.slotBytes[slot]
+    this.schema = schema
+    const header = (this.base + offset) >> 2
+    this.batchRows = this.i32[header + 1]
+    this.routesLeft = this.i32[header + 2]
+    this.word = (this.base + this.i32[header + 3]) >> 2
+    this.offsets = batchOffsets(schema, this.batchRows, offset)
+    this.starts = null
+    this.lengths = null
+  }
+
+  /** Goes to the next route that has rows for this shard. False: there is none left. */
+  nextRoute(): boolean {
+    const { i32 } = this
+    while (this.routesLeft > 0) {
+      this.routesLeft--
+      this.routeId = i32[this.word]
+      const hashed = i32[this.word + 1] === 1
+      this.hashWord = hashed ? this.word + 2 : -1
+      let w = this.word + 2 + (hashed ? this.batchRows : 0)
+      this.rows = 0
+      for (let s = 0; s < this.shards; s++) {
+        const count = i32[w++]
+        if (s === this.shard) {
+          this.rows = count < 0 ? this.batchRows : count
+          this.list = count < 0 ? -1 : w
+        }
+        if (count > 0) w += count
+      }
+      this.word = (w + 1) & ~1
+      if (this.rows > 0) return true
+    }
+    return false
+  }
+
+  /** Rows from … (at most maxChunkRows) of the current route as a chunk. `route` names the tags of the hashes. */
+  load(from: number, route: Route | null): Chunk {
+    const { chunk, schema } = this
+    const n = Math.min(this.rows - from, maxChunkRows)
+    chunk.n = n
+    chunk.name = schema.name
+    chunk.db = schema.db
+    chunk.rp = schema.rp
+    const rows = this.list < 0 ? null : this.i32.subarray(this.list + from, this.list + from + n)
+    this.loadTimes(rows, from, n)
+    this.loadLines(rows, from, n)
+    this.loadHashes(rows, from, n, route)
+    const fields: NamedColumn[] = []
+    const tags: NamedColumn[] = []
+    let next = 0
+    for (let c = 0; c < schema.fields.length; c++)
+      fields.push({ name: schema.fields[c], column: this.fieldColumn(c, rows, from, n, next++) })
+    for (let c = 0; c < schema.tags.length; c++)
+      tags.push({ name: schema.tags[c], column: this.tagColumn(c, rows, from, n, next++) })
+    chunk.fields = fields
+    chunk.tags = tags
+    return chunk
+  }
+
+  private loadTimes(rows: Int32Array | null, from: number, n: number): void {
+    const { ms, sub } = this.chunk
+    const { i32 } = this
+    const w = (this.base + this.offsets.times) >> 2
+    for (let r = 0; r < n; r++) {
+      const i = w + 2 * (rows === null ? from + r : rows[r])
+      const lo = i32[i]
+      const m = msOf(lo, i32[i + 1])
+      ms[r] = m
+      sub[r] = subOf(lo, m)
+    }
+  }
+
+  private loadLines(rows: Int32Array | null, from: number, n: number): void {
+    const { chunk } = this
+    if (this.starts === null || this.lengths === null) {
+      const s = (this.base + this.offsets.lineStarts) >> 2
+      const l = (this.base + this.offsets.lineLengths) >> 2
+      this.starts = this.i32.subarray(s, s + this.batchRows)
+      this.lengths = this.i32.subarray(l, l + this.batchRows)
+    }
+    if (rows === null && from > 0)
+      this.lines.reset(this.bytes, 0, this.starts.subarray(from, from + n), this.lengths.subarray(from, from + n))
+    else this.lines.reset(this.bytes, 0, this.starts, this.lengths)
+    chunk.rest = this.lines
+    chunk.restIndex = rows
+  }
+
+  private loadHashes(rows: Int32Array | null, from: number, n: number, route: Route | null): void {
+    const { chunk } = this
+    if (this.hashWord < 0 || route === null || route.partition.kind !== 'tags') {
+      chunk.hashes = null
+      chunk.hashedTags = null
+      return
+    }
+    chunk.hashedTags = route.partition.tags
+    if (rows === null) {
+      chunk.hashes = this.u32.subarray(this.hashWord + from, this.hashWord + from + n)
+      return
+    }
+    const { u32, hashes, hashWord } = this
+    for (let r = 0; r < n; r++) hashes[r] = u32[hashWord + rows[r]]
+    chunk.hashes = hashes
+  }
+
+  private fieldColumn(c: number, rows: Int32Array | null, from: number, n: number, scratch: number): Column {
+    const payload = this.base + this.offsets.payloads[c]
+    const kinds = this.base + this.offsets.kinds[c]
+    if (rows === null && n >= minViewRows) {
+      const p = payload + 8 * from
+      const view = new Column(
+        this.u8.subarray(kinds + from, kinds + from + n),
+        this.f64.subarray(p >> 3, (p >> 3) + n),
+        this.i32.subarray(p >> 2, (p >> 2) + 2 * n),
+      )
+      view.bytes = this.bytes
+      return view
+    }
+    const out = this.scratchColumn(scratch)
+    const { u8, i32 } = this
+    const w = payload >> 2
+    for (let r = 0; r < n; r++) {
+      const row = rows === null ? from + r : rows[r]
+      out.kinds[r] = u8[kinds + row]
+      out.i32[2 * r] = i32[w + 2 * row]
+      out.i32[2 * r + 1] = i32[w + 2 * row + 1]
+    }
+    return out
+  }
+
+  private tagColumn(c: number, rows: Int32Array | null, from: number, n: number, scratch: number): Column {
+    const out = this.scratchColumn(scratch)
+    const { i32 } = this
+    const w = (this.base + this.offsets.tags[c]) >> 2
+    for (let r = 0; r < n; r++) {
+      const i = w + 2 * (rows === null ? from + r : rows[r])
+      const length = i32[i + 1]
+      out.kinds[r] = length < 0 ? Kind.Missing : Kind.String
+      out.i32[2 * r] = i32[i]
+      out.i32[2 * r + 1] = length
+    }
+    return out
+  }
+
+  private scratchColumn(i: number): Column {
+    while (this.scratch.length <= i) this.scratch.push(Column.alloc(maxChunkRows))
+    const c = this.scratch[i]
+    c.bytes = this.bytes
+    return c
+  }
+}
