@@ -1,0 +1,81 @@
+/** Small resources: ping, log level, the log stream, expvar-style statistics, Prometheus metrics. Main thread. */
+import { goJson } from '../columns/json-encode.js'
+import { ShardlineError } from '../errors.js'
+import type { LogLevel } from '../log.js'
+import { jsonLine, type LogLine, type LogOutput, logfmtLine } from '../observe/logger.js'
+import { decodeObject, stringOf } from '../tasks/task-request.js'
+import { basePath } from './api.js'
+import type { Call } from './call.js'
+import type { Router } from './router.js'
+
+export interface SystemParts {
+  readonly logs: LogOutput
+  readonly debugVars: () => unknown
+  readonly metrics: { readonly contentType: string; text(): Promise<string> }
+}
+
+const maxRequestBytes = 64 * 1024
+
+export function addSystem(router: Router, parts: SystemParts): void {
+  router.add('GET,HEAD', `${basePath}/ping`, (call) => call.empty(204))
+  router.add('POST', `${basePath}/loglevel`, async (call) => {
+    parts.logs.level = levelOf(stringOf(decodeObject(await call.body(maxRequestBytes)).level))
+    call.empty(204)
+  })
+  router.add('GET', `${basePath}/debug/vars`, (call) => {
+    call.raw(200, 'application/json; charset=utf-8', expvarText(parts.debugVars()))
+  })
+  const metrics = async (call: Call): Promise<void> => {
+    call.raw(200, parts.metrics.contentType, await parts.metrics.text())
+  }
+  router.add('GET', '/metrics', metrics)
+  router.add('GET', `${basePath}/metrics`, metrics)
+  router.add('GET', '/kapacitor/v1preview/logs', (call) => streamLogs(call, parts.logs))
+}
+
+function levelOf(text: string): LogLevel {
+  const level = text.toLowerCase()
+  if (level === 'debug' || level === 'info' || level === 'error') return level
+  throw new ShardlineError('bad-log-level', 'invalid log level')
+}
+
+/** One member per line, keys sorted. */
+function expvarText(vars: unknown): string {
+  const entries = Object.entries(vars as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{\n${entries.map(([k, v]) => `${goJson(k)}: ${goJson(v)}`).join(',\n')}\n}\n`
+}
+
+/** Lines that an unread connection may hold before newer ones are dropped for it. */
+const maxHeldBytes = 1 << 20
+
+function streamLogs(call: Call, logs: LogOutput): void {
+  const filters = new Map<string, string>()
+  for (const [key, value] of call.query) {
+    if (filters.has(key)) throw new ShardlineError('bad-parameter', 'query params cannot contain duplicate params')
+    filters.set(key, value)
+  }
+  const json = (call.request.headers.accept ?? '').includes('application/json')
+  const stream = call.stream(200, json ? 'application/json; charset=utf-8' : 'application/logfmt')
+  let heldBytes = 0
+  const stop = logs.listen((line) => {
+    if (!matches(line, filters)) return
+    const text = json ? jsonLine(line) : logfmtLine(line)
+    if (heldBytes > maxHeldBytes) return
+    heldBytes = stream.write(text) ? 0 : heldBytes + text.length
+  })
+  call.response.onAborted(stop)
+}
+
+const levels: readonly string[] = ['debug', 'info', 'error']
+
+function matches(line: LogLine, filters: ReadonlyMap<string, string>): boolean {
+  for (const [key, wanted] of filters) {
+    if (key === 'lvl' && wanted.endsWith('+')) {
+      if (levels.indexOf(line.level) < levels.indexOf(wanted.slice(0, -1))) return false
+    } else {
+      const value = key === 'msg' ? line.msg : key === 'lvl' ? line.level : line.keys.find(([k]) => k === key)?.[1]
+      if (value === undefined || String(value) !== wanted) return false
+    }
+  }
+  return true
+}

@@ -1,0 +1,78 @@
+/** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
+import { ShardlineError } from '../errors.js'
+import { dotViewOf } from '../tasks/dot.js'
+import { listParams } from '../tasks/list-params.js'
+import type { TaskManager } from '../tasks/task-manager.js'
+import { decodeTaskRequest } from '../tasks/task-request.js'
+import { scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
+import { basePath } from './api.js'
+import { type Call, jsonType } from './call.js'
+import type { Router } from './router.js'
+
+const path = `${basePath}/tasks`
+const prefix = `${path}/`
+/** Largest create or update request. */
+const maxRequestBytes = 16 << 20
+
+const defaultView: ViewOptions = { dotView: 'attributes', scriptFormat: 'formatted' }
+
+/** The compact JSON of an httpOut endpoint, or undefined when the task has no such endpoint. */
+export type ReadEndpoint = (taskId: string, endpoint: string) => Promise<string | undefined>
+
+export function addTasks(router: Router, tasks: TaskManager, readEndpoint: ReadEndpoint): void {
+  router.add('GET', path, (call) => list(call, tasks))
+  router.add('POST', path, async (call) => {
+    const request = decodeTaskRequest(await call.body(maxRequestBytes))
+    call.json(200, taskView(await tasks.create(request), defaultView))
+  })
+  router.add('GET', prefix, async (call) => {
+    const id = idOf(call)
+    const slash = id.indexOf('/')
+    if (slash >= 0) {
+      const text = await readEndpoint(id.slice(0, slash), id.slice(slash + 1))
+      if (text !== undefined) {
+        call.raw(200, jsonType, text)
+        return
+      }
+    }
+    const options = viewOptions(call)
+    checkReplay(call)
+    const entry = tasks.get(id)
+    if (entry === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
+    call.json(200, taskView(entry, options))
+  })
+  router.add('PATCH', prefix, async (call) => {
+    const request = decodeTaskRequest(await call.body(maxRequestBytes))
+    call.json(200, taskView(await tasks.update(idOf(call), request), defaultView))
+  })
+  router.add('DELETE', prefix, async (call) => {
+    await tasks.delete(idOf(call))
+    call.empty(204)
+  })
+}
+
+function idOf(call: Call): string {
+  const id = call.rest(prefix)
+  if (id === '') throw new ShardlineError('no-task-id', 'must specify task id on path')
+  return id
+}
+
+function viewOptions(call: Call): ViewOptions {
+  return {
+    scriptFormat: scriptFormatOf(call.query.get('script-format') ?? ''),
+    dotView: dotViewOf(call.query.get('dot-view') ?? ''),
+  }
+}
+
+function checkReplay(call: Call): void {
+  const id = call.query.get('replay-id') ?? ''
+  if (id !== '') throw new ShardlineError('no-replay', `no running replay with ID: ${id}`)
+}
+
+function list(call: Call, tasks: TaskManager): void {
+  const params = listParams(call.query)
+  const options = viewOptions(call)
+  const found = tasks.list().filter((t) => params.matches(t.record.id))
+  const page = params.limit <= 0 ? [] : found.slice(params.offset, params.offset + params.limit)
+  call.json(200, { tasks: page.map((t) => taskListItem(t, params.fields, options)) })
+}

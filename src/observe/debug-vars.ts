@@ -1,0 +1,88 @@
+/** Statistics in the layout of Go's expvar, as the CLI and existing dashboards read them (spec http-cli 6.10, 12). */
+import { randomUUID } from 'node:crypto'
+import { goDuration } from '../columns/go-duration.js'
+import type { EngineStatsView } from '../route/engine-api.js'
+import type { TaskManager } from '../tasks/task-manager.js'
+import { kapacitorVersion } from '../version.js'
+
+export interface Identity {
+  readonly clusterId: string
+  readonly serverId: string
+  readonly hostname: string
+}
+
+interface Statistic {
+  readonly name: string
+  readonly tags: Readonly<Record<string, string>>
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+/** Ids of statistics stay the same while the server runs, as a reader may follow them. */
+const ids = new Map<string, string>()
+const maxIds = 100_000
+
+function idOf(s: Statistic): string {
+  const key = `${s.name}\0${Object.values(s.tags).join('\0')}`
+  const known = ids.get(key)
+  if (known !== undefined) return known
+  if (ids.size >= maxIds) ids.clear()
+  const id = randomUUID()
+  ids.set(key, id)
+  return id
+}
+
+export function debugVars(identity: Identity, tasks: TaskManager, engine: EngineStatsView): Record<string, unknown> {
+  const own = { host: identity.hostname, cluster_id: identity.clusterId, server_id: identity.serverId }
+  const statistics = new Map<string, Statistic>()
+  for (const s of [...ingress(engine), ...ofTasks(tasks)]) {
+    const full = { ...s, tags: { ...own, ...s.tags } }
+    statistics.set(idOf(full), full)
+  }
+  const memory = process.memoryUsage()
+  return {
+    cluster_id: identity.clusterId,
+    server_id: identity.serverId,
+    host: identity.hostname,
+    cmdline: process.argv,
+    kapacitor: statistics,
+    memstats: {
+      Alloc: memory.heapUsed,
+      Sys: memory.rss,
+      HeapAlloc: memory.heapUsed,
+      HeapSys: memory.heapTotal,
+      HeapInuse: memory.heapUsed,
+      External: memory.external,
+      ArrayBuffers: memory.arrayBuffers,
+    },
+    num_enabled_tasks: tasks.enabledCount,
+    num_subscriptions: 0,
+    num_tasks: tasks.count,
+    platform: 'OSS',
+    product: 'shardline',
+    uptime: process.uptime(),
+    version: kapacitorVersion,
+  }
+}
+
+function* ingress(engine: EngineStatsView): Generator<Statistic> {
+  for (const { db, rp, measurement, points } of engine.ingress) {
+    const tags = { task_master: 'main', database: db, retention_policy: rp, measurement }
+    yield { name: 'ingress', tags, values: { points_received: points } }
+  }
+}
+
+function* ofTasks(tasks: TaskManager): Generator<Statistic> {
+  for (const { record, execution } of tasks.list()) {
+    if (execution === undefined) continue
+    const stats = execution.running.stats()
+    for (const node of stats.nodes) {
+      const { collected: _in, emitted: _out, avg_exec_time_ns: averageNs, ...counters } = node.counters
+      const tags = { task: record.id, node: node.name, type: record.type, kind: node.name.replace(/\d+$/, '') }
+      yield { name: 'nodes', tags, values: { ...counters, avg_exec_time_ns: goDuration(averageNs ?? 0) } }
+    }
+    for (const edge of stats.edges) {
+      const tags = { task: record.id, parent: edge.parent, child: edge.child, type: record.type }
+      yield { name: 'edges', tags, values: { collected: edge.processed, emitted: edge.processed } }
+    }
+  }
+}

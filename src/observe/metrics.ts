@@ -1,0 +1,123 @@
+/**
+ * /metrics in Prometheus text: read from the statistics block at scrape time, nothing is counted twice. Labels are bounded by
+ * tasks, nodes, shards and reasons; never by measurements, groups or tag values.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { EngineStatsView } from '../route/engine-api.js'
+import type { TaskManager } from '../tasks/task-manager.js'
+
+export interface MetricsParts {
+  readonly tasks: TaskManager
+  readonly engine: () => EngineStatsView
+  readonly http: { readonly statuses: ReadonlyMap<number, number> }
+  /** More numbers of other parts: name → help, value. */
+  readonly extra?: () => readonly { name: string; help: string; value: number; labels?: Record<string, string> }[]
+}
+
+type Set = (value: number, labels?: Record<string, string>) => void
+
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #series = new Map<string, Gauge | Counter>()
+
+  constructor(private readonly parts: MetricsParts) {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'shardline_' })
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  async text(): Promise<string> {
+    for (const metric of this.#series.values()) metric.reset()
+    this.#ofEngine(this.parts.engine())
+    this.#ofTasks()
+    for (const [status, n] of this.parts.http.statuses) {
+      this.#counter('shardline_http_requests_total', 'Requests by status.', ['status'])(n, { status: String(status) })
+    }
+    for (const { name, help, value, labels } of this.parts.extra?.() ?? []) {
+      this.#gauge(name, help, Object.keys(labels ?? {}))(value, labels)
+    }
+    return this.#registry.metrics()
+  }
+
+  /** Sets the value of a monotonic number that is counted elsewhere. */
+  #counter(name: string, help: string, labelNames: string[] = []): Set {
+    let metric = this.#series.get(name)
+    if (metric === undefined) {
+      metric = new Counter({ name, help, labelNames, registers: [this.#registry] })
+      this.#series.set(name, metric)
+    }
+    return (value, labels) => (labels === undefined ? metric.inc(value) : metric.inc(labels, value))
+  }
+
+  #gauge(name: string, help: string, labelNames: string[] = []): Set {
+    let metric = this.#series.get(name) as Gauge | undefined
+    if (metric === undefined) {
+      metric = new Gauge({ name, help, labelNames, registers: [this.#registry] })
+      this.#series.set(name, metric)
+    }
+    return (value, labels) => (labels === undefined ? metric.set(value) : metric.set(labels, value))
+  }
+
+  #ofEngine(engine: EngineStatsView): void {
+    this.#counter('shardline_points_accepted_total', 'Points of accepted writes.')(engine.acceptedPoints)
+    this.#counter('shardline_points_routed_total', 'Accepted points that some task takes.')(engine.routedPoints)
+    this.#counter('shardline_points_unmatched_total', 'Accepted points that no task takes.')(engine.unmatchedPoints)
+    this.#counter('shardline_writes_rejected_total', 'Writes with a bad line.')(engine.rejectedRequests)
+    this.#counter('shardline_writes_overloaded_total', 'Writes refused for lack of room.')(engine.overloadedRequests)
+    this.#gauge('shardline_slots_in_use', 'Batch buffers in use.')(engine.slotsInUse)
+    this.#gauge('shardline_slots', 'Batch buffers.')(engine.slots)
+    for (const s of engine.shards) {
+      const labels = { shard: String(s.shard) }
+      const gauge = (name: string, help: string, value: number): void =>
+        this.#gauge(`shardline_shard_${name}`, help, ['shard'])(value, labels)
+      const counter = (name: string, help: string, value: number): void =>
+        this.#counter(`shardline_shard_${name}_total`, help, ['shard'])(value, labels)
+      gauge('ring_entries', 'Batches that wait for the shard.', s.ringEntries)
+      gauge('ring_capacity', 'Batches that may wait.', s.ringCapacity)
+      gauge('state_bytes', 'State held.', s.stateBytes)
+      gauge('budget_bytes', 'State allowed.', s.budgetBytes)
+      gauge('groups', 'Groups held.', s.groups)
+      gauge('lag_seconds', 'Clock minus the stamp the shard has processed.', s.lagMs / 1000)
+      counter('processed_rows', 'Rows processed.', s.processedRows)
+      counter('evicted_groups', 'Groups evicted from state.', s.evictedGroups)
+      counter('evicted_rows', 'Rows evicted from state.', s.evictedRows)
+    }
+  }
+
+  #ofTasks(): void {
+    const { tasks } = this.parts
+    this.#gauge('shardline_tasks', 'Tasks by status.', ['status'])(tasks.enabledCount, { status: 'enabled' })
+    this.#gauge('shardline_tasks', 'Tasks by status.', ['status'])(tasks.count - tasks.enabledCount, {
+      status: 'disabled',
+    })
+    for (const { record, execution } of tasks.list()) {
+      const task = record.id
+      this.#gauge('shardline_task_executing', 'Whether the task runs.', ['task'])(execution === undefined ? 0 : 1, {
+        task,
+      })
+      if (execution === undefined) continue
+      const stats = execution.running.stats()
+      const counter = (name: string, help: string, value: number): void =>
+        this.#counter(`shardline_task_${name}_total`, help, ['task'])(value, { task })
+      counter('points_delivered', 'Points delivered to the task.', stats.delivered)
+      counter('points_processed', 'Points the task has processed.', stats.processed)
+      this.#gauge('shardline_task_points_waiting', 'Points delivered, not yet taken.', ['task'])(stats.inRing, { task })
+      this.#gauge('shardline_task_groups', 'Groups of the task.', ['task'])(stats.groups, { task })
+      const stateBytes = stats.stateBytes.reduce((a, b) => a + b, 0)
+      this.#gauge('shardline_task_state_bytes', 'State of the task.', ['task'])(stateBytes, { task })
+      for (const [reason, n] of Object.entries(stats.dropped)) {
+        const help = 'Points the task did not process.'
+        this.#counter('shardline_task_points_dropped_total', help, ['task', 'reason'])(n, { task, reason })
+      }
+      for (const node of stats.nodes) {
+        const labels = { task, node: node.name }
+        for (const [name, value] of Object.entries(node.counters)) {
+          const help = 'Counters of the nodes of running tasks.'
+          this.#gauge('shardline_node', help, ['task', 'node', 'counter'])(value, { ...labels, counter: name })
+        }
+      }
+    }
+  }
+}

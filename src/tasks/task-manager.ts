@@ -1,0 +1,289 @@
+/**
+ * Tasks: defining, changing, starting and stopping them, with the original's order of checks and texts (spec http-cli 6.1,
+ * tickscript 9.1). Main thread. Operations on one task run one after the other; different tasks do not wait for each other.
+ *
+ * A task that cannot start stays enabled, does not execute and keeps its error until the next enable or restart.
+ */
+import { randomUUID } from 'node:crypto'
+import { compareBytewise } from '../columns/json-encode.js'
+import { errorText, ShardlineError } from '../errors.js'
+import type { Log } from '../log.js'
+import { planTask } from '../plan/plan.js'
+import type { TaskPlan } from '../plan/task-plan.js'
+import type { Engine, RunningTask, StartTask } from '../route/engine-api.js'
+import { type CompiledScript, compileScript, type Templates } from './compile-script.js'
+import { KeyedLock } from './keyed-lock.js'
+import type { Dbrp, TaskRecord, TaskStatus, TaskVars } from './task-record.js'
+import type { TaskRequest } from './task-request.js'
+import type { Store } from './task-store.js'
+import { storedVars } from './vars.js'
+
+export interface Execution {
+  readonly running: RunningTask
+  readonly plan: TaskPlan
+  /** What runs: a later change of the script does not touch it. */
+  readonly record: TaskRecord
+}
+
+export interface TaskEntry {
+  record: TaskRecord
+  execution: Execution | undefined
+  error: string
+}
+
+/** Parts that follow the life of tasks: alerts, httpOut endpoints. */
+export interface TaskObserver {
+  /** Before the shards build the task; what it returns of alert states goes with it. May throw: the task does not start. */
+  starting?(task: TaskRecord, plan: TaskPlan): StartTask['alertStates']
+  started?(running: RunningTask, task: TaskRecord, plan: TaskPlan): void
+  stopped?(task: TaskRecord, deleted: boolean): void | Promise<void>
+}
+
+export interface TaskManagerParts {
+  readonly store: Store
+  readonly engine: Engine
+  readonly templates: Templates
+  readonly observers: readonly TaskObserver[]
+  readonly log: Log
+}
+
+const idPattern = /^[-._\p{L}0-9]+$/u
+
+export function checkTaskId(id: string): void {
+  if (idPattern.test(id)) return
+  const text = `task ID must contain only letters, numbers, '-', '.' and '_'. ${JSON.stringify(id)}`
+  throw new ShardlineError('bad-task-id', text)
+}
+
+/** Wall clock, ns. */
+const nowNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n
+
+export class TaskManager {
+  readonly #tasks = new Map<string, TaskEntry>()
+  readonly #lock = new KeyedLock()
+  readonly #observers: TaskObserver[]
+
+  constructor(private readonly parts: TaskManagerParts) {
+    this.#observers = [...parts.observers]
+    parts.engine.onTaskFailed((key, id, error) => this.#taskFailed(key, id, error))
+  }
+
+  /** Loads the store and starts what is enabled. Failures are logged, never fatal. */
+  async open(): Promise<void> {
+    const { store, log } = this.parts
+    const { tasks, damaged } = store.loadTasks()
+    for (const [id, err] of damaged) log.error('stored task cannot be read', { task: id, err })
+    for (const record of tasks) this.#tasks.set(record.id, { record, execution: undefined, error: '' })
+    for (const entry of this.#tasks.values()) {
+      if (entry.record.status !== 'enabled') continue
+      log.debug('starting enabled task on startup', { task: entry.record.id })
+      try {
+        await this.#lock.run([entry.record.id], () => this.#start(entry))
+        log.debug('started task during startup', { task: entry.record.id })
+      } catch (err) {
+        log.error('failed to start enabled task', { task: entry.record.id, err: errorText(err) })
+      }
+    }
+  }
+
+  get count(): number {
+    return this.#tasks.size
+  }
+
+  get enabledCount(): number {
+    let n = 0
+    for (const t of this.#tasks.values()) if (t.record.status === 'enabled') n++
+    return n
+  }
+
+  get(id: string): TaskEntry | undefined {
+    return this.#tasks.get(id)
+  }
+
+  /** Sorted by id. */
+  list(): TaskEntry[] {
+    return [...this.#tasks.values()].sort((a, b) => compareBytewise(a.record.id, b.record.id))
+  }
+
+  async create(request: TaskRequest): Promise<TaskEntry> {
+    const id = request.id === '' ? randomUUID() : request.id
+    checkTaskId(id)
+    return this.#lock.run([id], () => this.#create(id, request))
+  }
+
+  async #create(id: string, request: TaskRequest): Promise<TaskEntry> {
+    if (this.#tasks.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`)
+    const script = this.#scriptOf(request.templateId, request.script)
+    if (script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
+    const vars = storedVars(request.vars)
+    const compiled = compileScript(script, vars)
+    const now = nowNs()
+    const record: TaskRecord = {
+      id,
+      templateId: request.templateId,
+      type: compiled.type,
+      script,
+      dbrps: createDbrps(compiled, request.dbrps),
+      vars,
+      status: request.status === 'enabled' ? 'enabled' : 'disabled',
+      createdNs: now,
+      modifiedNs: now,
+      lastEnabledNs: request.status === 'enabled' ? now : null,
+    }
+    await this.parts.store.putTask(record)
+    const entry: TaskEntry = { record, execution: undefined, error: '' }
+    this.#tasks.set(id, entry)
+    if (record.status === 'enabled') await this.#start(entry)
+    return entry
+  }
+
+  #scriptOf(templateId: string, script: string): string {
+    return templateId === '' ? script : this.parts.templates.scriptOf(templateId)
+  }
+
+  async update(id: string, request: TaskRequest): Promise<TaskEntry> {
+    const newId = request.id === '' ? id : request.id
+    return this.#lock.run([id, newId], () => this.#update(id, newId, request))
+  }
+
+  async #update(id: string, newId: string, request: TaskRequest): Promise<TaskEntry> {
+    const entry = this.#tasks.get(id)
+    if (entry === undefined) throw new ShardlineError('no-task', 'task does not exist, cannot update', 404)
+    checkTaskId(newId)
+    const old = entry.record
+    const templateId = request.templateId === '' ? old.templateId : request.templateId
+    const script = templateId === '' ? request.script || old.script : this.parts.templates.scriptOf(templateId)
+    const vars: TaskVars = Object.keys(request.vars).length > 0 ? storedVars(request.vars) : old.vars
+    const compiled = compileScript(script, vars)
+    const status: TaskStatus = request.status === '' ? old.status : request.status
+    const now = nowNs()
+    const record: TaskRecord = {
+      id: newId,
+      templateId,
+      type: compiled.type,
+      script,
+      dbrps: updateDbrps(old, compiled, request.dbrps),
+      vars,
+      status,
+      createdNs: old.createdNs,
+      modifiedNs: now,
+      lastEnabledNs: status === 'enabled' && old.status !== 'enabled' ? now : old.lastEnabledNs,
+    }
+    if (newId !== id) await this.#rename(entry, record)
+    else {
+      await this.parts.store.putTask(record)
+      entry.record = record
+    }
+    if (status !== old.status) {
+      if (status === 'enabled') await this.#start(entry)
+      else {
+        await this.#stop(entry, 'drain', false)
+        entry.error = ''
+      }
+    }
+    return entry
+  }
+
+  async #rename(entry: TaskEntry, record: TaskRecord): Promise<void> {
+    if (this.#tasks.has(record.id)) {
+      throw new ShardlineError('task-exists', 'failed to create new task during ID change: object already exists', 500)
+    }
+    const old = entry.record
+    await this.parts.store.renameTask(old.id, record)
+    this.#tasks.delete(old.id)
+    this.#tasks.set(record.id, entry)
+    const wasRunning = old.status === 'enabled'
+    if (wasRunning) await this.#stop(entry, 'drain', true)
+    entry.record = record
+    if (wasRunning && record.status === 'enabled') await this.#start(entry)
+  }
+
+  /** Unknown ids are fine. */
+  async delete(id: string): Promise<void> {
+    await this.#lock.run([id], async () => {
+      const entry = this.#tasks.get(id)
+      if (entry === undefined) return
+      await this.#stop(entry, 'discard', true)
+      this.#tasks.delete(id)
+      await this.parts.store.deleteTask(id)
+    })
+  }
+
+  /** Stops everything before the engine closes; statuses stay. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#tasks.keys()].map((id) => this.#lock.run([id], () => this.#shutDown(id))))
+  }
+
+  async #shutDown(id: string): Promise<void> {
+    const entry = this.#tasks.get(id)
+    if (entry !== undefined) await this.#stop(entry, 'drain', false)
+  }
+
+  /** Throws with status 500; the reason stays in `entry.error`. */
+  async #start(entry: TaskEntry): Promise<void> {
+    const { record } = entry
+    entry.error = ''
+    let announced = false
+    try {
+      const { pipeline } = compileScript(record.script, record.vars)
+      for (const node of pipeline.nodes) node.def.check?.(node)
+      const plan = planTask(pipeline, { taskId: record.id, shards: this.parts.engine.shards })
+      announced = true
+      const alertStates = this.#observers.flatMap((o) => [...(o.starting?.(record, plan) ?? [])])
+      const running = await this.parts.engine.startTask({
+        id: record.id,
+        type: record.type,
+        script: record.script,
+        vars: record.vars as StartTask['vars'],
+        dbrps: record.dbrps,
+        plan,
+        alertStates,
+      })
+      entry.execution = { running, plan, record }
+      for (const o of this.#observers) o.started?.(running, record, plan)
+    } catch (err) {
+      entry.error = errorText(err)
+      if (announced) for (const o of this.#observers) await o.stopped?.(record, false)
+      const code = err instanceof ShardlineError ? err.code : 'task-start'
+      throw new ShardlineError(code, entry.error, 500)
+    }
+  }
+
+  async #stop(entry: TaskEntry, mode: 'drain' | 'discard', deleted: boolean): Promise<void> {
+    const { execution } = entry
+    entry.execution = undefined
+    if (execution !== undefined) await this.parts.engine.stopTask(execution.running.key, mode)
+    for (const o of this.#observers) await o.stopped?.(execution?.record ?? entry.record, deleted)
+  }
+
+  #taskFailed(key: number, id: string, error: string): void {
+    const entry = this.#tasks.get(id)
+    if (entry?.execution?.running.key !== key) return
+    this.parts.log.error('task finished with error', { task: id, err: error })
+    const { record } = entry.execution
+    entry.execution = undefined
+    entry.error = error
+    for (const o of this.#observers) void o.stopped?.(record, false)
+  }
+}
+
+function createDbrps(compiled: CompiledScript, given: readonly Dbrp[]): readonly Dbrp[] {
+  if (compiled.dbrps.length > 0 && given.length > 0) {
+    throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in both implicitly and explicitly')
+  }
+  const dbrps = compiled.dbrps.length > 0 ? compiled.dbrps : given
+  if (dbrps.length === 0) throw new ShardlineError('no-dbrp', 'must specify dbrp')
+  return dbrps
+}
+
+function updateDbrps(old: TaskRecord, compiled: CompiledScript, given: readonly Dbrp[]): readonly Dbrp[] {
+  if (compiled.dbrps.length > 0) {
+    if (given.length > 0) {
+      throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in implicitly and explicitly')
+    }
+    return compiled.dbrps
+  }
+  if (given.length > 0) return given
+  if (compileScript(old.script, old.vars).dbrps.length > 0) throw new ShardlineError('no-dbrp', 'must specify dbrp')
+  return old.dbrps
+}
