@@ -12,6 +12,7 @@ import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import type { Grouping } from '../shard/grouping.js'
 import type { StateAllocator } from '../shard/pages.js'
 import type { TimerSet } from '../shard/timer-wheel.js'
+import type { TopicStates } from '../shard/topic-mirror.js'
 
 /** Cells of one node in the statistics block; see observe/stat-block.ts for the layout. */
 export interface NodeStats {
@@ -26,6 +27,13 @@ export interface Outbox {
   send(type: number, nodeIndex: number, payload: Uint8Array): void
 }
 
+/** The server as templates show it; the ids are UUIDs. */
+export interface ServerInfo {
+  readonly hostname: string
+  readonly clusterId: string
+  readonly serverId: string
+}
+
 /** What the loop gives each operator. One per operator instance (task × node × shard). */
 export interface OperatorContext {
   readonly taskId: string
@@ -38,6 +46,9 @@ export interface OperatorContext {
   readonly stats: NodeStats
   readonly state: StateAllocator
   readonly outbox: Outbox
+  /** Stored alert states that are not OK, for restore. Absent: none. */
+  readonly topicStates?: TopicStates
+  readonly server?: ServerInfo
   /** Main's clock at the entry being processed, ms since the epoch. The only clock an operator may read. */
   now(): number
   /** Timers of this operator, one per group at most. */

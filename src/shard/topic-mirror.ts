@@ -1,44 +1,41 @@
 /**
- * The non-OK alert states of main's topics, for operators that must know a group's level at first sight of it.
- * Thread: shard worker; main sends every change (`topicState`).
+ * A shard's copy of the alert states that are not OK, by topic and event id: what alert nodes restore a group's level from when
+ * they first see it. Main sends every change (TaskSpec.alertStates, `topicState`). Thread: shard worker.
  */
-export interface MirroredState {
+export interface StoredAlertState {
   readonly level: number
-  /** Time of the last event, ns since the epoch as text. */
-  readonly timeNs: string
+  readonly timeNs: bigint
 }
 
-/** States kept; beyond, new ones are not mirrored and their groups start at OK. */
-const maxStates = 200_000
+/** What operators see of it. */
+export interface TopicStates {
+  /** Whether the topic has any state that is not OK. */
+  has(topic: string): boolean
+  get(topic: string, id: string): StoredAlertState | undefined
+}
 
-export class TopicMirror {
-  private readonly topics = new Map<string, Map<string, MirroredState>>()
-  private size = 0
+export class TopicMirror implements TopicStates {
+  private readonly topics = new Map<string, Map<string, StoredAlertState>>()
 
-  apply(topic: string, id: string, level: number, timeNs: string): void {
-    let ids = this.topics.get(topic)
+  set(topic: string, id: string, level: number, timeNs: bigint): void {
+    let states = this.topics.get(topic)
     if (level === 0) {
-      if (ids?.delete(id)) this.size--
-      if (ids?.size === 0) this.topics.delete(topic)
+      states?.delete(id)
+      if (states?.size === 0) this.topics.delete(topic)
       return
     }
-    if (ids === undefined) {
-      ids = new Map()
-      this.topics.set(topic, ids)
+    if (states === undefined) {
+      states = new Map()
+      this.topics.set(topic, states)
     }
-    if (!ids.has(id)) {
-      if (this.size >= maxStates) return
-      this.size++
-    }
-    ids.set(id, { level, timeNs })
+    states.set(id, { level, timeNs })
   }
 
-  /** No state of the topic is known: an id need not be rendered to look it up. */
-  isEmpty(topic: string): boolean {
-    return !this.topics.has(topic)
+  has(topic: string): boolean {
+    return this.topics.has(topic)
   }
 
-  get(topic: string, id: string): MirroredState | undefined {
+  get(topic: string, id: string): StoredAlertState | undefined {
     return this.topics.get(topic)?.get(id)
   }
 }
