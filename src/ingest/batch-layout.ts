@@ -63,3 +63,56 @@ export function batchOffsets(schema: BatchSchema, rows: number, base: number): B
   }
   return { times, lineStarts, lineLengths, tags, payloads, kinds, routes: o }
 }
+
+/**
+ * Walks the routes section of a batch. `i32` spans the slots' buffer; offsets are bytes from the slot's start.
+ *
+ *   record (8-aligned)   int32 routeId, hashed; hashed = 1: uint32 hash × rows;
+ *                        per shard, back to back: int32 count, then int32 row × count (count = -1: all rows, none listed)
+ */
+export class RouteReader {
+  routeId = 0
+  /** Byte offset in the buffer of the row hashes, or -1. */
+  hashes = -1
+  /** Rows of this shard: all (-1), or this many, listed from word `list`. */
+  count = 0
+  list = 0
+  private at = 0
+  private left = 0
+
+  constructor(
+    private readonly i32: Int32Array,
+    private readonly shards: number,
+    private readonly shard: number,
+  ) {}
+
+  /** Starts over at the batch at `batchOffset` of the slot at `slotOffset`. */
+  open(slotOffset: number, batchOffset: number): void {
+    const header = (slotOffset + batchOffset) >> 2
+    this.left = this.i32[header + 2]
+    this.at = (slotOffset + this.i32[header + 3]) >> 2
+  }
+
+  /** Moves to the next route; false when there is none. `rows` as in the batch's header. */
+  next(rows: number): boolean {
+    if (this.left-- <= 0) return false
+    let w = this.at
+    this.routeId = this.i32[w]
+    this.hashes = -1
+    if (this.i32[w + 1] === 1) {
+      this.hashes = (w + 2) * 4
+      w += rows
+    }
+    w += 2
+    for (let s = 0; s < this.shards; s++) {
+      const count = this.i32[w++]
+      if (s === this.shard) {
+        this.count = count
+        this.list = w
+      }
+      if (count > 0) w += count
+    }
+    this.at = (w + 1) & ~1
+    return true
+  }
+}
