@@ -108,11 +108,7 @@ function mergeFlows(flows: readonly Flow[]): Flow {
   return { grouping, written }
 }
 
-function link(
-  pipeline: Pipeline,
-  below: Map<PipelineNode, Demand>,
-  inputs: Map<PipelineNode, Flow>,
-): PlannedNode[] {
+function link(pipeline: Pipeline, below: Map<PipelineNode, Demand>, inputs: Map<PipelineNode, Flow>): PlannedNode[] {
   const planned = new Map<PipelineNode, PlannedNode>()
   const nodes = pipeline.nodes.map((node, index): PlannedNode => {
     const grouping = inputs.get(node)!.grouping

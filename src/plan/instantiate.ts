@@ -1,0 +1,42 @@
+/**
+ * Builds the operators of a task on a shard from its spec. Thread: shard worker. The script is parsed, evaluated and planned
+ * again, deterministically: what crosses threads is text and vars, never code.
+ */
+import { ShardlineError } from '../errors.js'
+import { createFusedWindow } from '../operators/fused-window.js'
+import type { Operator } from '../operators/operator.js'
+import { entryOf } from '../operators/registry.js'
+import { type ShardEnv, TaskRuntime } from '../shard/context.js'
+import type { TaskSpec } from '../shard/messages.js'
+import { GraphTask, type ShardTask } from '../shard/task.js'
+import { evaluateScript } from './evaluate-script.js'
+import { planTask } from './plan.js'
+import type { PlannedNode } from './task-plan.js'
+
+export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
+  const { pipeline } = evaluateScript(spec.script, spec.vars)
+  for (const node of pipeline.nodes) node.def.check?.(node)
+  const plan = planTask(pipeline, { taskId: spec.id, shards: env.shards })
+  // Operators made by their fused window, waiting for their turn in node order.
+  const inside = new Map<PlannedNode, Operator>()
+  return new GraphTask(new TaskRuntime(env, spec, plan), (planned, runtime) => {
+    const ready = inside.get(planned)
+    if (ready !== undefined) return ready
+    if (planned.fusion === 'window') {
+      const fused = createFusedWindow(
+        planned,
+        runtime.context(planned),
+        planned.children.map((child) => ({ planned: child, ctx: runtime.context(child) })),
+      )
+      planned.children.forEach((child, i) => {
+        inside.set(child, fused.outputs[i])
+      })
+      return fused.window
+    }
+    const entry = entryOf(planned.node.def)
+    if (entry.create === undefined) {
+      throw new ShardlineError('not-runnable', `${planned.node.name}: ${planned.node.def.method} cannot run yet`, 500)
+    }
+    return entry.create(planned, runtime.context(planned))
+  })
+}
