@@ -1,0 +1,107 @@
+/**
+ * Renders an alert's id, message and details from a row or window, for the few rows that need it. Thread: shard worker.
+ */
+import {
+  compileHtmlTemplate,
+  compileTextTemplate,
+  GoMap,
+  type GoStruct,
+  goStruct,
+  type Template,
+  type TemplateValue,
+  templateValue,
+} from '../alert/template/index.js'
+import type { Chunk } from '../columns/chunk.js'
+import { groupTagsOf } from '../columns/json-encode.js'
+import { Duration, Timestamp } from '../columns/values.js'
+import { errorText, TaskFailure } from '../errors.js'
+import type { PipelineNode } from '../tickscript/node-def.js'
+import { alertDefaults, levelNames, textProp } from './alert-def.js'
+import type { OperatorContext, ServerInfo } from './operator.js'
+
+const unknownServer: ServerInfo = {
+  hostname: 'localhost',
+  clusterId: '00000000-0000-0000-0000-000000000000',
+  serverId: '00000000-0000-0000-0000-000000000000',
+}
+
+export interface Rendered {
+  readonly id: string
+  readonly message: string
+  readonly details: string
+  readonly tags: ReadonlyMap<string, string>
+  /** As handlers see it: '' for the nil group. */
+  readonly group: string
+}
+
+export class AlertRenderer {
+  private readonly id: Template
+  private readonly message: Template
+  private readonly details: Template
+  private readonly server: GoStruct
+
+  constructor(
+    node: PipelineNode,
+    private readonly ctx: OperatorContext,
+  ) {
+    this.id = compileTextTemplate('id', textProp(node, 'id', alertDefaults.id))
+    this.message = compileTextTemplate('message', textProp(node, 'message', alertDefaults.message))
+    this.details = compileHtmlTemplate('details', textProp(node, 'details', alertDefaults.details))
+    const server = ctx.server ?? unknownServer
+    this.server = goStruct('kapacitor.serverInfo', {
+      Hostname: server.hostname,
+      ClusterID: server.clusterId,
+      ServerID: server.serverId,
+    })
+  }
+
+  /** Tags of an event: all of the point's on a stream edge, the group's on a batch edge. */
+  tags(chunk: Chunk, row: number, group: number): Map<string, string> {
+    return chunk.windows === null ? chunk.tagsOf(row, group) : groupTagsOf(chunk, group)
+  }
+
+  /** `row` is the first row of the window on a batch edge. */
+  renderId(chunk: Chunk, row: number, group: number): string {
+    return this.run(this.id, goStruct('kapacitor.idInfo', this.idInfo(chunk, this.tags(chunk, row, group), group)))
+  }
+
+  /** `row` is the row whose fields the event shows. */
+  render(chunk: Chunk, row: number, group: number, level: number, timeNs: bigint, durationNs: bigint): Rendered {
+    const tags = this.tags(chunk, row, group)
+    const info = this.idInfo(chunk, tags, group)
+    const id = this.run(this.id, goStruct('kapacitor.idInfo', info))
+    const fields = new Map<string, TemplateValue>()
+    for (const [k, v] of chunk.fieldsOf(row)) fields.set(k, templateValue(v))
+    const messageInfo: Record<string, TemplateValue> = {
+      ...info,
+      ID: id,
+      Fields: new GoMap('models.Fields', fields, 'interface {}'),
+      Level: levelNames[level],
+      Time: new Timestamp(timeNs),
+      Duration: new Duration(durationNs),
+    }
+    const message = this.run(this.message, goStruct('kapacitor.messageInfo', messageInfo))
+    const details = this.run(this.details, goStruct('kapacitor.detailsInfo', { ...messageInfo, Message: message }))
+    return { id, message, details, tags, group: chunk.grouping.idText(group) }
+  }
+
+  private idInfo(chunk: Chunk, tags: ReadonlyMap<string, string>, group: number): Record<string, TemplateValue> {
+    const text = chunk.grouping.idText(group)
+    return {
+      Name: chunk.name,
+      TaskName: this.ctx.taskId,
+      Group: text === '' ? 'nil' : text,
+      Tags: new GoMap('models.Tags', tags, 'string'),
+      ServerInfo: this.server,
+    }
+  }
+
+  /** A template that fails stops the task. */
+  private run(template: Template, data: TemplateValue): string {
+    try {
+      return template.execute(data)
+    } catch (err) {
+      throw new TaskFailure(this.ctx.nodeName, errorText(err))
+    }
+  }
+}
