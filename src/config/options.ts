@@ -2,9 +2,10 @@
  * Every option of the configuration file, in the order it is printed. `top` holds the keys before the first section. What
  * stands here is all there is to say about an option: add it here and it can be set, overridden, printed and looked up.
  */
-import { bytes, choice, duration, flag, float, integer, type Section, stringLists, strings, text } from './option.js'
+import { bytes, choice, duration, flag, float, integer, stringLists, strings, text } from './option.js'
 
-const section = <S extends Section>(s: S): S => s
+/** `O` has no bound: one would be a contextual type that widens the choices to string. */
+const section = <O>(s: { doc: string; options: O; list?: boolean }) => s
 
 export const top = section({
   doc: '',

@@ -1,0 +1,35 @@
+/** Columns and dates as the original's CLI prints them. Widths are taken over bytes, padding counts code points. */
+
+const byteWidth = (text: string): number => Buffer.byteLength(text)
+
+export function padEnd(text: string, width: number): string {
+  const missing = width - [...text].length
+  return missing > 0 ? text + ' '.repeat(missing) : text
+}
+
+export function padStart(text: string, width: number): string {
+  const missing = width - [...text].length
+  return missing > 0 ? ' '.repeat(missing) + text : text
+}
+
+/** Longest cell of a column (header included) plus one. */
+export function columnWidth(header: string, cells: readonly string[]): number {
+  let widest = byteWidth(header)
+  for (const cell of cells) widest = Math.max(widest, byteWidth(cell))
+  return widest + 1
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** `02 Jan 06 15:04 MST` in the zone that stands in the RFC 3339 text. */
+export function dateInItsZone(rfc3339: string): string {
+  const m = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}:\d{2}):\d{2}(?:\.\d+)?(Z|[-+]\d{2}:\d{2})$/.exec(rfc3339)
+  if (m === null) return rfc3339
+  const zone = m[5] === 'Z' ? 'UTC' : m[5]!.replace(':', '')
+  return `${m[3]} ${months[Number(m[2]) - 1]} ${m[1]!.slice(2)} ${m[4]} ${zone}`
+}
+
+/** `["db"."rp" "db2"."rp2"]` */
+export function dbrpsText(dbrps: readonly { db: string; rp: string }[]): string {
+  return `[${dbrps.map((d) => `${JSON.stringify(d.db)}.${JSON.stringify(d.rp)}`).join(' ')}]`
+}
