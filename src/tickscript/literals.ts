@@ -54,6 +54,16 @@ export function durationLiteral(text: string): bigint {
   return ns
 }
 
+/** The largest unit that divides the span exactly; below a microsecond it is cut. */
+export function influxDuration(ns: bigint): string {
+  if (ns === 0n) return '0s'
+  for (const unit of ['w', 'd', 'h', 'm', 's', 'ms']) {
+    const size = unitNs.get(unit)!
+    if (ns % size === 0n) return `${ns / size}${unit}`
+  }
+  return `${ns / 1_000n}u`
+}
+
 export interface StringLiteral {
   readonly value: string
   readonly triple: boolean

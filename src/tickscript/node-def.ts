@@ -142,6 +142,10 @@ export interface NodeDef {
   readonly properties: readonly PropertyDef[]
   /** Chain methods allowed after this node, when not the usual ones (stream: from). */
   readonly chain?: readonly string[]
+  /** Arguments of type node are linked before the node on the left (union); without it after it (join). */
+  readonly linksArgsFirst?: boolean
+  /** Watches the node on the left instead of reading from it: a source of its own, `PipelineNode.observed` (stats). */
+  readonly observes?: boolean
   /** Alert handlers that are called as methods on this node. */
   readonly handlers?: readonly HandlerDef[]
   /**
@@ -179,6 +183,8 @@ export class PipelineNode {
   readonly handlers: HandlerCall[] = []
   quiet = false
   edge: EdgeType = 'none'
+  /** The node that a stats node watches. */
+  observed: PipelineNode | null = null
 
   constructor(readonly def: NodeDef) {}
 
