@@ -6,6 +6,6 @@ export const Out = {
   Alert: 2,
   /** The state of an inhibitor, alert/event-frame.ts. */
   Inhibit: 3,
-  /** An httpPost request: JSON head + body, operators/http-post.ts. */
+  /** An httpPost request: binary head, body, typed row; operators/http-post.ts. */
   HttpPost: 4,
 } as const
