@@ -89,7 +89,7 @@ export class Server {
         maxBodyBytes: config.engine['max-body-size'],
         tracing: config.http['write-tracing'],
       }
-      addWrite(api.router, engine, () => '', writeSettings, httpLog)
+      addWrite(api.router, engine, writeSettings, httpLog)
 
       const http = await listen(config, api, httpLog)
       return new Server(store, engine, tasks, http, config, log)

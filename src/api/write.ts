@@ -4,7 +4,9 @@
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import { isBlank } from '../columns/line-tokens.js'
 import { errorText } from '../errors.js'
+import { type CheckedLine, checkLine, lineEnd } from '../ingest/line-grammar.js'
 import type { Log } from '../log.js'
 import type { Engine, Precision, WriteResult } from '../route/engine-api.js'
 import { basePath } from './api.js'
@@ -24,16 +26,7 @@ const precisions: Readonly<Record<string, Precision>> = { u: 'u', ms: 'ms', s: '
 const unzip = promisify(gunzip)
 const gzipHeaderBytes = 10
 
-/** `checkLines` gives the errors of a body that will not be published, '' when there are none. */
-export type CheckLines = (body: Uint8Array, precision: Precision) => string
-
-export function addWrite(
-  router: Router,
-  engine: Pick<Engine, 'write'>,
-  checkLines: CheckLines,
-  settings: WriteSettings,
-  log: Log,
-): void {
+export function addWrite(router: Router, engine: Pick<Engine, 'write'>, settings: WriteSettings, log: Log): void {
   const write = async (call: Call): Promise<void> => {
     let body = await call.body(settings.maxBodyBytes)
     if (call.request.headers['content-encoding'] === 'gzip') {
@@ -49,7 +42,7 @@ export function addWrite(
     const precision = precisions[query.get('precision') ?? ''] ?? 'n'
     if (settings.tracing) log.debug('write body received by handler', { body: Buffer.from(body).toString() })
     if (db === '') {
-      const error = checkLines(body, precision)
+      const error = bodyErrors(body, precision)
       call.raw(400, jsonType, `${error === '' ? 'database is required' : error}\n`)
       return
     }
@@ -86,3 +79,23 @@ function gzipErrorText(code: string | undefined, text: string): string {
   if (text.includes('incorrect data check') || text.includes('incorrect length')) return 'gzip: invalid checksum'
   return 'flate: corrupt input'
 }
+
+/** The errors of a body that will not be published, one per line; '' when there are none. */
+export function bodyErrors(body: Uint8Array, precision: Precision): string {
+  const errors: string[] = []
+  const checked: CheckedLine = { fieldsStart: 0, hasTime: false, time: new Int32Array(2) }
+  for (let pos = 0; pos < body.length; ) {
+    let start = pos
+    let end = lineEnd(body, pos, body.length)
+    pos = end + 1
+    while (start < end && isBlank(body[start]!)) start++
+    if (start >= end || body[start] === hash) continue
+    if (body[end - 1] === lineFeed) end--
+    const reason = checkLine(body, start, end, precision, checked)
+    if (reason !== '') errors.push(`unable to parse '${Buffer.from(body.subarray(start, end)).toString()}': ${reason}`)
+  }
+  return errors.join('\n')
+}
+
+const hash = 35
+const lineFeed = 10

@@ -99,7 +99,9 @@ export function readOption(option: Option<unknown>, raw: unknown): unknown {
       if (typeof raw === 'number') return raw
       throw new Error('want a number')
     case 'duration':
-      if (typeof raw === 'string') return raw === '' ? 0 : durationMs(raw)
+      // The packaged file of the original has `timeout = 0`.
+      if (raw === 0 || raw === '') return 0
+      if (typeof raw === 'string') return durationMs(raw)
       throw new Error('want a duration such as "10s"')
     case 'bytes':
       if (typeof raw === 'number' && Number.isInteger(raw) && raw >= 0) return raw
