@@ -1,0 +1,98 @@
+/**
+ * Starts a program per event with the JSON on its standard input and waits for its exit. The number of processes that run at
+ * the same time is capped over all handlers; a program that outlives the deadline is killed.
+ */
+import { spawn } from 'node:child_process'
+import { errorText, ShardlineError } from '../../errors.js'
+import { type HandlerKind, listOf, textOf } from './handler.js'
+
+const maxProcesses = 16
+const deadlineMs = 60_000
+/** Of the output, which is only logged. */
+const maxOutput = 8192
+
+class Slots {
+  private free = maxProcesses
+  private readonly waiting: (() => void)[] = []
+
+  async take(signal: AbortSignal): Promise<void> {
+    if (this.free > 0) {
+      this.free--
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const turn = () => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      const onAbort = () => {
+        this.waiting.splice(this.waiting.indexOf(turn), 1)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.waiting.push(turn)
+    })
+  }
+
+  give(): void {
+    const next = this.waiting.shift()
+    if (next === undefined) this.free++
+    else next()
+  }
+}
+
+const slots = new Slots()
+
+export const execKind: HandlerKind = {
+  kind: 'exec',
+  create(props) {
+    const program = textOf(props, 'program')
+    const args = listOf(props, 'args').map(String)
+    return {
+      kind: 'exec',
+      maxBatch: 1,
+      deadlineMs,
+      async deliver([d], signal) {
+        const { json } = d
+        await slots.take(signal)
+        try {
+          await run(program, args, json, signal)
+        } finally {
+          slots.give()
+        }
+      },
+    }
+  },
+}
+
+function run(program: string, args: readonly string[], input: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
+    let output = ''
+    const keep = (data: Buffer) => {
+      if (output.length < maxOutput) output += data.toString('utf8').slice(0, maxOutput - output.length)
+    }
+    child.stdout.on('data', keep)
+    child.stderr.on('data', keep)
+    // A program that does not read its input is not an error.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+    child.on('error', (err: NodeJS.ErrnoException) => {
+      const text = err.code === 'ENOENT' ? notFound(program) : errorText(err)
+      reject(new ShardlineError('exec-failed', text, 500))
+    })
+    child.on('close', (code, killedBy) => {
+      if (code === 0) resolve()
+      else {
+        const status = killedBy === null ? `exit status ${code}` : `signal: ${killedBy}`
+        reject(new ShardlineError('exec-failed', output === '' ? status : `${status}: ${output}`, 500))
+      }
+    })
+  })
+}
+
+function notFound(program: string): string {
+  return program.includes('/')
+    ? `fork/exec ${program}: no such file or directory`
+    : `exec: "${program}": executable file not found in $PATH`
+}

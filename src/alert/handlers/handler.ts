@@ -1,0 +1,32 @@
+/** What a handler kind is made of: one file per kind here, one line in registry.ts. Main thread. */
+import type { Log } from '../../log.js'
+import type { ScriptValue } from '../../tickscript/node-def.js'
+import type { HandlerConfigs } from '../handler-configs.js'
+import type { AlertHandler } from '../handler-queue.js'
+
+export interface HandlerEnv {
+  readonly configs: HandlerConfigs
+  readonly log: Log
+}
+
+/** Values by the names of operators/alert-handlers.ts. */
+export type HandlerProps = Readonly<Record<string, ScriptValue | null | undefined>>
+
+export interface HandlerKind {
+  readonly kind: string
+  /** Throws a ShardlineError for what stops the task's start. */
+  create(props: HandlerProps, env: HandlerEnv): AlertHandler
+}
+
+/** Longest time of one delivery where the script sets none; the original would wait for ever. */
+export const defaultDeadlineMs = 30_000
+
+export function textOf(props: HandlerProps, name: string): string {
+  const v = props[name]
+  return typeof v === 'string' ? v : ''
+}
+
+export function listOf(props: HandlerProps, name: string): readonly ScriptValue[] {
+  const v = props[name]
+  return Array.isArray(v) ? v : []
+}

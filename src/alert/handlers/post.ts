@@ -1,0 +1,69 @@
+/** Posts each event as JSON, or through the endpoint's template, to a URL (spec alerts 12.1). */
+import { Duration } from '../../columns/values.js'
+import { ShardlineError } from '../../errors.js'
+import type { HttpPostConfig } from '../handler-configs.js'
+import { compileTextTemplate, jsonFunctions } from '../template/index.js'
+import { defaultDeadlineMs, type HandlerKind, type HandlerProps, listOf, textOf } from './handler.js'
+import { postText } from './http-client.js'
+
+/** The URL of the script, or of a known endpoint, which wins. */
+function target(props: HandlerProps, endpoints: readonly HttpPostConfig[]): { url: string; endpoint?: HttpPostConfig } {
+  const name = textOf(props, 'endpoint')
+  const endpoint = name === '' ? undefined : endpoints.find((e) => e.endpoint === name)
+  if (endpoint !== undefined) return { url: endpoint.url, endpoint }
+  const [first] = listOf(props, 'urls')
+  const url = typeof first === 'string' ? first : textOf(props, 'url')
+  if (url === '') {
+    throw new ShardlineError('bad-handler', 'must specify either an existing endpoint or a url for post handler', 500)
+  }
+  return { url }
+}
+
+function headersOf(props: HandlerProps, endpoint: HttpPostConfig | undefined): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const set = (name: string, value: string): void => {
+    for (const old of Object.keys(headers)) if (old.toLowerCase() === name.toLowerCase()) delete headers[old]
+    headers[name] = value
+  }
+  for (const [k, v] of Object.entries(endpoint?.headers ?? {})) set(k, v)
+  for (const h of listOf(props, 'header')) if (Array.isArray(h)) set(String(h[0]), String(h[1]))
+  if (endpoint === undefined || endpoint.alertTemplate === '') set('Content-Type', 'application/json')
+  if (endpoint?.basicAuth) {
+    const { username, password } = endpoint.basicAuth
+    set('Authorization', `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`)
+  }
+  return headers
+}
+
+export const postKind: HandlerKind = {
+  kind: 'post',
+  create(props, env) {
+    const { url, endpoint } = target(props, env.configs.httppost)
+    const urlTemplate = compileTextTemplate('url', url, jsonFunctions)
+    const bodyTemplate =
+      endpoint === undefined || endpoint.alertTemplate === ''
+        ? null
+        : compileTextTemplate('body', endpoint.alertTemplate, endpoint.alertTemplateInline ? jsonFunctions : {})
+    const headers = headersOf(props, endpoint)
+    const plainUrl = url.includes('{{') ? null : url
+    const capture = props.captureResponse === true
+    const timeout = props.timeout instanceof Duration ? Number(props.timeout.ns / 1_000_000n) : 0
+    return {
+      kind: 'post',
+      maxBatch: 1,
+      deadlineMs: timeout > 0 ? timeout : defaultDeadlineMs,
+      async deliver([d], signal) {
+        const data = plainUrl === null || bodyTemplate !== null ? d.templateData() : undefined
+        const body = bodyTemplate === null ? d.json : bodyTemplate.execute(data)
+        const answer = await postText(plainUrl ?? urlTemplate.execute(data), body, headers, signal)
+        if (answer.status >= 200 && answer.status <= 299) return
+        const reason = capture ? answer.body : 'unknown error, use .captureResponse() to capture the HTTP response'
+        throw new ShardlineError(
+          'post-failed',
+          `POST returned non 2xx status code: code ${answer.status}: ${reason}`,
+          500,
+        )
+      },
+    }
+  },
+}

@@ -1,0 +1,266 @@
+/**
+ * Topics: the last state of every event id, a counter, and the handlers that get the events (spec alerts 11.1). Main thread.
+ *
+ * Invariants: previousLevel is the level stored for the id before this event; an event is offered to every handler's own
+ * queue without waiting; a refusing queue does not keep the state from being stored (unlike the original, whose stored level
+ * then lags behind). A topic's level is the true maximum over its ids. The number of ids per topic is bounded: the oldest
+ * OK state goes first.
+ */
+import { errorText, ShardlineError } from '../errors.js'
+import type { Log } from '../log.js'
+import { Delivery } from './delivery.js'
+import type { AlertEvent } from './event-frame.js'
+import { type AlertHandler, HandlerQueue } from './handler-queue.js'
+
+export interface EventState {
+  readonly level: number
+  readonly message: string
+  readonly details: string
+  readonly timeNs: bigint
+  readonly durationNs: bigint
+}
+
+/** Where topic states survive a restart. Writes may be batched; `put` and `delete` must not throw for a full disk. */
+export interface TopicStore {
+  /** Ids of the topics that have stored states. */
+  topics(): Iterable<string>
+  load(topic: string): Iterable<readonly [string, EventState]>
+  put(topic: string, id: string, state: EventState): void
+  delete(topic: string, id?: string): void
+}
+
+export interface TopicView {
+  readonly id: string
+  readonly level: number
+  readonly collected: number
+}
+
+export interface TopicLimits {
+  readonly idsPerTopic: number
+  /** Longest wait for the queues of a topic that is closed, ms. */
+  readonly drainMs: number
+  readonly queueCapacity: number
+}
+
+const defaultLimits: TopicLimits = { idsPerTopic: 200_000, drainMs: 5000, queueCapacity: 5000 }
+
+class Topic {
+  /** Listed and served; a closed one only keeps its states for the next start. */
+  open = true
+  collected = 0
+  readonly states = new Map<string, EventState>()
+  readonly counts = [0, 0, 0, 0]
+  handlers: { readonly id: string; readonly queue: HandlerQueue }[] = []
+
+  constructor(readonly id: string) {}
+
+  get level(): number {
+    for (let l = 3; l > 0; l--) if (this.counts[l] > 0) return l
+    return 0
+  }
+
+  set(id: string, state: EventState): EventState | undefined {
+    const old = this.states.get(id)
+    if (old !== undefined) this.counts[old.level]--
+    this.counts[state.level]++
+    this.states.set(id, state)
+    return old
+  }
+
+  remove(id: string): void {
+    const old = this.states.get(id)
+    if (old === undefined) return
+    this.counts[old.level]--
+    this.states.delete(id)
+  }
+
+  /** The oldest OK id, else the oldest id. */
+  oldest(): string {
+    let first: string | undefined
+    let looked = 0
+    for (const [id, s] of this.states) {
+      first ??= id
+      if (s.level === 0) return id
+      if (++looked === 1000) break
+    }
+    return first!
+  }
+}
+
+/** Told of each state that is stored: (topic, id, level, time). */
+export type StateListener = (topic: string, id: string, level: number, timeNs: bigint) => void
+
+export class TopicService {
+  /** States that went because a topic had too many ids. */
+  evictedIds = 0
+  private readonly topics = new Map<string, Topic>()
+  private readonly limits: TopicLimits
+  private listener: StateListener = () => {}
+
+  constructor(
+    /** null: states do not survive the stop of a task or of the server. */
+    private readonly store: TopicStore | null,
+    private readonly log: Log,
+    limits: Partial<TopicLimits> = {},
+  ) {
+    this.limits = { ...defaultLimits, ...limits }
+  }
+
+  onState(listener: StateListener): void {
+    this.listener = listener
+  }
+
+  /** Makes the topic appear, with its stored states. */
+  open(id: string): void {
+    this.topic(id).open = true
+  }
+
+  /** Makes the topics of the store appear whose ids the filter accepts. */
+  restore(wanted: (id: string) => boolean): void {
+    if (this.store !== null) for (const id of this.store.topics()) if (wanted(id)) this.open(id)
+  }
+
+  private topic(id: string): Topic {
+    let t = this.topics.get(id)
+    if (t !== undefined) return t
+    t = new Topic(id)
+    this.topics.set(id, t)
+    if (this.store !== null) {
+      try {
+        for (const [event, state] of this.store.load(id)) t.set(event, state)
+      } catch (err) {
+        this.log.error('failed to load topic states', { topic: id, err: errorText(err) })
+      }
+    }
+    return t
+  }
+
+  /** Stores the state and offers the event to every handler. False: some handler refused it. */
+  collect(topicId: string, event: AlertEvent): boolean {
+    const t = this.topic(topicId)
+    t.open = true
+    const { level, message, details, timeNs, durationNs } = event
+    const previous = t.states.get(event.id)?.level ?? 0
+    this.put(t, event.id, { level, message, details, timeNs, durationNs })
+    t.collected++
+    if (t.handlers.length === 0) return true
+    const d = new Delivery(topicId, event, previous)
+    let accepted = true
+    for (const h of t.handlers) accepted = h.queue.offer(d) && accepted
+    return accepted
+  }
+
+  /** Copies a state between topics, as restoring a group does. */
+  copyState(from: string, to: string, id: string): void {
+    const state = this.topics.get(from)?.states.get(id)
+    if (state !== undefined) this.put(this.topic(to), id, state)
+  }
+
+  private put(t: Topic, id: string, state: EventState): void {
+    if (t.set(id, state) === undefined && t.states.size > this.limits.idsPerTopic) {
+      const gone = t.oldest()
+      t.remove(gone)
+      this.evictedIds++
+      this.store?.delete(t.id, gone)
+    }
+    this.store?.put(t.id, id, state)
+    this.listener(t.id, id, state.level, state.timeNs)
+  }
+
+  addHandler(
+    topicId: string,
+    handlerId: string,
+    handler: AlertHandler,
+    match: ((d: Delivery) => boolean) | null = null,
+  ): HandlerQueue {
+    const t = this.topic(topicId)
+    t.open = true
+    if (t.handlers.some((h) => h.id === handlerId)) {
+      throw new ShardlineError('handler-exists', `handler ${JSON.stringify(handlerId)} exists on ${topicId}`, 500)
+    }
+    const queue = new HandlerQueue(handler, this.log, match, this.limits.queueCapacity)
+    t.handlers.push({ id: handlerId, queue })
+    return queue
+  }
+
+  /** Waits for the handler's queue within the drain time. */
+  async removeHandler(topicId: string, handlerId: string): Promise<void> {
+    const t = this.topics.get(topicId)
+    const gone = t?.handlers.filter((h) => h.id === handlerId) ?? []
+    if (t !== undefined) t.handlers = t.handlers.filter((h) => h.id !== handlerId)
+    await Promise.all(gone.map((h) => h.queue.close(this.limits.drainMs)))
+  }
+
+  /** Detaches all handlers, draining them side by side. The states stay if there is a store. */
+  async close(topicId: string): Promise<void> {
+    const t = this.topics.get(topicId)
+    if (t === undefined) return
+    t.open = false
+    const handlers = t.handlers
+    t.handlers = []
+    t.collected = 0
+    if (this.store === null) this.forget(t)
+    await Promise.all(handlers.map((h) => h.queue.close(this.limits.drainMs)))
+  }
+
+  /** Drops the stored states. Live handlers stay attached. */
+  remove(topicId: string): void {
+    const t = this.topics.get(topicId)
+    this.store?.delete(topicId)
+    if (t === undefined) return
+    this.forget(t)
+    if (t.handlers.length > 0) t.collected = 0
+  }
+
+  /** Drops all topics whose id begins with the prefix, stored ones included. */
+  removeMatching(prefix: string): void {
+    const ids = new Set([...this.topics.keys(), ...(this.store?.topics() ?? [])])
+    for (const id of ids) if (id.startsWith(prefix)) this.remove(id)
+  }
+
+  private forget(t: Topic): void {
+    for (const [id, s] of t.states) if (s.level !== 0) this.listener(t.id, id, 0, s.timeNs)
+    t.states.clear()
+    t.counts.fill(0)
+    if (t.handlers.length === 0) this.topics.delete(t.id)
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.topics.keys()].map((id) => this.close(id)))
+  }
+
+  /** Sorted by id. */
+  list(): TopicView[] {
+    const open = [...this.topics.values()].filter((t) => t.open)
+    return open.map(viewOf).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  }
+
+  view(topicId: string): TopicView | undefined {
+    const t = this.topics.get(topicId)
+    return t?.open ? viewOf(t) : undefined
+  }
+
+  /** States by event id; undefined for an unknown topic. */
+  events(topicId: string): ReadonlyMap<string, EventState> | undefined {
+    const t = this.topics.get(topicId)
+    return t?.open ? t.states : undefined
+  }
+
+  queues(topicId: string): readonly { readonly id: string; readonly queue: HandlerQueue }[] {
+    return this.topics.get(topicId)?.handlers ?? []
+  }
+
+  /** What shards restore groups from: [topic, id, level, time ns] of the states that are not OK. */
+  alertStates(topicId: string): [string, string, number, string][] {
+    const out: [string, string, number, string][] = []
+    const t = this.topics.get(topicId)
+    if (t !== undefined) {
+      for (const [id, s] of t.states) if (s.level !== 0) out.push([topicId, id, s.level, s.timeNs.toString()])
+    }
+    return out
+  }
+}
+
+function viewOf(t: Topic): TopicView {
+  return { id: t.id, level: t.level, collected: t.collected }
+}
