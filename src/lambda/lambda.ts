@@ -77,6 +77,8 @@ export interface LambdaOptions {
   readonly state: StateAllocator
   /** Clock for now(), ns. */
   readonly nowNs: () => bigint
+  /** Names in scope as one error text lists them: for eval, the references of all its expressions. Default: its own. */
+  readonly scopeNames?: readonly string[]
 }
 
 export type CompileLambda = (lambda: Lambda, options: LambdaOptions) => CompiledLambda
