@@ -15,6 +15,7 @@ export class BodyTicket {
 
 export class BodyGate {
   #held = 0
+  #admitted = 0
   readonly #waiting: BodyTicket[] = []
 
   constructor(readonly capBytes: number) {}
@@ -47,7 +48,8 @@ export class BodyGate {
     if (ticket.closed) return
     ticket.closed = true
     this.#held -= ticket.bytes
-    if (!ticket.admitted) this.#waiting.splice(this.#waiting.indexOf(ticket), 1)
+    if (ticket.admitted) this.#admitted--
+    else this.#waiting.splice(this.#waiting.indexOf(ticket), 1)
     while (this.#waiting.length > 0 && this.#fits(this.#waiting[0]!)) {
       const next = this.#waiting.shift()!
       this.#admit(next)
@@ -56,11 +58,13 @@ export class BodyGate {
   }
 
   #fits(ticket: BodyTicket): boolean {
-    return this.#held === 0 || this.#held + Math.max(ticket.declaredBytes - ticket.bytes, 0) <= this.capBytes
+    // What waiting sockets delivered before they paused is held too, so "nothing held" would never come.
+    return this.#admitted === 0 || this.#held + Math.max(ticket.declaredBytes - ticket.bytes, 0) <= this.capBytes
   }
 
   #admit(ticket: BodyTicket): void {
     ticket.admitted = true
+    this.#admitted++
     this.grow(ticket, ticket.declaredBytes)
   }
 }

@@ -67,8 +67,14 @@ export async function listenUws(
   maxBodyBytes: number,
 ): Promise<HttpServer> {
   const active = new Set<UwsHttpResponse>()
+  let closing = false
   const app = options.tls === undefined ? library.App() : library.SSLApp(tlsOptions(options))
   app.any('/*', (res, req) => {
+    // The library keeps idle connections open when it stops listening.
+    if (closing) {
+      res.close()
+      return
+    }
     const headers: Record<string, string> = {}
     req.forEach((name, value) => {
       headers[name] = name in headers ? `${headers[name]}, ${value}` : value
@@ -101,6 +107,7 @@ export async function listenUws(
     kind: 'uws',
     port,
     close: async (deadlineMs) => {
+      closing = true
       library.us_listen_socket_close(socket)
       const end = Date.now() + deadlineMs
       while (active.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
