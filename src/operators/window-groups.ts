@@ -1,8 +1,8 @@
 /**
- * What a window knows of each group, for one grouping: when it emits next and the name of the message that created it.
- * Thread: shard worker.
+ * What an operator knows of each group, for one grouping. Thread: shard worker.
  *
- *   alive u8   dueMs f64 · dueSub i32 (count windows: dueMs = rows until the next emission)   name i32
+ *   GroupNames     flags u8 (0: unknown)   name i32: name of the message that created the group
+ *   WindowGroups   dueMs f64 · dueSub i32 (only where not 0): next emission; count windows: dueMs = rows until then
  *
  * After a `groupBy`, barriers and deletes still carry the group of before (spec nodes 7.3), so an operator has one of these
  * per grouping that it hears of; nearly always that is one.
@@ -11,12 +11,10 @@ import type { GroupInfo } from '../columns/chunk.js'
 import type { Pages, StateAllocator } from '../shard/pages.js'
 import { NameTable } from './window-names.js'
 
-export class WindowGroups {
-  /** Groups alive. */
+export class GroupNames {
+  /** Groups known. */
   size = 0
-  readonly alive: Pages<Uint8Array>
-  readonly dueMs: Pages<Float64Array>
-  readonly dueSub: Pages<Int32Array>
+  protected readonly flags: Pages<Uint8Array>
   private readonly nameIds: Pages<Int32Array>
   private readonly names = new NameTable()
 
@@ -24,22 +22,20 @@ export class WindowGroups {
     state: StateAllocator,
     readonly grouping: GroupInfo,
   ) {
-    this.alive = state.u8()
-    this.dueMs = state.f64()
-    this.dueSub = state.i32()
+    this.flags = state.u8()
     this.nameIds = state.i32()
   }
 
   has(group: number): boolean {
-    const p = this.alive.pages[group >> this.alive.shift]
-    return p !== undefined && p[group & this.alive.mask] === 1
+    const p = this.flags.pages[group >> this.flags.shift]
+    return p !== undefined && p[group & this.flags.mask] !== 0
   }
 
   /** False: the budget refused. */
   add(group: number, name: string): boolean {
-    const { alive, dueMs, dueSub, nameIds } = this
-    if (!alive.ensure(group) || !dueMs.ensure(group) || !dueSub.ensure(group) || !nameIds.ensure(group)) return false
-    alive.set(group, 1)
+    const { flags, nameIds } = this
+    if (!flags.ensure(group) || !nameIds.ensure(group)) return false
+    flags.set(group, 1)
     nameIds.set(group, this.names.take(name))
     this.size++
     this.grouping.retain?.(group)
@@ -47,7 +43,7 @@ export class WindowGroups {
   }
 
   remove(group: number): void {
-    this.alive.set(group, 0)
+    this.flags.set(group, 0)
     this.names.give(this.nameIds.get(group))
     this.size--
     this.grouping.release?.(group)
@@ -57,19 +53,68 @@ export class WindowGroups {
     return this.names.nameOf(this.nameIds.get(group))
   }
 
-  setDue(group: number, ms: number, sub: number): void {
+  rename(group: number, name: string): void {
+    const old = this.nameIds.get(group)
+    this.nameIds.set(group, this.names.take(name))
+    this.names.give(old)
+  }
+
+  dispose(): void {
+    this.flags.release()
+    this.nameIds.release()
+    this.size = 0
+  }
+}
+
+export class WindowGroups extends GroupNames {
+  readonly dueMs: Pages<Float64Array>
+  private readonly dueSubs: Pages<Int32Array>
+
+  constructor(state: StateAllocator, grouping: GroupInfo) {
+    super(state, grouping)
+    this.dueMs = state.f64()
+    this.dueSubs = state.i32()
+  }
+
+  /** A group that is due at (ms, sub). False: the budget refused. */
+  addDue(group: number, name: string, ms: number, sub: number): boolean {
+    if (!this.dueMs.ensure(group) || (sub !== 0 && !this.dueSubs.ensure(group)) || !this.add(group, name)) return false
     this.dueMs.set(group, ms)
-    this.dueSub.set(group, sub)
+    if (this.dueSubs.has(group)) this.dueSubs.set(group, sub)
+    return true
+  }
+
+  /** False: the budget refused the page of `sub`; the due time has lost it. */
+  setDue(group: number, ms: number, sub: number): boolean {
+    this.dueMs.set(group, ms)
+    if (sub !== 0 && !this.dueSubs.ensure(group)) return false
+    if (this.dueSubs.has(group)) this.dueSubs.set(group, sub)
+    return true
+  }
+
+  dueSub(group: number): number {
+    const p = this.dueSubs.pages[group >> this.dueSubs.shift]
+    return p === undefined ? 0 : p[group & this.dueSubs.mask]
   }
 
   /** Whether an instant is at or after the due time. */
   isDue(group: number, ms: number, sub: number): boolean {
     const due = this.dueMs.get(group)
-    return ms > due || (ms === due && sub >= this.dueSub.get(group))
+    return ms > due || (ms === due && sub >= this.dueSub(group))
   }
 
-  dispose(): void {
-    for (const p of [this.alive, this.dueMs, this.dueSub, this.nameIds]) p.release()
-    this.size = 0
+  /** Marks that a batch of the group has been emitted: those below know it. */
+  markEmitted(group: number): void {
+    this.flags.set(group, 2)
+  }
+
+  hasEmitted(group: number): boolean {
+    return this.has(group) && this.flags.get(group) === 2
+  }
+
+  override dispose(): void {
+    super.dispose()
+    this.dueMs.release()
+    this.dueSubs.release()
   }
 }

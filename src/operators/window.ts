@@ -169,7 +169,7 @@ class WindowOperator extends Operator {
   private emitDue(space: Space, group: number, ms: number, sub: number): void {
     const { groups, rows } = space
     const dueMs = groups.dueMs.get(group)
-    const dueSub = groups.dueSub.get(group)
+    const dueSub = groups.dueSub(group)
     this.schedule.start(dueMs, dueSub)
     rows.dropBefore(group, this.schedule.ms, this.schedule.sub, false)
     this.emitRows(space, group, dueMs, dueSub)
@@ -193,14 +193,12 @@ class WindowOperator extends Operator {
   }
 
   private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
-    if (!space.groups.add(group, name)) return false
     if (this.options.periodCount > 0) {
-      space.groups.setDue(group, this.options.fillPeriod ? this.options.periodCount : this.options.everyCount, 0)
-    } else {
-      this.schedule.first(ms, sub)
-      space.groups.setDue(group, this.schedule.ms, this.schedule.sub)
+      const { fillPeriod, periodCount, everyCount } = this.options
+      return space.groups.addDue(group, name, fillPeriod ? periodCount : everyCount, 0)
     }
-    return true
+    this.schedule.first(ms, sub)
+    return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)
   }
 
   private forget(grouping: GroupInfo, group: number): boolean {

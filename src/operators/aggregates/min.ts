@@ -1,0 +1,20 @@
+import { type Aggregate, compareTimes, fieldArg, lessCell, sameCell } from './aggregate.js'
+
+export const min: Aggregate = {
+  method: 'min',
+  doc: 'The point with the smallest value; of equal ones the earliest.',
+  shape: 'selector',
+  kinds: 'numbers',
+  args: [fieldArg],
+  create:
+    () =>
+    ({ chunk, column, kind, rows, n }, out) => {
+      let best = rows[0]
+      for (let i = 1; i < n; i++) {
+        const r = rows[i]
+        if (lessCell(column, kind, r, best)) best = r
+        else if (sameCell(column, kind, r, best) && compareTimes(chunk, r, best) < 0) best = r
+      }
+      out.pick(best)
+    },
+}

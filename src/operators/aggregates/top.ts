@@ -1,0 +1,3 @@
+import { bestRows } from './best-rows.js'
+
+export const top = bestRows('top', 1)

@@ -1,0 +1,328 @@
+/**
+ * A window whose only readers are count, sum, mean and spread: it keeps panes instead of rows, and its children are fed with
+ * merged panes. What is emitted, counted and reported is the same as over rows. Thread: shard worker.
+ *
+ *   ring      aligned, period > every: panes are slots of gcd(period, every). A row whose slot is beyond the newest pane's
+ *             opens a pane, any other (late ones too) goes into the newest. The next cut-off, due − period, is known in
+ *             advance: panes below it are dropped at emission, and while no pane is open rows below it are ignored.
+ *   one pane  period ≤ every: opened by the first row at or after the cut-off, takes all rows until it is emitted.
+ *
+ * `newest` f64 per group: ring: start of the newest open slot; one pane: the due time while the pane is open; else NaN. So one
+ * subtraction tells whether a row goes into the open pane: its due test is implied.
+ */
+import type { Chunk, GroupInfo } from '../columns/chunk.js'
+import { zeroTimeMs } from '../columns/time.js'
+import type { PlannedNode } from '../plan/task-plan.js'
+import type { Pages } from '../shard/pages.js'
+import type { PipelineNode } from '../tickscript/node-def.js'
+import { CellReader } from './cells.js'
+import { Merged, PaneLane } from './fused-window-lane.js'
+import { FusedOutput, fusible } from './fused-window-output.js'
+import { aggregateOf } from './influxql-defs.js'
+import { Operator, type OperatorContext } from './operator.js'
+import { windowOptions } from './window.js'
+import { WindowGroups } from './window-groups.js'
+import type { WindowSchedule } from './window-schedule.js'
+
+/** More panes than this cost more than rows in usual windows. */
+const maxPanes = 128
+
+interface Shape {
+  /** Panes of the ring, or 1. */
+  readonly panes: number
+  /** Length of a slot; 0: one pane. */
+  readonly slotMs: number
+}
+
+function shapeOf(schedule: WindowSchedule): Shape | null {
+  const { period, every, align } = schedule
+  if (every.ns <= 0n || period.ns <= 0n) return null
+  if (period.ns <= every.ns) return { panes: 1, slotMs: 0 }
+  if (!align || period.sub !== 0 || every.sub !== 0) return null
+  let a = period.ms
+  let b = every.ms
+  while (b !== 0) [a, b] = [b, a % b]
+  return period.ms / a <= maxPanes ? { panes: period.ms / a, slotMs: a } : null
+}
+
+/** Whether a window with these children can keep panes. */
+export function canFuse(window: PipelineNode, children: readonly PipelineNode[]): boolean {
+  if (window.def.method !== 'window' || children.length === 0) return false
+  const options = windowOptions(window)
+  if (options.periodCount !== 0 || shapeOf(options.schedule) === null) return false
+  return children.every((c) => aggregateOf(c) !== undefined && fusible[c.def.method] !== undefined)
+}
+
+export interface FusedChild {
+  readonly planned: PlannedNode
+  readonly ctx: OperatorContext
+}
+
+/** The window and, per child, the operator that takes its place. Connect them as if nothing were fused. */
+export function createFusedWindow(
+  window: PlannedNode,
+  ctx: OperatorContext,
+  children: readonly FusedChild[],
+): { window: Operator; outputs: Operator[] } {
+  const { schedule } = windowOptions(window.node)
+  const shape = shapeOf(schedule)
+  if (shape === null) throw new Error('this window cannot keep panes')
+  const outputs = children.map((c) => new FusedOutput(c.planned, c.ctx, aggregateOf(c.planned.node)!))
+  return { window: new FusedWindow(ctx, schedule, shape, outputs), outputs }
+}
+
+interface Space {
+  readonly groups: WindowGroups
+  readonly newest: Pages<Float64Array>
+  readonly lanes: readonly PaneLane[]
+  /** Groups that have emitted. */
+  emitted: number
+}
+
+class FusedWindow extends Operator {
+  private readonly spaces = new Map<GroupInfo, Space>()
+  private space: Space | null = null
+  private readonly reader = new CellReader()
+  private readonly merged: Merged[]
+  /** Per lane its field and the outputs that read it. */
+  private readonly fields: readonly { name: string; outputs: FusedOutput[] }[]
+  private batches = 0
+  private cardinality = 0
+  /** A row goes into the open pane if its distance from `newest` is in [low, high). */
+  private readonly low: number
+  private readonly high: number
+  /** The slot that `slotPane` was computed for last. */
+  private slot = Number.NaN
+  private slotPane = 0
+
+  constructor(
+    ctx: OperatorContext,
+    private readonly schedule: WindowSchedule,
+    private readonly shape: Shape,
+    private readonly outputs: readonly FusedOutput[],
+  ) {
+    super(ctx)
+    const fields: { name: string; outputs: FusedOutput[] }[] = []
+    for (const o of outputs) {
+      const known = fields.find((f) => f.name === o.field)
+      if (known === undefined) fields.push({ name: o.field, outputs: [o] })
+      else known.outputs.push(o)
+      o.knows = (grouping, group) => this.spaces.get(grouping)?.groups.hasEmitted(group) ?? false
+    }
+    this.fields = fields
+    this.merged = fields.map(() => new Merged())
+    this.low = shape.slotMs === 0 ? Number.NEGATIVE_INFINITY : 0
+    this.high = shape.slotMs
+  }
+
+  receive(chunk: Chunk): void {
+    const space = this.spaceOf(chunk.grouping)
+    const { lanes, newest } = space
+    this.reader.begin()
+    for (const lane of lanes) lane.source = this.reader.field(chunk, lane.field)
+    const { groups, ms } = chunk
+    const { n } = chunk
+    const { low, high } = this
+    const single = lanes.length === 1 ? lanes[0] : null
+    for (let r = 0; r < n; r++) {
+      const g = groups[r]
+      const page = newest.pages[g >> newest.shift]
+      const start = page === undefined ? Number.NaN : page[g & newest.mask]
+      const distance = ms[r] - start
+      const pane =
+        distance >= low && distance < high
+          ? start === this.slot
+            ? this.slotPane
+            : this.paneOf(start)
+          : this.place(space, chunk, r, g)
+      if (pane < 0) continue
+      if (single !== null) {
+        if (!single.add(pane, g, r)) this.ctx.dropped('memory', 1)
+      } else this.addToAll(lanes, pane, g, r)
+    }
+    this.flush()
+  }
+
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    const space = this.spaceOf(grouping)
+    const known = space.groups.has(group) || this.create(space, group, 'barrier', ms, sub)
+    if (known && space.groups.isDue(group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    this.flush()
+  }
+
+  override deleteGroup(grouping: GroupInfo, group: number): void {
+    const space = this.spaces.get(grouping)
+    if (space === undefined || !space.groups.has(group)) return
+    // The outputs ask whether they know the group, so they hear of it first.
+    this.emitDelete(grouping, group)
+    this.forget(space, group)
+    this.flush()
+  }
+
+  override evictGroup(grouping: GroupInfo, group: number): void {
+    const space = this.spaces.get(grouping)
+    if (space === undefined || !space.groups.has(group)) return
+    if (!Number.isNaN(space.newest.get(group))) this.ctx.stats.add('evicted_windows', 1)
+    this.forget(space, group)
+    this.flush()
+  }
+
+  override dispose(): void {
+    for (const { groups, newest, lanes } of this.spaces.values()) {
+      groups.dispose()
+      newest.release()
+      for (const lane of lanes) lane.dispose()
+    }
+    this.spaces.clear()
+    this.space = null
+  }
+
+  private addToAll(lanes: readonly PaneLane[], pane: number, group: number, row: number): void {
+    let ok = true
+    for (const lane of lanes) ok = lane.add(pane, group, row) && ok
+    if (!ok) this.ctx.dropped('memory', 1)
+  }
+
+  /** Position of the pane of a slot. */
+  private paneOf(slot: number): number {
+    const { slotMs, panes } = this.shape
+    if (slotMs === 0) return 0
+    this.slot = slot
+    this.slotPane = ((slot + zeroTimeMs) / slotMs) % panes
+    return this.slotPane
+  }
+
+  /** The pane of a row that is not simply in the open one: creates the group, emits, opens a pane. −1: the row is not kept. */
+  private place(space: Space, chunk: Chunk, row: number, group: number): number {
+    const ms = chunk.ms[row]
+    const sub = chunk.sub[row]
+    const { groups, newest } = space
+    if (!groups.has(group)) {
+      if (!this.create(space, group, chunk.name, ms, sub)) {
+        this.ctx.dropped('memory', 1)
+        return -1
+      }
+    } else if (groups.isDue(group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    const page = newest.pages[group >> newest.shift]
+    const at = group & newest.mask
+    const open = page[at]
+    const { slotMs } = this.shape
+    if (!Number.isNaN(open)) {
+      if (slotMs === 0) return 0
+      if (ms < open + slotMs) return this.paneOf(open)
+    } else {
+      this.schedule.start(groups.dueMs.get(group), groups.dueSub(group))
+      if (ms < this.schedule.ms || (ms === this.schedule.ms && sub < this.schedule.sub)) return -1
+    }
+    const slot = slotMs === 0 ? groups.dueMs.get(group) : ms - ((ms + zeroTimeMs) % slotMs)
+    const pane = this.paneOf(slot)
+    for (const lane of space.lanes) {
+      if (lane.open(pane, group)) continue
+      this.ctx.dropped('memory', 1)
+      return -1
+    }
+    page[at] = slot
+    return pane
+  }
+
+  private emitGroup(space: Space, group: number, ms: number, sub: number): void {
+    const { groups, lanes } = space
+    const dueMs = groups.dueMs.get(group)
+    const dueSub = groups.dueSub(group)
+    const cutoff = dueMs - this.schedule.period.ms
+    const first = this.paneOf(cutoff)
+    const name = groups.nameOf(group)
+    for (let i = 0; i < lanes.length; i++) {
+      lanes[i].merge(group, first, this.merged[i])
+      for (const o of this.fields[i].outputs) o.reduce(this.merged[i], name, groups.grouping, group, dueMs, dueSub)
+    }
+    this.batches++
+    if (!groups.hasEmitted(group)) {
+      groups.markEmitted(group)
+      space.emitted++
+    }
+    this.schedule.after(ms, sub)
+    if (!groups.setDue(group, this.schedule.ms, this.schedule.sub)) this.ctx.stats.add('evicted_windows', 1)
+    this.dropExpired(space, group, cutoff)
+  }
+
+  /** Drops the panes below the next cut-off. */
+  private dropExpired(space: Space, group: number, oldCutoff: number): void {
+    const { newest, groups, lanes } = space
+    const page = newest.pages[group >> newest.shift]
+    const at = group & newest.mask
+    if (Number.isNaN(page[at])) return
+    const { slotMs } = this.shape
+    const cutoff = groups.dueMs.get(group) - this.schedule.period.ms
+    if (slotMs === 0 || page[at] < cutoff) {
+      page[at] = Number.NaN
+      for (const lane of lanes) lane.clear(group)
+      return
+    }
+    for (let slot = oldCutoff; slot < cutoff; slot += slotMs) {
+      const pane = this.paneOf(slot)
+      for (const lane of lanes) lane.clearPane(pane, group)
+    }
+  }
+
+  private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
+    const { newest } = space
+    if (!newest.has(group)) {
+      if (!newest.ensure(group)) return false
+      newest.pages[group >> newest.shift].fill(Number.NaN)
+    }
+    this.schedule.first(ms, sub)
+    return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)
+  }
+
+  private forget(space: Space, group: number): void {
+    if (space.groups.hasEmitted(group)) space.emitted--
+    space.groups.remove(group)
+    space.newest.set(group, Number.NaN)
+    for (const lane of space.lanes) lane.clear(group)
+    // Nobody is left: the pages go back at once. Otherwise ids are used again, and with them the cells.
+    if (space.groups.size > 0) return
+    space.groups.dispose()
+    space.newest.release()
+    for (const lane of space.lanes) lane.dispose()
+  }
+
+  private flush(): void {
+    if (this.batches > 0) {
+      for (const e of this.edges) e.count(this.batches)
+      this.batches = 0
+    }
+    let known = 0
+    let emitted = 0
+    for (const s of this.spaces.values()) {
+      known += s.groups.size
+      emitted += s.emitted
+    }
+    for (const o of this.outputs) o.flush(emitted)
+    if (known === this.cardinality) return
+    this.cardinality = known
+    this.ctx.stats.set('working_cardinality', known)
+  }
+
+  private spaceOf(grouping: GroupInfo): Space {
+    if (this.space !== null && this.space.groups.grouping === grouping) return this.space
+    let space = this.spaces.get(grouping)
+    if (space === undefined) {
+      const { state } = this.ctx
+      const lanes = this.fields.map(({ name, outputs }) => {
+        const needs = outputs.map((o) => fusible[o.method])
+        return new PaneLane(
+          state,
+          name,
+          this.shape.panes,
+          needs.some((k) => k.sums),
+          needs.some((k) => k.range),
+        )
+      })
+      space = { groups: new WindowGroups(state, grouping), newest: state.f64(), lanes, emitted: 0 }
+      this.spaces.set(grouping, space)
+    }
+    this.space = space
+    return space
+  }
+}

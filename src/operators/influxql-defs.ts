@@ -1,0 +1,62 @@
+/** Node definitions of the InfluxQL functions, one per entry of aggregates/index.ts. */
+import { ShardlineError } from '../errors.js'
+import type { NodeDef, NodeEffects, PipelineNode, ScriptValue } from '../tickscript/node-def.js'
+import type { Aggregate } from './aggregates/aggregate.js'
+import { aggregates } from './aggregates/index.js'
+import { InfluxqlOperator } from './influxql.js'
+import type { OperatorEntry } from './registry-types.js'
+
+function define(a: Aggregate): NodeDef {
+  return {
+    method: a.method,
+    kind: a.method,
+    goType: 'InfluxQLNode',
+    doc: a.doc,
+    accepts: 'any',
+    emits: a.shape === 'multi' ? 'batch' : 'stream',
+    args: a.args,
+    properties: [
+      {
+        name: 'as',
+        doc: 'Name of the resulting field.',
+        form: 'field',
+        args: [{ name: 'as', type: 'string' }],
+        default: a.method,
+      },
+      {
+        name: 'usePointTimes',
+        doc: 'Take the time of the chosen points instead of the end of the batch.',
+        form: 'flag',
+        args: [],
+        default: false,
+      },
+    ],
+    construct(node, args) {
+      a.args.forEach((arg, i) => {
+        node.props[arg.name] = arg.variadic ? (args.slice(i) as ScriptValue[]) : (args[i] ?? null)
+      })
+    },
+    validate(node) {
+      const text = a.problem?.(node) ?? null
+      if (text !== null) throw new ShardlineError('invalid-tickscript', text)
+    },
+    effects: (node) => effectsOf(a, node),
+    counters: ['evicted_rows'],
+  }
+}
+
+function effectsOf(a: Aggregate, node: PipelineNode): NodeEffects {
+  const reads = [String(node.props.field), ...(a.keys?.(node) ?? [])]
+  if (a.shape === 'selector') return { reads, stateful: true }
+  return { reads, keepsFields: [], groupTagsOnly: a.rowTags !== true, stateful: true }
+}
+
+export const influxqlEntries: readonly OperatorEntry[] = aggregates.map((a) => ({
+  def: define(a),
+  create: (planned, ctx) => new InfluxqlOperator(a, planned, ctx),
+}))
+
+/** The function of a node, if it is one of these. */
+export function aggregateOf(node: PipelineNode): Aggregate | undefined {
+  return node.def.goType === 'InfluxQLNode' ? aggregates.find((a) => a.method === node.def.method) : undefined
+}
