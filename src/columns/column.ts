@@ -16,7 +16,7 @@ import { Kind } from './kinds.js'
 import { Duration, missing, Timestamp, type Value } from './values.js'
 
 const empty = new Uint8Array(0)
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()
 
 export class Column {

@@ -5,7 +5,7 @@
 import { decodeUtf8 } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
 import { boolAt, EscapeSet, isBlank, LineTokens, textAt, unescapeInto } from '../columns/line-tokens.js'
-import { hashPartition } from '../route/routes.js'
+import { compareBytes, hashSeriesTags } from '../route/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import { type CheckedLine, checkLine, lineEnd } from './line-grammar.js'
 import type { Placement } from './line-scanner.js'
@@ -118,15 +118,23 @@ export class ExactLines {
     return true
   }
 
+  /** As LineScanner.hashSeries: over the unescaped bytes, whatever text they make. */
   private hashSeries(b: Uint8Array, table: Table, stage: BatchStage, row: number): void {
     const { tokens } = this
-    const tags = new Map<string, string>()
+    const pairs: { name: string; key: Uint8Array; value: Uint8Array }[] = []
     for (let i = 0; i < tokens.tagCount; i++) {
       const t = 4 * i
-      const key = textAt(b, tokens.tags[t], tokens.tags[t + 1], EscapeSet.Tag)
-      tags.set(key, textAt(b, tokens.tags[t + 2], tokens.tags[t + 3], EscapeSet.Tag))
+      const key = unescaped(b, tokens.tags[t], tokens.tags[t + 1])
+      const value = unescaped(b, tokens.tags[t + 2], tokens.tags[t + 3])
+      pairs.push({ name: decodeUtf8(key, 0, key.length), key, value })
     }
+    pairs.sort((x, y) => compareBytes(x.key, y.key))
     for (const [s, exclude] of table.seriesExcludes.entries())
-      stage.seriesHashes[s][row] = hashPartition({ kind: 'series', exclude }, tags)
+      stage.seriesHashes[s][row] = hashSeriesTags(pairs.filter((p) => !exclude.includes(p.name)))
   }
+}
+
+function unescaped(b: Uint8Array, from: number, to: number): Uint8Array {
+  const out = new Uint8Array(to - from)
+  return out.subarray(0, unescapeInto(b, from, to, EscapeSet.Tag, out, 0))
 }

@@ -68,10 +68,16 @@ export function hashPartition(partition: Partition, tags: ReadonlyMap<string, st
     for (const tag of partition.tags) h = Math.imul(hashText(h, hashEncoder.encode(tags.get(tag) ?? '')), fnvPrime)
   } else if (partition.kind === 'series') {
     const keys = [...tags.keys()].filter((k) => tags.get(k) !== '' && !partition.exclude.includes(k))
-    const sorted = keys.map((k) => [hashEncoder.encode(k), hashEncoder.encode(tags.get(k))])
-    sorted.sort((a, b) => compareBytes(a[0], b[0]))
-    for (const [k, v] of sorted) h = Math.imul(hashText(Math.imul(hashText(h, k) ^ 61, fnvPrime), v), fnvPrime)
+    const pairs = keys.map((k) => ({ key: hashEncoder.encode(k), value: hashEncoder.encode(tags.get(k)) }))
+    return hashSeriesTags(pairs.sort((a, b) => compareBytes(a.key, b.key)))
   }
+  return mixHash(h)
+}
+
+/** The mixed hash of present tags, sorted by key. */
+export function hashSeriesTags(tags: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): number {
+  let h = fnvOffset
+  for (const t of tags) h = Math.imul(hashText(Math.imul(hashText(h, t.key) ^ 61, fnvPrime), t.value), fnvPrime)
   return mixHash(h)
 }
 
