@@ -1,0 +1,12 @@
+/** A script's text and vars to its pipeline, with the nodes and the lambda engine of this program. Any thread. */
+import { evaluateConstant } from '../lambda/constant.js'
+import { operatorRegistry } from '../operators/registry.js'
+import { type EvaluateOptions, type Evaluation, evaluate } from '../tickscript/evaluate.js'
+import { parse } from '../tickscript/parser.js'
+
+type ScriptVars = NonNullable<EvaluateOptions['vars']>
+
+/** Throws ShardlineError with the original's text, without the prefix `invalid TICKscript: `. */
+export function evaluateScript(script: string, vars: ScriptVars, options: Partial<EvaluateOptions> = {}): Evaluation {
+  return evaluate(parse(script), { registry: operatorRegistry, constant: evaluateConstant, vars, ...options })
+}
