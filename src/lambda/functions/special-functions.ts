@@ -75,8 +75,10 @@ export function gamma(x: number): number {
   if (x < 0) {
     if (Number.isInteger(x)) return Number.NaN
     if (x < -184) return Math.floor(x) % 2 === 0 ? 0 : -0
-    const r = x - 2 * Math.round(x / 2)
-    return Math.PI / (Math.sin(Math.PI * r) * gamma(1 - x))
+    // sin πx from the distance to the nearest integer, where π times it is accurate.
+    const near = Math.round(x)
+    const sine = Math.sin(Math.PI * (x - near)) * (near % 2 === 0 ? 1 : -1)
+    return Math.PI / (sine * gamma(1 - x))
   }
   if (x > 171.61447887182297) return Infinity
   if (Number.isInteger(x) && x <= 171) {
