@@ -7,8 +7,8 @@ import { ShardlineError } from '../errors.js'
 import type { DeclarationNode, Expression, FunctionNode, Program, Statement, TypeDeclarationNode } from './ast.js'
 import { Caller, Methods, positioned } from './calls.js'
 import { type DeadmanDefaults, deadmanComposite, defaultDeadman } from './deadman.js'
-import { lambdaOf, resolveExpression } from './lambda-idents.js'
-import { type NodeDef, type Pipeline, Reference, Regex, type ScriptValue, Star } from './node-def.js'
+import { expandedNodes, lambdaOf, resolveExpression } from './lambda-idents.js'
+import { Lambda, type NodeDef, type Pipeline, Reference, Regex, type ScriptValue, Star } from './node-def.js'
 import { PipelineBuilder } from './pipeline-builder.js'
 import {
   type EvalValue,
@@ -45,8 +45,11 @@ export interface Evaluation {
   readonly dbrps: readonly Dbrp[]
 }
 
-/** Longest string an expression may make. */
+/** Longest string an expression may make, and all such strings of a script together. */
 const maxStringLength = 1 << 22
+const maxStringTotal = 1 << 24
+/** Parts of all lambda vars together with everything spliced in. */
+const maxLambdaTotal = 1_000_000
 /** Values in a list, lists inside it included. */
 const maxListItems = 10_000
 
@@ -68,6 +71,8 @@ class Evaluator {
   private readonly given = new Map<string, { type: string; value: EvalValue }>()
   /** The first thing that does not run yet. */
   private unsupported: ShardlineError | null = null
+  private stringTotal = 0
+  private lambdaTotal = 0
   private readonly listSizes = new WeakMap<EvalValue[], number>()
 
   constructor(
@@ -130,6 +135,9 @@ class Evaluator {
       throw new ShardlineError('tickscript', `attempted to redefine ${name}, vars are immutable`)
     }
     const type = varTypeOf(value)
+    if (value instanceof Lambda && (this.lambdaTotal += expandedNodes(value)) > maxLambdaTotal) {
+      throw new ShardlineError('tickscript', `lambda vars have more than ${maxLambdaTotal} parts together`)
+    }
     if (type !== null) this.list(name, type, jsonValue(value), statement)
     const given = this.given.get(name)
     if (given === undefined) {
@@ -277,8 +285,11 @@ class Evaluator {
 
   private binary(node: Expression): EvalValue {
     const value = this.constant(resolveExpression(node, this.lookup))
-    if (typeof value === 'string' && value.length > maxStringLength) {
-      throw new ShardlineError('tickscript', `string is longer than ${maxStringLength} characters`)
+    if (typeof value === 'string') {
+      this.stringTotal += value.length
+      if (value.length > maxStringLength || this.stringTotal > maxStringTotal) {
+        throw new ShardlineError('tickscript', `expressions make strings of more than ${maxStringLength} characters`)
+      }
     }
     return value
   }

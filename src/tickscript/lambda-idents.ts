@@ -24,6 +24,11 @@ const extents = new WeakMap<LambdaNode, Extent>()
 /** null: identifiers stay as they are. */
 export type Lookup = ((name: string) => EvalValue) | null
 
+/** Parts of a lambda with everything spliced in. */
+export function expandedNodes(lambda: Lambda): number {
+  return extents.get(lambda.node)?.nodes ?? 1
+}
+
 export function lambdaOf(node: LambdaNode, lookup: Lookup): Lambda {
   const resolver = new Resolver(lookup)
   const expression = resolver.resolve(node.expression, 1)

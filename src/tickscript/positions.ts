@@ -31,6 +31,12 @@ export class Source {
     return this.lineAt(from) !== this.lineAt(to)
   }
 
+  /** The offset itself, or the one before it inside a surrogate pair. */
+  private wholeCharacter(offset: number): number {
+    const code = this.text.charCodeAt(offset)
+    return code >= 0xdc00 && code <= 0xdfff ? offset - 1 : offset
+  }
+
   private lineAt(offset: number): number {
     let low = 0
     let high = this.lineStarts.length
@@ -44,8 +50,9 @@ export class Source {
 
   /** Up to ten bytes before and after `offset`, cut to its line. Cut characters show as U+FFFD. */
   snippet(offset: number): string {
-    const bytes = Buffer.from(this.text.slice(Math.max(0, offset - 10), offset + 10))
-    const at = this.byteAt(offset) - this.byteAt(Math.max(0, offset - 10))
+    const start = this.wholeCharacter(Math.max(0, offset - 10))
+    const bytes = Buffer.from(this.text.slice(start, this.wholeCharacter(offset + 10)))
+    const at = this.byteAt(offset) - this.byteAt(start)
     const lineStart = at === 0 ? 0 : bytes.lastIndexOf(10, at - 1) + 1
     const lineEnd = bytes.indexOf(10, at)
     const from = Math.max(lineStart, at - 10)
