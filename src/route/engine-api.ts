@@ -74,6 +74,10 @@ export interface ShardStatsView {
   readonly processedRows: number
   /** Main's clock minus the stamp the shard has processed, ms. */
   readonly lagMs: number
+  /** Times its thread has died and was started again. */
+  readonly restarts?: number
+  /** Frames to main that were too long or came after the close. */
+  readonly refusedFrames?: number
 }
 
 export interface EngineStatsView {
@@ -83,6 +87,11 @@ export interface EngineStatsView {
   readonly routedPoints: number
   readonly rejectedRequests: number
   readonly overloadedRequests: number
+  /** Rows of sheddable sources dropped from the shards' rings. */
+  readonly shedRows?: number
+  /** Writes waiting for room. */
+  readonly waitingRequests?: number
+  readonly waitingBytes?: number
   readonly slotsInUse: number
   readonly slots: number
   /** Per (db, rp, measurement), bounded; for `stats ingress`. */

@@ -6,15 +6,22 @@
  * NodeContext   the OperatorContext of one node
  */
 
-import { type NodeCells, type StatPart, TaskCell, type TaskLayout, taskLayout } from '../observe/stat-block.js'
-import type { DropReason, NodeStats, Operator, OperatorContext, Outbox } from '../operators/operator.js'
+import {
+  type NodeCells,
+  ShardCell,
+  type StatPart,
+  TaskCell,
+  type TaskLayout,
+  taskLayout,
+} from '../observe/stat-block.js'
+import type { DropReason, NodeStats, Operator, OperatorContext, Outbox, ServerInfo } from '../operators/operator.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
 import { instrument } from './exec-timer.js'
 import { Grouping } from './grouping.js'
 import type { TaskSpec } from './messages.js'
 import { type ShardMemory, StateAllocator } from './pages.js'
 import type { TimerSet, TimerWheel } from './timer-wheel.js'
-import type { TopicMirror } from './topic-mirror.js'
+import type { TopicMirror, TopicStates } from './topic-mirror.js'
 
 /** The shard's side of the output ring. */
 export interface ShardOutbox {
@@ -33,6 +40,7 @@ export interface ShardEnv {
   readonly stats: StatPart
   /** Non-OK alert states, mirrored from main. */
   readonly topics: TopicMirror
+  readonly server: ServerInfo
   now(): number
   /** A line for main's log. `taskKey` 0: of the shard itself. */
   log(taskKey: number, nodeIndex: number, level: LogLevel, msg: string, keys: Record<string, string>): void
@@ -107,6 +115,23 @@ export class TaskRuntime {
     return bytes
   }
 
+  /** Requests for memory that the budget has refused to the task. */
+  get refused(): number {
+    let n = 0
+    for (const c of this.contexts) n += c.state.refused
+    return n
+  }
+
+  countEvictedRows(n: number): void {
+    this.env.stats.addTask(this.spec.statsOffset, TaskCell.evictedRows, n)
+    this.env.stats.add(ShardCell.evictedRows, n)
+  }
+
+  countEvictedGroups(n: number): void {
+    this.env.stats.addTask(this.spec.statsOffset, TaskCell.evictedGroups, n)
+    this.env.stats.add(ShardCell.evictedGroups, n)
+  }
+
   get groups(): number {
     let n = 0
     for (const g of this.groupings) n += g.size
@@ -139,6 +164,8 @@ export class NodeContext implements OperatorContext {
   readonly stats: NodeStats
   readonly state: StateAllocator
   readonly outbox: Outbox
+  readonly topicStates: TopicStates
+  readonly server: ServerInfo
   private readonly cells: NodeCells
   private readonly quiet: boolean
   private readonly timerSets: TimerSet[] = []
@@ -158,8 +185,16 @@ export class NodeContext implements OperatorContext {
     this.shard = env.shard
     this.shards = env.shards
     this.cells = env.stats.node(spec.statsOffset, task.layout.nodes[planned.index])
-    this.stats = this.cells
+    this.stats = {
+      add: (name, n) => {
+        this.cells.add(name, n)
+        if (name === 'evicted_rows') task.countEvictedRows(n)
+      },
+      set: (name, v) => this.cells.set(name, v),
+    }
     this.state = new StateAllocator(env.memory)
+    this.topicStates = env.topics
+    this.server = env.server
     const key = spec.key
     this.outbox = { send: (type, nodeIndex, payload) => env.outbox.send(type, key, nodeIndex, payload) }
   }

@@ -8,6 +8,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { BatchSchema } from '../ingest/batch-layout.js'
 import type { SharedSlots } from '../ingest/slots.js'
+import type { ServerInfo } from '../operators/operator.js'
 import type { Route } from '../route/routes.js'
 
 /** What a worker is started with: the argument of its one Piscina task. */
@@ -23,7 +24,10 @@ export interface ShardInit {
   readonly output: SharedArrayBuffer
   readonly stats: SharedArrayBuffer
   readonly statCells: number
-  /** int32 per slot: entries that this shard has taken and not released. Main gives them back after a crash. */
+  /**
+   * int32 per slot: entries that this shard has taken and not released, which main gives back after a crash; then int32 per
+   * slot: entries published to this shard and not released.
+   */
   readonly holds: SharedArrayBuffer
   /** int32: a number that grows, and whether main waits for it: ring places or slots have become free. */
   readonly room: SharedArrayBuffer
@@ -32,6 +36,10 @@ export interface ShardInit {
   readonly statePolicy: StatePolicy
   /** Groups not seen for this long are evicted; 0 = never. */
   readonly idleGroupMs: number
+  readonly server: ServerInfo
+  /** Control messages and entries before this worker's time: of the shard's earlier threads. */
+  readonly controls: number
+  readonly seq: number
   /** Main's clock at the start. */
   readonly startMs: number
 }
@@ -84,7 +92,7 @@ export type ToShard =
 export type FromShard =
   | { readonly type: 'ready'; readonly shard: number }
   | { readonly type: 'started'; readonly shard: number; readonly key: number; readonly error: string | null }
-  | { readonly type: 'stopped'; readonly shard: number; readonly key: number; readonly discarded: number }
+  | { readonly type: 'stopped'; readonly shard: number; readonly key: number }
   | { readonly type: 'failed'; readonly shard: number; readonly key: number; readonly error: string }
   | {
       readonly type: 'reply'

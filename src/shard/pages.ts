@@ -222,6 +222,8 @@ export class Pages<T extends Typed> {
 
 export class StateAllocator {
   bytes = 0
+  /** Requests that the budget has refused. */
+  refused = 0
 
   constructor(readonly memory: ShardMemory) {}
 
@@ -248,6 +250,7 @@ export class StateAllocator {
   take(bytes: number): Extent | null {
     const e = this.memory.take(bytes)
     if (e !== null) this.bytes += e.size
+    else this.refused++
     return e
   }
 

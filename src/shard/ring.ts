@@ -1,7 +1,8 @@
 /**
  * The bounded ring of batch references from main to one shard. Threads: main produces, the shard worker consumes.
  *
- *   header (512 bytes)   HEAD · TAIL · SIGNAL, SLEEPING · TICK · DONE_SEQ, DONE_STAMP · CURRENT_KEY, each on a cache line of its own
+ *   header (512 bytes)   HEAD · TAIL · SIGNAL, SLEEPING, CONTROLS · TICK · DONE_SEQ · DONE_STAMP · CURRENT_KEY, each group on
+ *                        a cache line of its own
  *   entry  (64 bytes)    i32: state, slot, batch offset, schema id, source, control count, rows, –;  f64: seq, stamp
  *
  * Positions count entries since the start, modulo 2^32; a position's place is `position & (capacity - 1)`. The state word
@@ -22,6 +23,7 @@ const HEAD = 0
 const TAIL = 16
 const SIGNAL = 32
 const SLEEPING = 33
+const CONTROLS = 34
 const CURRENT_KEY = 96
 // Index of 64-bit cells.
 const TICK = 24
@@ -93,7 +95,7 @@ export class RingProducer extends RingMemory {
     return this.capacity - this.length
   }
 
-  /** Writes one entry and makes it READY. The caller has checked `free` and calls `wake` after the last one. */
+  /** Writes one entry, makes it READY and returns its sequence number. The caller has checked `free` and wakes afterwards. */
   push(
     slot: number,
     offset: number,
@@ -101,9 +103,8 @@ export class RingProducer extends RingMemory {
     source: number,
     controls: number,
     rows: number,
-    seq: number,
     stamp: number,
-  ): void {
+  ): number {
     const i32 = this.i32
     const tail = i32[TAIL]
     const w = this.word(tail)
@@ -113,12 +114,35 @@ export class RingProducer extends RingMemory {
     i32[w + 4] = source
     i32[w + 5] = controls
     i32[w + 6] = rows
+    const seq = this.nextSeq++
     this.f64[(w >> 1) + 4] = seq
     this.f64[(w >> 1) + 5] = stamp
     // Pairs with the compare-and-exchange in take(): READY makes the fields above visible.
     Atomics.store(i32, w, (tail << 2) | READY)
     // Pairs with the load of TAIL in take().
     Atomics.store(i32, TAIL, (tail + 1) | 0)
+    return seq
+  }
+
+  /** The sequence number of the entry that the next push() makes, and of the last one with `- 1`. */
+  nextSeq = 1
+
+  /** Calls `visit` with the sequence number of every entry that is READY. Exact only while no consumer runs. */
+  eachReady(visit: (seq: number) => void): void {
+    const tail = this.i32[TAIL]
+    const head = Atomics.load(this.i32, HEAD)
+    const n = (tail - head) >>> 0
+    for (let k = 0; k < n; k++) {
+      const p = (head + k) | 0
+      if (Atomics.load(this.i32, this.word(p)) === ((p << 2) | READY)) visit(this.nextSeq - n + k)
+    }
+  }
+
+  /** A control message was posted: tells the consumer to look. */
+  control(): void {
+    // Pairs with the load in RingConsumer.controls().
+    Atomics.add(this.i32, CONTROLS, 1)
+    this.wake()
   }
 
   /** Ends the consumer's sleep when it sleeps. */
@@ -156,7 +180,7 @@ export class RingProducer extends RingMemory {
     return false
   }
 
-  /** Sequence and clock stamp that the shard has finished; -1 before the first. */
+  /** Sequence number and clock stamp that the shard has finished. */
   doneSeq(): number {
     return this.f64[DONE_SEQ]
   }
@@ -165,15 +189,14 @@ export class RingProducer extends RingMemory {
     return this.f64[DONE_STAMP]
   }
 
-  /** Key of the task the shard is in, 0 when in none: names the culprit of a crash. */
-  currentKey(): number {
-    return Atomics.load(this.i32, CURRENT_KEY)
+  /** Key of the task that a dead shard was in, 0 when in none; then 0. */
+  takeCurrentKey(): number {
+    return Atomics.exchange(this.i32, CURRENT_KEY, 0)
   }
 
   /** A new consumer takes over after a crash. */
   resetConsumer(): void {
     Atomics.store(this.i32, SLEEPING, 0)
-    Atomics.store(this.i32, CURRENT_KEY, 0)
     // The dead consumer may have claimed the entry at HEAD and not moved on.
     const head = Atomics.load(this.i32, HEAD)
     if (head !== this.i32[TAIL] && Atomics.load(this.i32, this.word(head)) === ((head << 2) | TAKEN))
@@ -192,6 +215,26 @@ export class RingProducer extends RingMemory {
 }
 
 export class RingConsumer extends RingMemory {
+  private seenHead: number
+
+  /** `passedSeq`: the entries that earlier consumers have passed. */
+  constructor(
+    sab: SharedArrayBuffer,
+    capacity: number,
+    private passedSeq = 0,
+  ) {
+    super(sab, capacity)
+    this.seenHead = Atomics.load(this.i32, HEAD)
+  }
+
+  /** Number of entries before HEAD, ever: with none in hand, all of them are done or dropped. */
+  passed(): number {
+    const head = Atomics.load(this.i32, HEAD)
+    this.passedSeq += (head - this.seenHead) >>> 0
+    this.seenHead = head
+    return this.passedSeq
+  }
+
   /** Claims the oldest entry and copies it into `out`; its place is free again. False: the ring is empty. */
   take(out: RingEntry): boolean {
     const i32 = this.i32
@@ -215,6 +258,11 @@ export class RingConsumer extends RingMemory {
   /** Main's clock. Read it before take(): when take() then finds nothing, all that was accepted before it is done. */
   tick(): number {
     return Number(Atomics.load(this.i64, TICK))
+  }
+
+  /** Control messages posted so far, modulo 2^32 (signed). */
+  controls(): number {
+    return Atomics.load(this.i32, CONTROLS)
   }
 
   /** To be read before looking for work and given to sleep(). */

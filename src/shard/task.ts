@@ -40,10 +40,15 @@ export class GraphTask implements ShardTask {
   ) {
     this.key = runtime.spec.key
     const { nodes } = runtime.plan
-    for (const p of nodes) {
-      const operator = create(p, runtime)
-      if (operator !== undefined) runtime.instrument(operator)
-      this.operators[p.index] = operator
+    try {
+      for (const p of nodes) {
+        const operator = create(p, runtime)
+        if (operator !== undefined) runtime.instrument(operator)
+        this.operators[p.index] = operator
+      }
+    } catch (err) {
+      this.dispose()
+      throw err
     }
     for (const p of nodes) this.connect(p)
   }

@@ -1,0 +1,400 @@
+/**
+ * The loop of a shard: takes batch references from its ring, hands their rows to the tasks, and does everything else between
+ * two chunks: control, timers, eviction, statistics. Thread: shard worker.
+ *
+ * Order. Control messages posted before an entry was published are handled before it; a drain waits for the entries published
+ * before it; a task sees entries published after its start only. Before an entry the timers advance to its stamp, and to
+ * main's tick only when the ring was found empty after the tick was read: no timer overtakes an accepted point.
+ *
+ * Slots. An entry's slot is held from take to release and never longer than its processing, also when that throws.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { encodeUtf8 } from '../columns/column.js'
+import { errorText } from '../errors.js'
+import type { BatchSchema } from '../ingest/batch-layout.js'
+import { SlotPool } from '../ingest/slots.js'
+import { ShardCell, StatPart } from '../observe/stat-block.js'
+import type { Route } from '../route/routes.js'
+import { BatchSource } from './batch-source.js'
+import type { LogLevel, ShardEnv } from './context.js'
+import { Evictor } from './eviction.js'
+import { collectGarbage } from './garbage.js'
+import type { FromShard, ShardInit, TaskSpec, ToShard } from './messages.js'
+import { Out } from './output.js'
+import { OutputWriter } from './output-ring.js'
+import { ShardMemory } from './pages.js'
+import { emptyEntry, RingConsumer, type RingEntry } from './ring.js'
+import type { BuildTask, ShardTask } from './task.js'
+import { TimerWheel } from './timer-wheel.js'
+import { TopicMirror } from './topic-mirror.js'
+
+const maxSleepMs = 50
+const publishEveryMs = 200
+
+/** A task on this shard. `task` is null once it has failed: its rows are counted as `stopped` until main stops it. */
+interface Running {
+  readonly spec: TaskSpec
+  readonly fromSeq: number
+  task: ShardTask | null
+  failing: boolean
+}
+
+interface RouteTasks {
+  readonly route: Route
+  readonly tasks: Running[]
+}
+
+export class ShardLoop {
+  readonly env: ShardEnv
+  readonly memory: ShardMemory
+  private readonly port: MessagePort
+  private readonly ring: RingConsumer
+  private readonly slots: SlotPool
+  private readonly source: BatchSource
+  private readonly output: OutputWriter
+  private readonly stats: StatPart
+  private readonly wheel = new TimerWheel()
+  private readonly evictor: Evictor
+  private readonly holds: Int32Array
+  private readonly room: Int32Array
+  private readonly topics = new TopicMirror()
+  private readonly schemas = new Map<number, BatchSchema>()
+  private readonly tasks = new Map<number, Running>()
+  private readonly routes = new Map<number, RouteTasks>()
+  /** Live tasks, for eviction. */
+  private live: ShardTask[] = []
+  private failed: Running[] = []
+  private waiting: (ToShard & { afterSeq: number })[] = []
+  private readonly entry: RingEntry = emptyEntry()
+  private handledControls = 0
+  private seq = 0
+  private stopped = false
+  private publishedMs = 0
+
+  constructor(
+    private readonly init: ShardInit,
+    private readonly buildTask: BuildTask,
+  ) {
+    this.port = init.port
+    this.ring = new RingConsumer(init.ring, init.ringEntries, init.seq)
+    this.slots = SlotPool.attach(init.slots)
+    this.source = new BatchSource(init.slots, init.shard, init.shards)
+    this.output = new OutputWriter(init.output)
+    this.stats = StatPart.of(init.stats, init.shard, init.statCells)
+    this.holds = new Int32Array(init.holds)
+    this.room = new Int32Array(init.room)
+    this.memory = new ShardMemory(init.stateBytes)
+    this.evictor = new Evictor(this.memory, init.statePolicy)
+    this.handledControls = init.controls
+    this.seq = init.seq
+    this.wheel.advance(init.startMs)
+    this.stats.set(ShardCell.budgetBytes, init.stateBytes)
+    this.env = {
+      shard: init.shard,
+      shards: init.shards,
+      memory: this.memory,
+      wheel: this.wheel,
+      outbox: { send: (type, key, node, payload) => this.send(type, key, node, payload) },
+      stats: this.stats,
+      topics: this.topics,
+      server: init.server,
+      now: () => this.wheel.nowMs,
+      log: (key, node, level, msg, keys) => this.log(key, node, level, msg, keys),
+      fail: (key, err) => this.fail(key, err),
+    }
+  }
+
+  /** Runs until main sends `shutdown`. */
+  run(): void {
+    while (!this.stopped) {
+      const signal = this.ring.signal()
+      if (!this.step()) this.ring.sleep(signal, maxSleepMs)
+    }
+    for (const r of this.tasks.values()) r.task?.dispose()
+  }
+
+  /** One entry, or what there is to do without one. False: nothing is left to do now. */
+  step(): boolean {
+    const controlled = this.handleControls(this.ring.controls())
+    if (this.stopped) return true
+    // Read before take(), see RingConsumer.tick().
+    const tick = this.ring.tick()
+    if (!this.evictor.mayTake(performance.now())) {
+      this.publish(false)
+      return controlled
+    }
+    if (this.ring.take(this.entry)) {
+      Atomics.add(this.holds, this.entry.slot, 1)
+      this.signalRoom()
+      this.handleControls(this.entry.controls)
+      try {
+        this.process(this.entry)
+      } finally {
+        this.release(this.entry.slot)
+      }
+      this.finish(this.entry.stamp)
+      return true
+    }
+    this.finish(tick)
+    this.advance(tick)
+    this.publish(false)
+    return controlled
+  }
+
+  private process(entry: RingEntry): void {
+    this.advance(entry.stamp)
+    const schema = this.schemas.get(entry.schema)
+    if (schema === undefined) throw new Error(`shard ${this.init.shard}: unknown schema ${entry.schema}`)
+    const { source } = this
+    source.open(entry.slot, entry.offset, schema)
+    let rows = 0
+    while (source.nextRoute()) {
+      const route = this.routes.get(source.routeId)
+      if (route === undefined) continue
+      for (let from = 0; from < source.rows; ) {
+        const chunk = source.load(from, route.route)
+        const n = chunk.n
+        for (const running of route.tasks) if (entry.seq > running.fromSeq) this.deliver(running, n)
+        from += n
+        rows += n
+        this.settle()
+      }
+    }
+    this.stats.add(ShardCell.processedRows, rows)
+    this.stats.add(ShardCell.entries, 1)
+  }
+
+  /** Hands the source's chunk to one task and closes its accounts. */
+  private deliver(running: Running, rows: number): void {
+    const { task, spec } = running
+    if (task === null || running.failing) {
+      this.stats.drop(spec.statsOffset, 'stopped', rows)
+      return
+    }
+    const { runtime } = task
+    // Main reads this when the thread dies, to name the task that was running.
+    this.ring.enter(spec.key)
+    runtime.begin(rows)
+    try {
+      task.deliver(this.source.chunk)
+    } catch (err) {
+      runtime.abandon()
+      this.fail(spec.key, err)
+    }
+    runtime.end()
+    this.ring.enter(0)
+  }
+
+  /** Between chunks. */
+  private settle(): void {
+    if (this.failed.length > 0) this.disposeFailed()
+    this.evictor.relieve(this.live)
+  }
+
+  /** No entry is in hand: all that the ring has passed is done or was dropped. */
+  private finish(stamp: number): void {
+    this.seq = this.ring.passed()
+    this.ring.done(this.seq, stamp)
+    if (this.waiting.length > 0) this.handleWaiting()
+    this.publish(false)
+  }
+
+  private release(slot: number): void {
+    // Before the release: if the thread died in between, a slot would be lost rather than freed twice.
+    Atomics.sub(this.holds, slot, 1)
+    Atomics.sub(this.holds, this.slots.slots + slot, 1)
+    this.slots.release(slot)
+    this.signalRoom()
+  }
+
+  private signalRoom(): void {
+    // Pairs with the store of the second word in RoomSignal.wait(): main that is about to wait is seen, or sees the room.
+    if (Atomics.load(this.room, 1) === 0) return
+    Atomics.add(this.room, 0, 1)
+    Atomics.notify(this.room, 0)
+  }
+
+  private advance(nowMs: number): void {
+    if (nowMs <= this.wheel.nowMs) return
+    this.wheel.advance(nowMs)
+    this.settle()
+  }
+
+  // Control
+
+  /** Handles messages until `upTo` have been handled in all. */
+  private handleControls(upTo: number): boolean {
+    let any = false
+    while (((upTo - this.handledControls) | 0) > 0) {
+      const received = receiveMessageOnPort(this.port)
+      // The number is raised after the message was posted, so it is there.
+      if (received === undefined) break
+      this.handledControls = (this.handledControls + 1) | 0
+      this.handle(received.message as ToShard)
+      any = true
+    }
+    return any
+  }
+
+  private handle(m: ToShard): void {
+    switch (m.type) {
+      case 'schema':
+        this.schemas.set(m.schema.id, m.schema)
+        break
+      case 'forget':
+        if (m.afterSeq > this.seq) this.waiting.push(m)
+        else this.schemas.delete(m.schema)
+        break
+      case 'start':
+        this.start(m.task, m.fromSeq)
+        break
+      case 'stop':
+        if (m.mode === 'drain' && m.afterSeq > this.seq) this.waiting.push(m)
+        else this.stop(m.key, m.mode)
+        break
+      case 'control':
+        this.control(m)
+        break
+      case 'topicState':
+        this.topics.set(m.topic, m.id, m.level, BigInt(m.timeNs))
+        break
+      case 'shutdown':
+        this.publish(true)
+        this.stopped = true
+        break
+    }
+  }
+
+  private handleWaiting(): void {
+    const due = this.waiting.filter((m) => m.afterSeq <= this.seq)
+    if (due.length === 0) return
+    this.waiting = this.waiting.filter((m) => m.afterSeq > this.seq)
+    for (const m of due) this.handle(m)
+  }
+
+  private start(spec: TaskSpec, fromSeq: number): void {
+    const { shard } = this.init
+    for (const [topic, id, level, timeNs] of spec.alertStates) this.topics.set(topic, id, level, BigInt(timeNs))
+    let task: ShardTask
+    try {
+      task = this.buildTask(spec, this.env)
+    } catch (err) {
+      this.post({ type: 'started', shard, key: spec.key, error: errorText(err) })
+      return
+    }
+    const running: Running = { spec, fromSeq, task, failing: false }
+    this.tasks.set(spec.key, running)
+    this.live = [...this.live, task]
+    for (const route of spec.routes) {
+      const known = this.routes.get(route.id)
+      if (known === undefined) this.routes.set(route.id, { route, tasks: [running] })
+      else known.tasks.push(running)
+    }
+    this.post({ type: 'started', shard, key: spec.key, error: null })
+  }
+
+  private stop(key: number, mode: 'drain' | 'discard'): void {
+    const { shard } = this.init
+    const running = this.tasks.get(key)
+    if (running !== undefined) {
+      if (mode === 'drain' && running.task !== null && !running.failing) {
+        this.ring.enter(key)
+        try {
+          running.task.stop()
+        } catch (err) {
+          this.log(key, 0, 'error', 'task failed while stopping', { task: running.spec.id, err: errorText(err) })
+        }
+        this.ring.enter(0)
+      }
+      this.dispose(running)
+      this.tasks.delete(key)
+      this.waiting = this.waiting.filter((m) => m.type !== 'stop' || m.key !== key)
+      for (const [id, route] of this.routes) {
+        const i = route.tasks.indexOf(running)
+        if (i >= 0) route.tasks.splice(i, 1)
+        if (route.tasks.length === 0) this.routes.delete(id)
+      }
+    }
+    this.post({ type: 'stopped', shard, key })
+  }
+
+  private control(m: ToShard & { type: 'control' }): void {
+    const { shard } = this.init
+    const running = this.tasks.get(m.key)
+    let body: unknown
+    let error: string | null = null
+    try {
+      if (running?.task == null) error = 'the task does not run'
+      else body = running.task.control(m.node, m.body)
+    } catch (err) {
+      // A request gets the error as its answer; a mere message that fails is a failure of the task.
+      error = errorText(err)
+      if (m.request < 0) this.fail(m.key, err)
+    }
+    if (m.request >= 0) this.post({ type: 'reply', shard, request: m.request, body, error })
+    this.settle()
+  }
+
+  /** Stops a task here and tells main, which stops it on the other shards. Its operators may still be on the stack. */
+  private fail(key: number, err: unknown): void {
+    const running = this.tasks.get(key)
+    if (running === undefined || running.failing) return
+    running.failing = true
+    this.failed.push(running)
+    this.post({ type: 'failed', shard: this.init.shard, key, error: errorText(err) })
+  }
+
+  private disposeFailed(): void {
+    const failed = this.failed
+    this.failed = []
+    for (const r of failed) this.dispose(r)
+  }
+
+  private dispose(running: Running): void {
+    const { task } = running
+    if (task === null) return
+    running.task = null
+    this.live = this.live.filter((t) => t !== task)
+    this.evictor.forget(task.key)
+    task.runtime.publish()
+    try {
+      task.dispose()
+    } catch (err) {
+      this.log(task.key, 0, 'error', 'state of a stopped task was not released', { err: errorText(err) })
+    }
+    if (this.memory.droppedBytes > 0) collectGarbage(this.memory)
+  }
+
+  // Reports
+
+  private publish(now: boolean): void {
+    const ms = performance.now()
+    if (!now && ms - this.publishedMs < publishEveryMs) return
+    this.publishedMs = ms
+    const { stats, memory } = this
+    let groups = 0
+    for (const t of this.live) {
+      t.runtime.publish()
+      groups += t.runtime.groups
+    }
+    stats.set(ShardCell.groups, groups)
+    stats.set(ShardCell.stateBytes, memory.used)
+    stats.set(ShardCell.segmentBytes, memory.segmentBytes)
+    stats.set(ShardCell.refusedFrames, this.output.refused)
+    stats.set(ShardCell.blockedMs, this.output.blockedMs)
+    if (memory.droppedBytes > 0) collectGarbage(memory)
+    if (this.init.idleGroupMs > 0) this.evictor.sweepIdle(this.live, this.wheel.nowMs, this.init.idleGroupMs)
+  }
+
+  private send(type: number, key: number, node: number, payload: Uint8Array): void {
+    this.output.send(type, key, node, payload)
+  }
+
+  private log(key: number, node: number, level: LogLevel, msg: string, keys: Record<string, string>): void {
+    this.send(Out.Log, key, node, encodeUtf8(JSON.stringify({ level, msg, keys })))
+  }
+
+  private post(m: FromShard): void {
+    this.port.postMessage(m)
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * Entry point of a shard's thread: the function of its one Piscina task, which returns when main sends `shutdown`. While it
+ * runs the thread's event loop stands still; everything reaches it through shared memory and `receiveMessageOnPort`.
+ */
+import { ShardLoop } from './loop.js'
+import type { FromShard, ShardInit } from './messages.js'
+import type { BuildTask } from './task.js'
+
+export default async function run(init: ShardInit): Promise<void> {
+  const { buildTask } = (await import(init.taskModule)) as { buildTask: BuildTask }
+  const loop = new ShardLoop(init, buildTask)
+  init.port.postMessage({ type: 'ready', shard: init.shard } satisfies FromShard)
+  loop.run()
+  init.port.close()
+}
