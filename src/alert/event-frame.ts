@@ -109,14 +109,14 @@ export class FrameWriter {
       this.text(k)
       this.text(v)
     }
-    return this.bytes.subarray(0, this.at)
+    return this.view()
   }
 
   restore(from: string, to: string, id: string): Uint8Array {
     this.at = 0
     this.u8(2)
     for (const s of [from, to, id]) this.text(s)
-    return this.bytes.subarray(0, this.at)
+    return this.view()
   }
 
   inhibit(on: boolean, group: number, inhibitors: readonly InhibitorState[]): Uint8Array {
@@ -134,7 +134,12 @@ export class FrameWriter {
         this.text(v)
       }
     }
-    return this.bytes.subarray(0, this.at)
+    return this.view()
+  }
+
+  /** A plain Uint8Array: `slice` of a Buffer would share its memory. */
+  private view(): Uint8Array {
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset, this.at)
   }
 
   private reserve(n: number): void {
