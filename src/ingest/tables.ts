@@ -86,7 +86,7 @@ export class Tables {
   private readonly cap: number
   private readonly onSchema: (schema: BatchSchema) => void
   private readonly onForget: (schema: BatchSchema) => void
-  private readonly scopes = new Map<string, Map<string, Scope>>()
+  private readonly byDb = new Map<string, Map<string, Scope>>()
   private readonly routes = new Map<string, Route[]>()
   private reads: Reads = () => []
   private epoch = 0
@@ -97,10 +97,14 @@ export class Tables {
   private shapeNodes = 0
   private shapeEpoch = 0
   private forgetAt: number
+  private pruneAt: number
+  private scopeCount = 0
+  private current: Scope | null = null
 
   constructor(opts: TablesOptions = {}) {
     this.cap = opts.cap ?? 100_000
     this.forgetAt = this.cap
+    this.pruneAt = this.cap
     this.onSchema = opts.onSchema ?? (() => {})
     this.onForget = opts.onForget ?? (() => {})
   }
@@ -122,8 +126,13 @@ export class Tables {
     return this.tables
   }
 
+  /** Pairs of (db, rp) remembered now. */
+  get scopes(): number {
+    return this.scopeCount
+  }
+
   *[Symbol.iterator](): IterableIterator<Table> {
-    for (const byRp of this.scopes.values()) for (const scope of byRp.values()) yield* scope.byName.values()
+    for (const byRp of this.byDb.values()) for (const scope of byRp.values()) yield* scope.byName.values()
   }
 
   /** Points per table, for `ingress`. */
@@ -141,16 +150,21 @@ export class Tables {
 
   scope(db: string, rp: string): Scope {
     this.clock++
-    let byRp = this.scopes.get(db)
+    let byRp = this.byDb.get(db)
     if (byRp === undefined) {
       byRp = new Map()
-      this.scopes.set(db, byRp)
+      this.byDb.set(db, byRp)
     }
     let scope = byRp.get(rp)
     if (scope === undefined) {
       scope = new Scope(db, rp)
       byRp.set(rp, scope)
+      if (++this.scopeCount >= this.pruneAt) {
+        this.current = scope
+        this.pruneScopes()
+      }
     }
+    this.current = scope
     return scope
   }
 
@@ -265,10 +279,20 @@ export class Tables {
     }
     for (const x of this) x.follower = null
     this.forgetAt = Math.max(this.cap, this.tables + n)
-    for (const [db, byRp] of this.scopes) {
-      for (const [rp, scope] of byRp) if (scope.byName.size === 0) byRp.delete(rp)
-      if (byRp.size === 0) this.scopes.delete(db)
+    this.pruneScopes()
+  }
+
+  /** Forgets scopes without tables, but not the one in use. */
+  private pruneScopes(): void {
+    for (const [db, byRp] of this.byDb) {
+      for (const [rp, scope] of byRp) {
+        if (scope.byName.size > 0 || scope === this.current) continue
+        byRp.delete(rp)
+        this.scopeCount--
+      }
+      if (byRp.size === 0) this.byDb.delete(db)
     }
+    this.pruneAt = this.scopeCount + this.cap
   }
 }
 
