@@ -109,9 +109,9 @@ export class FusedOutput extends Operator {
   private countErrors(m: Merged, fixed: number): void {
     for (let kind = 0; kind < m.counts.length; kind++) {
       const n = m.counts[kind]
-      if (n === 0 || kind === fixed) continue
+      if (n === 0) continue
       if (fixed === Kind.Missing) this.errors.beforeType(kind, n)
-      else this.errors.wrongType(kind, fixed, n)
+      else if (kind !== fixed) this.errors.wrongType(kind, fixed, n)
     }
   }
 }

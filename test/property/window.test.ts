@@ -1,0 +1,316 @@
+/**
+ * Windows against a recalculation by the letter of the specification (nodes 4.6), and windows over panes against windows over
+ * rows: outputs, error counts, edge counts and group counts, for random input with late and repeated times, barriers, deletes
+ * and mixed kinds, cut into chunks at random.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Duration } from '../../src/columns/values.js'
+import { canFuse, createFusedWindow } from '../../src/operators/fused-window.js'
+import { influxqlEntries } from '../../src/operators/influxql-defs.js'
+import type { Operator } from '../../src/operators/operator.js'
+import { windowDef, windowEntry } from '../../src/operators/window.js'
+import type { ScriptValue } from '../../src/tickscript/node-def.js'
+import { Collector, connect, Harness, plan, type TestContext } from '../unit/operators/harness.js'
+
+interface WindowProps {
+  period: number
+  every: number
+  align: boolean
+  fillPeriod: boolean
+}
+
+type Event =
+  | { readonly type: 'row'; readonly group: string; readonly at: number; readonly value: string }
+  | { readonly type: 'barrier'; readonly group: string; readonly at: number }
+  | { readonly type: 'delete'; readonly group: string }
+  | { readonly type: 'cut' }
+
+const msNs = 1_000_000n
+
+/** All instants and spans are in milliseconds here. */
+function scriptProps(p: WindowProps): Record<string, ScriptValue> {
+  return {
+    period: new Duration(BigInt(p.period) * msNs),
+    every: new Duration(BigInt(p.every) * msNs),
+    align: p.align,
+    fillPeriod: p.fillPeriod,
+  }
+}
+
+const groupArb = fc.constantFrom('a', 'b')
+const valueArb = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: -40, max: 40 }).map((v) => `v=${v / 4}`) },
+  { weight: 6, arbitrary: fc.integer({ min: -9, max: 9 }).map((v) => `v=${v}i`) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('v="s"', 'v=true', 'v=5d', 'w=1', 'v=9223372036854775807i', 'v=9007199254740993i'),
+  },
+)
+
+/** Times mostly go on, sometimes stay, sometimes go back or jump. */
+const eventsArb = fc
+  .array(
+    fc.tuple(
+      fc.oneof(
+        { weight: 12, arbitrary: fc.record({ type: fc.constant('row' as const), group: groupArb, value: valueArb }) },
+        { weight: 2, arbitrary: fc.record({ type: fc.constant('barrier' as const), group: groupArb }) },
+        { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), group: groupArb }) },
+        { weight: 2, arbitrary: fc.record({ type: fc.constant('cut' as const) }) },
+      ),
+      fc.oneof(
+        { weight: 8, arbitrary: fc.integer({ min: 0, max: 2500 }) },
+        { weight: 2, arbitrary: fc.constant(0) },
+        { weight: 2, arbitrary: fc.integer({ min: -9000, max: 0 }) },
+        { weight: 1, arbitrary: fc.integer({ min: 0, max: 60_000 }) },
+      ),
+    ),
+    { maxLength: 60 },
+  )
+  .map((list): Event[] => {
+    let at = 1_500_001_200_000
+    return list.map(([e, step]): Event => {
+      // A late message does not turn the clock back.
+      if (step > 0) at += step
+      const time = step < 0 ? at + step : at
+      return e.type === 'row' || e.type === 'barrier' ? { ...e, at: time } : e
+    })
+  })
+
+const secondsArb = fc.oneof(
+  fc.integer({ min: 1, max: 12 }).map((s) => s * 1000),
+  fc.constantFrom(250, 700, 1500),
+)
+const propsArb: fc.Arbitrary<WindowProps> = fc.record({
+  period: secondsArb,
+  every: fc.oneof({ weight: 6, arbitrary: secondsArb }, { weight: 1, arbitrary: fc.constant(0) }),
+  align: fc.boolean(),
+  fillPeriod: fc.boolean(),
+})
+
+/** Plays events into an operator; rows between cuts and control messages share a chunk. */
+function play(events: readonly Event[], h: Harness, op: Operator): void {
+  const feed = h.feed({ dims: ['h'] })
+  let rows: string[] = []
+  const flush = (): void => {
+    if (rows.length > 0) feed.rows(op, rows)
+    rows = []
+  }
+  for (const e of events) {
+    if (e.type === 'row') rows.push(`m,h=${e.group},c=1 ${e.value} @${BigInt(e.at) * msNs}n`)
+    else flush()
+    if (e.type === 'barrier') feed.barrier(op, `m,h=${e.group}`, `${BigInt(e.at) * msNs}n`)
+    if (e.type === 'delete') feed.deleteGroup(op, `m,h=${e.group}`)
+  }
+  flush()
+}
+
+const zeroMs = 62_135_596_800_000
+
+/** The window of the specification, with lists. Emits `group|tmax|times`. */
+function naive(p: WindowProps, events: readonly Event[]): string[] {
+  const out: string[] = []
+  const groups = new Map<string, { due: number; rows: number[] }>()
+  const trunc = (t: number): number => (p.every === 0 ? t : t - ((t + zeroMs) % p.every))
+  const emit = (g: string, tmax: number, rows: number[]): void => {
+    out.push(`${g}|${tmax}|${rows.join(',')}`)
+  }
+  for (const e of events) {
+    if (e.type === 'delete') {
+      if (groups.delete(e.group)) out.push(`delete ${e.group}`)
+      continue
+    }
+    if (e.type === 'cut') continue
+    let g = groups.get(e.group)
+    if (g === undefined) {
+      let due: number
+      if (p.every === 0) due = p.fillPeriod ? e.at + p.period : e.at
+      else if (p.fillPeriod) {
+        due = e.at + p.period
+        if (p.align) {
+          due = trunc(due)
+          if (due <= e.at + p.period) due += p.every
+        }
+      } else due = p.align ? trunc(e.at + p.every) : e.at + p.every
+      g = { due, rows: [] }
+      groups.set(e.group, g)
+    }
+    if (p.every > 0) {
+      if (e.at >= g.due) {
+        while (g.rows.length > 0 && g.rows[0] < g.due - p.period) g.rows.shift()
+        emit(e.group, g.due, g.rows)
+        g.due = p.align ? trunc(e.at + p.every) : e.at + p.every
+      }
+      if (e.type === 'row') g.rows.push(e.at)
+    } else {
+      if (e.type === 'row') g.rows.push(e.at)
+      if (e.at >= g.due) {
+        while (g.rows.length > 0 && g.rows[0] <= e.at - p.period) g.rows.shift()
+        emit(e.group, e.at, g.rows)
+        g.due = e.at
+      }
+    }
+  }
+  return out
+}
+
+/** `m,h=a {tmax=… | c=1 v=1@t, …}` → `a|tmax|times`. */
+function summary(line: string): string {
+  if (line.startsWith('delete h=')) return `delete ${line.slice(9)}`
+  const ms = (t: string): string => (t.endsWith('n') ? String(BigInt(t.slice(0, -1)) / msNs) : `${t}000`)
+  const [, group, tmax, rows] = /^[^,]*,h=(\w+) \{tmax=(\w+) \| (.*)\}$/.exec(line)!
+  const times = rows === '' ? [] : rows.split(', ').map((r) => ms(r.slice(r.lastIndexOf('@') + 1)))
+  return `${group}|${ms(tmax)}|${times.join(',')}`
+}
+
+describe('time windows', () => {
+  it('emit what the specification says', () => {
+    fc.assert(
+      fc.property(propsArb, eventsArb, (props, events) => {
+        const h = new Harness()
+        const op = windowEntry.create!(plan(windowDef, [], scriptProps(props), { groupedBy: ['h'] }), h.context())
+        const out = new Collector(h)
+        connect(op, out)
+        play(events, h, op)
+        expect(out.take().map(summary)).toEqual(naive(props, events))
+      }),
+      { numRuns: 1500 },
+    )
+  })
+})
+
+describe('count windows', () => {
+  it('emit the last periodCount rows every everyCount rows', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.boolean(),
+        fc.integer({ min: 0, max: 80 }),
+        fc.integer({ min: 1, max: 30 }),
+        (period, every, fillPeriod, n, rowsPerChunk) => {
+          const h = new Harness()
+          const props = { periodCount: BigInt(period), everyCount: BigInt(every), fillPeriod }
+          const op = windowEntry.create!(plan(windowDef, [], props), h.context())
+          const out = new Collector(h)
+          connect(op, out)
+          h.feed({ rowsPerChunk }).rows(
+            op,
+            Array.from({ length: n }, (_, i) => `m v=${i}i @${i}`),
+          )
+          const expected: string[] = []
+          for (let due = fillPeriod ? period : every; due <= n; due += every) {
+            const rows: string[] = []
+            for (let i = Math.max(0, due - period); i < due; i++) rows.push(`v=${i}i@${i}`)
+            expected.push(`m {tmax=${due - 1} | ${rows.join(', ')}}`)
+          }
+          expect(out.take()).toEqual(expected)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+})
+
+interface Outcome {
+  out: string[]
+  errors: number
+  batches: number
+  groups: number | undefined
+}
+
+const methods = ['count', 'sum', 'mean', 'spread'] as const
+
+function children(parent: ReturnType<typeof plan>, pointTimes: boolean) {
+  return methods.map((method) => {
+    const { def } = influxqlEntries.find((e) => e.def.method === method)!
+    return plan(def, ['v'], { usePointTimes: pointTimes }, { groupedBy: ['h'], parent })
+  })
+}
+
+function outcome(out: Collector, ctx: TestContext, edge: { n: number }): Outcome {
+  return {
+    out: out.take(),
+    errors: ctx.errorCount,
+    batches: edge.n,
+    groups: ctx.counters.get('working_cardinality'),
+  }
+}
+
+function overRows(props: WindowProps, events: readonly Event[], pointTimes: boolean): Outcome[] {
+  const h = new Harness()
+  const window = plan(windowDef, [], scriptProps(props), { groupedBy: ['h'] })
+  const planned = children(window, pointTimes)
+  const op = windowEntry.create!(window, h.context())
+  const parts = planned.map((p) => {
+    const ctx = h.context()
+    const child = influxqlEntries.find((e) => e.def === p.node.def)!.create!(p, ctx)
+    const out = new Collector(h)
+    const edge = connect(op, child)
+    connect(child, out)
+    return { out, ctx, edge }
+  })
+  play(events, h, op)
+  return parts.map((p) => outcome(p.out, p.ctx, p.edge))
+}
+
+function overPanes(props: WindowProps, events: readonly Event[], pointTimes: boolean): Outcome[] | null {
+  const h = new Harness()
+  const window = plan(windowDef, [], scriptProps(props), { groupedBy: ['h'] })
+  const planned = children(window, pointTimes)
+  if (
+    !canFuse(
+      window.node,
+      planned.map((p) => p.node),
+    )
+  )
+    return null
+  const ctxs = planned.map(() => h.context())
+  const fused = createFusedWindow(
+    window,
+    h.context(),
+    planned.map((p, i) => ({ planned: p, ctx: ctxs[i] })),
+  )
+  const parts = fused.outputs.map((child, i) => {
+    const out = new Collector(h)
+    const edge = connect(fused.window, child)
+    connect(child, out)
+    return { out, ctx: ctxs[i], edge }
+  })
+  play(events, h, fused.window)
+  return parts.map((p) => outcome(p.out, p.ctx, p.edge))
+}
+
+describe('windows over panes', () => {
+  it('do what windows over rows do', () => {
+    let fused = 0
+    fc.assert(
+      fc.property(propsArb, eventsArb, fc.boolean(), (props, events, pointTimes) => {
+        const panes = overPanes(props, events, pointTimes)
+        const fusible = props.every > 0 && (props.align || props.period <= props.every)
+        expect(panes !== null).toBe(fusible)
+        if (panes === null) return
+        fused++
+        expect(panes).toEqual(overRows(props, events, pointTimes))
+      }),
+      { numRuns: 3000 },
+    )
+    expect(fused).toBeGreaterThan(1000)
+  })
+
+  it('are not used where rows are needed', () => {
+    const h = (props: Record<string, ScriptValue>, method: string): boolean => {
+      const window = plan(windowDef, [], props)
+      const { def } = influxqlEntries.find((e) => e.def.method === method)!
+      return canFuse(window.node, [plan(def, ['v'], {}, { parent: window }).node])
+    }
+    const s = (n: number): Duration => new Duration(BigInt(n) * 1_000_000_000n)
+    expect(h({ period: s(10), every: s(10) }, 'sum')).toBe(true)
+    expect(h({ period: s(10), every: s(10) }, 'max')).toBe(false)
+    expect(h({ period: s(10), every: s(5) }, 'sum')).toBe(false)
+    expect(h({ period: s(10), every: s(5), align: true }, 'sum')).toBe(true)
+    expect(h({ period: s(10) }, 'sum')).toBe(false)
+    expect(h({ period: s(3600), every: s(7), align: true }, 'sum')).toBe(false)
+    expect(h({ periodCount: 3n, everyCount: 3n }, 'sum')).toBe(false)
+  })
+})
