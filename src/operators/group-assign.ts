@@ -24,7 +24,7 @@ export class GroupAssign {
   private readonly columns: (Column | null)[] = []
   private nameText = ''
   private nameBytes: Uint8Array = new Uint8Array(0)
-  private nameHash = 0
+  private nameHash: number = fnvOffset
 
   constructor(
     readonly grouping: Grouping,

@@ -45,3 +45,8 @@ export function call(planned: PlannedNode, property: string, ...args: ScriptValu
   if (def?.apply === undefined) throw new Error(`no method property ${property}`)
   def.apply(planned.node, args)
 }
+
+/** Takes what is left of the budget: nothing can grow any more. */
+export function useUpBudget(b: TestBench): void {
+  while (b.harness.memory.take(4096) !== null);
+}

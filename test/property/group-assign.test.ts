@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { GroupAssign } from '../../src/operators/group-assign.js'
+import { Grouping } from '../../src/shard/grouping.js'
+import { StateAllocator } from '../../src/shard/pages.js'
+import { Harness, type TestRow } from '../unit/operators/harness.js'
+
+const value = fc.oneof(fc.constantFrom('', 'a', 'b', 'é', 'ab'), fc.string({ maxLength: 300, unit: 'grapheme' }))
+const row = fc.record({
+  name: fc.constantFrom('m', 'n', ''),
+  tags: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'z'), value),
+})
+const rows = fc.array(row, { maxLength: 60 })
+
+function testRow(r: { name: string; tags: Record<string, string> }): TestRow {
+  return { name: r.name, tags: new Map(Object.entries(r.tags)), fields: new Map(), ns: 0n }
+}
+
+describe('group assignment', () => {
+  it('is a one-to-one map of the key of a naive grouping', () => {
+    const dimsOf = fc.option(fc.subarray(['a', 'b', 'c']), { nil: null })
+    fc.assert(
+      fc.property(rows, dimsOf, fc.boolean(), fc.boolean(), (list, dims, byName, asColumns) => {
+        const harness = new Harness()
+        const feed = harness.feed({ reads: asColumns ? ['a', 'b', 'c'] : [] })
+        const grouping = new Grouping(new StateAllocator(harness.memory), dims, byName)
+        const assign = new GroupAssign(grouping)
+        const seen = new Map<string, number>()
+        for (const r of list) {
+          // One chunk per row so that names may differ.
+          const out = new Int32Array(1)
+          expect(assign.assign(feed.chunk([testRow(r)]), out, 1)).toBe(0)
+          const tags = Object.entries(r.tags).filter(([, v]) => v !== '')
+          const named = dims === null ? tags.sort() : dims.map((d) => [d, r.tags[d] ?? ''])
+          const key = JSON.stringify([byName ? r.name : '', named])
+          expect(out[0]).toBe(seen.get(key) ?? seen.size)
+          seen.set(key, out[0])
+          expect(grouping.tagValues(out[0])).toEqual(named.map((t) => t[1]))
+          expect(grouping.groupName(out[0])).toBe(byName ? r.name : '')
+        }
+        expect(grouping.size).toBe(seen.size)
+      }),
+    )
+  })
+
+  it('gives a chunk the same groups as its rows one by one', () => {
+    fc.assert(
+      fc.property(rows, fc.subarray(['a', 'b']), (list, dims) => {
+        const harness = new Harness()
+        const feed = harness.feed({})
+        const same = list.map((r) => testRow({ ...r, name: 'm' }))
+        const one = new GroupAssign(new Grouping(new StateAllocator(harness.memory), dims, false))
+        const all = new GroupAssign(new Grouping(new StateAllocator(harness.memory), dims, false))
+        const expected = same.map((r) => {
+          const out = new Int32Array(1)
+          one.assign(feed.chunk([r]), out, 1)
+          return out[0]
+        })
+        const out = new Int32Array(same.length)
+        all.assign(feed.chunk(same), out, 1)
+        expect([...out]).toEqual(expected)
+      }),
+    )
+  })
+})
