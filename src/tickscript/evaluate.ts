@@ -299,7 +299,6 @@ class Evaluator {
     try {
       value = this.options.constant(expression)
     } catch (err) {
-      if (err instanceof RangeError) throw new ShardlineError('tickscript', `expression is too large: ${err.message}`)
       if (err instanceof ShardlineError) throw err
       throw new ShardlineError('tickscript', err instanceof Error ? err.message : String(err))
     }

@@ -111,7 +111,7 @@ function integer(name: string, value: unknown): bigint {
 function mismatch(name: string, type: string, value: unknown): ShardlineError {
   if (value === null || value === undefined) return invalid(name, 'unsupported Var type <nil>.')
   if (typeof value === 'string') return invalid(name, `unexpected var type ${type}, value is a string`)
-  return invalid(name, `mismatched type and value: ${type} ${typeof value}`)
+  return invalid(name, `mismatched type and value: ${type} ${typeof value === 'boolean' ? 'bool' : typeof value}`)
 }
 
 function invalid(name: string, text: string): ShardlineError {
