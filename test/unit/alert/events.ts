@@ -1,0 +1,74 @@
+/** Ready-made events and logs for the tests of topics and handlers. */
+
+import { Delivery } from '../../../src/alert/delivery.js'
+import { type AlertEvent, decodeAlertFrame, FrameWriter } from '../../../src/alert/event-frame.js'
+import type { Log } from '../../../src/log.js'
+
+export interface EventParts {
+  readonly id?: string
+  readonly level?: number
+  readonly message?: string
+  readonly timeS?: number
+  readonly category?: string
+  readonly tags?: Record<string, string>
+  /** A value that JSON cannot hold. */
+  readonly unencodable?: boolean
+}
+
+/** Through a frame, as main gets it. */
+export function event(parts: EventParts = {}): AlertEvent {
+  const { id = 'm:nil', level = 3, message = `${id} is CRITICAL`, timeS = 1_600_000_000, tags = {} } = parts
+  const frame = new FrameWriter().event(
+    {
+      id,
+      level,
+      message,
+      details: '<b>&amp;</b>',
+      name: 'm',
+      group: '',
+      category: parts.category ?? '',
+      recoverable: true,
+      ms: timeS * 1000,
+      sub: 0,
+      timeNs: BigInt(timeS) * 1_000_000_000n,
+      durationNs: 5n,
+      tags: new Map(Object.entries(tags)),
+    },
+    () => {
+      if (parts.unencodable) throw new Error('json: unsupported value: +Inf')
+      return '{"series":[{"name":"m","columns":["time","v"],"values":[["2020-09-13T12:26:40Z",9007199254740993]]}]}'
+    },
+  )
+  const decoded = decodeAlertFrame(frame, 'task1')
+  if (decoded.kind !== 'event') throw new Error('not an event')
+  return decoded.event
+}
+
+export function delivery(parts: EventParts = {}, previousLevel = 0): Delivery {
+  return new Delivery('topic1', event(parts), previousLevel)
+}
+
+export interface LogLine {
+  readonly level: string
+  readonly msg: string
+  readonly keys: Record<string, unknown>
+}
+
+export class TestLog implements Log {
+  constructor(readonly lines: LogLine[] = []) {}
+  debug(msg: string, keys: Record<string, unknown> = {}): void {
+    this.lines.push({ level: 'debug', msg, keys })
+  }
+  info(msg: string, keys: Record<string, unknown> = {}): void {
+    this.lines.push({ level: 'info', msg, keys })
+  }
+  error(msg: string, keys: Record<string, unknown> = {}): void {
+    this.lines.push({ level: 'error', msg, keys })
+  }
+  with(): Log {
+    return new TestLog(this.lines)
+  }
+  errors(): string[] {
+    return this.lines.filter((l) => l.level === 'error').map((l) => `${l.msg}: ${String(l.keys.err ?? '')}`)
+  }
+}
