@@ -2,25 +2,33 @@
  * Puts the parts of the server together, in the order they open, and takes them apart in reverse. Main thread. HTTP opens
  * last, so nothing is answered before tasks run; at shutdown it closes first.
  */
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { AlertService } from './alert/alert-service.js'
+import { readHandlerConfigs } from './alert/handler-configs.js'
+import { TopicService } from './alert/topics.js'
 import { Api } from './api/api.js'
 import type { HttpServer } from './api/http.js'
 import { startHttpServer } from './api/http-server.js'
 import { addSystem } from './api/system.js'
 import { addTasks } from './api/tasks.js'
 import { addWrite } from './api/write.js'
-import type { Config } from './config/config.js'
+import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
 import { readIdentity } from './identity.js'
-import { idleEngine } from './idle-engine.js'
+import { UdpListener } from './ingest/udp-service.js'
 import type { Log } from './log.js'
-import { debugVars } from './observe/debug-vars.js'
+import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { Metrics } from './observe/metrics.js'
-import type { Engine } from './route/engine-api.js'
+import { ShardlineEngine } from './route/engine.js'
 import { noTemplates } from './tasks/compile-script.js'
+import { HttpOutViews } from './tasks/http-out-views.js'
+import { HttpPostSink } from './tasks/http-post-sink.js'
+import { httpOutObserver, httpPostObserver } from './tasks/observers.js'
 import { TaskManager } from './tasks/task-manager.js'
 import { Store } from './tasks/task-store.js'
+import { LmdbTopicStore } from './tasks/topic-store.js'
 import { kapacitorVersion, shardlineVersion } from './version.js'
 
 /** `[storage] path`, or `shardline.lmdb` beside the original's store, or in the data directory. */
@@ -30,85 +38,191 @@ export function storePath(config: Config): string {
   return join(boltdb === '' ? config.data_dir : dirname(boltdb), 'shardline.lmdb')
 }
 
+type Close = () => Promise<void> | void
+
 export class Server {
+  /** Closed in reverse. */
+  private readonly opened: { readonly name: string; readonly close: Close }[] = []
+  private httpPort = 0
+
   private constructor(
-    private readonly store: Store,
-    private readonly engine: Engine,
-    private readonly tasks: TaskManager,
-    private readonly http: HttpServer,
     private readonly config: Config,
+    private readonly logs: LogOutput,
     private readonly log: Log,
   ) {}
 
   get port(): number {
-    return this.http.port
+    return this.httpPort
   }
 
   /** Throws a ShardlineError when something cannot open; what was open is closed again. */
   static async start(config: Config, logs: LogOutput, log: Log): Promise<Server> {
-    const run = log.with({ service: 'run' })
-    run.info('shardline starting', { version: shardlineVersion, compatible: kapacitorVersion })
-    run.info('node version', { version: process.version })
-    const server = log.with({ source: 'srv' })
-    server.info('listing hostname', { hostname: config.hostname })
-    const identity = { ...readIdentity(config.data_dir), hostname: config.hostname }
-    server.info('listing ClusterID and ServerID', { cluster_id: identity.clusterId, server_id: identity.serverId })
-
-    const opened: (() => Promise<void>)[] = []
+    const server = new Server(config, logs, log)
     try {
-      const store = Store.open(storePath(config))
-      opened.push(() => store.close())
-      const engine = idleEngine()
-      opened.push(() => engine.close(0))
-      server.info('opened task master', { task_master: 'main' })
-
-      const tasks = new TaskManager({
-        store,
-        engine,
-        templates: noTemplates,
-        observers: [],
-        log: log.with({ service: 'task_store' }),
-      })
-      await tasks.open()
-      opened.push(() => tasks.close())
-
-      const httpLog = log.with({ service: 'http' })
-      const api = new Api(
-        {
-          auth: { enabled: config.http['auth-enabled'], sharedSecret: config.http['shared-secret'] },
-          logEnabled: config.http['log-enabled'],
-          openDebug: config.http['pprof-enabled'],
-        },
-        httpLog,
-      )
-      const metrics = new Metrics({ tasks, engine: () => engine.stats(), http: api })
-      addSystem(api.router, { logs, metrics, debugVars: () => debugVars(identity, tasks, engine.stats()) })
-      addTasks(api.router, tasks, async () => undefined)
-      const writeSettings = {
-        defaultRetentionPolicy: config['default-retention-policy'],
-        maxBodyBytes: config.engine['max-body-size'],
-        tracing: config.http['write-tracing'],
-      }
-      addWrite(api.router, engine, writeSettings, httpLog)
-
-      const http = await listen(config, api, httpLog)
-      return new Server(store, engine, tasks, http, config, log)
+      await server.open()
     } catch (err) {
-      for (const close of opened.reverse()) await close()
+      await server.closeAll()
       throw err
+    }
+    return server
+  }
+
+  /** Stops intake, lets accepted points through within the deadlines, closes everything. */
+  async stop(): Promise<void> {
+    await this.closeAll()
+    this.log.info('server shutdown completed', { service: 'run' })
+  }
+
+  private onClose(name: string, close: Close): void {
+    this.opened.push({ name, close })
+  }
+
+  private async closeAll(): Promise<void> {
+    for (let part = this.opened.pop(); part !== undefined; part = this.opened.pop()) {
+      await part.close()
+      this.log.debug('closed service', { service: part.name })
     }
   }
 
-  /** Stops intake, lets accepted points through within the deadline, closes everything. */
-  async stop(): Promise<void> {
-    const started = Date.now()
-    const drainMs = this.config.engine['drain-timeout']
-    await this.http.close(this.config.http['shutdown-timeout'])
-    this.log.info('closed service', { service: 'http' })
-    await this.tasks.close()
-    await this.engine.close(Math.max(drainMs - (Date.now() - started), 0))
-    await this.store.close()
-    this.log.info('server shutdown completed', { service: 'run' })
+  private async open(): Promise<void> {
+    const { config, log } = this
+    const run = log.with({ service: 'run' })
+    run.info('shardline starting', { version: shardlineVersion, compatible: kapacitorVersion })
+    run.info('node version', { version: process.version })
+    const srv = log.with({ source: 'srv' })
+    srv.info('listing hostname', { hostname: config.hostname })
+    const identity = { ...readIdentity(config.data_dir), hostname: config.hostname }
+    srv.info('listing ClusterID and ServerID', { cluster_id: identity.clusterId, server_id: identity.serverId })
+
+    const store = Store.open(storePath(config))
+    this.onClose('storage', () => store.close())
+    const engine = await this.openEngine(identity)
+
+    const handlerConfigs = readHandlerConfigs(config.foreign)
+    const { topics, alerts } = this.openAlerts(store, engine, handlerConfigs)
+    const views = new HttpOutViews()
+    const posts = new HttpPostSink({
+      endpoint: (name) => {
+        const found = handlerConfigs.httppost.find((e) => e.endpoint === name)
+        if (found === undefined) return undefined
+        const { username = '', password = '' } = found.basicAuth ?? {}
+        return { url: found.url, headers: found.headers, username, password, rowTemplate: '' }
+      },
+    })
+    this.onClose('httppost', () => posts.close())
+
+    const tasks = new TaskManager({
+      store,
+      engine,
+      templates: noTemplates,
+      observers: [alerts, httpOutObserver(views), httpPostObserver(posts, engine)],
+      log: log.with({ service: 'task_store' }),
+    })
+    this.onClose('task_store', () => tasks.close())
+    await tasks.open()
+    topics.restore((topic) => !topic.startsWith('main:'))
+
+    const udp = await this.openUdp(engine)
+    await this.openHttp(identity, engine, tasks, views, udp)
+  }
+
+  private async openEngine(identity: Identity): Promise<ShardlineEngine> {
+    const { engine: options } = this.config
+    const engine = await ShardlineEngine.start({
+      shards: options.shards === 0 ? Math.max(1, availableParallelism() - 1) : options.shards,
+      shardMemoryBytes: options['shard-memory'],
+      slots: options.slots,
+      slotBytes: options['slot-size'],
+      ringEntries: options['ring-entries'],
+      udpPolicy: options['udp-overload'],
+      writeWaitMs: options['http-overload'] === 'reject' ? 0 : options['write-timeout'],
+      waitingBytes: options['waiting-bytes'],
+      idleGroupMs: options['idle-ttl'],
+      statePolicy: options['state-policy'],
+      drainMs: options['drain-timeout'],
+      server: { hostname: identity.hostname, clusterId: identity.clusterId, serverId: identity.serverId },
+      log: this.log.with({ service: 'engine' }),
+    })
+    this.onClose('engine', () => engine.close(options['drain-timeout']))
+    this.log.info('opened task master', { source: 'srv', task_master: 'main', shards: engine.shards })
+    return engine
+  }
+
+  private openAlerts(
+    store: Store,
+    engine: ShardlineEngine,
+    configs: ReturnType<typeof readHandlerConfigs>,
+  ): { topics: TopicService; alerts: AlertService } {
+    const log = this.log.with({ service: 'alert' })
+    const { alert } = this.config
+    const states = alert['persist-topics'] ? new LmdbTopicStore(store.database('topics'), log) : null
+    if (states !== null) this.onClose('topics', () => states.flush())
+    const topics = new TopicService(states, log, { queueCapacity: alert['topic-buffer-length'] })
+    const alerts = new AlertService({ topics, configs, log })
+    alerts.attach(engine)
+    this.onClose('alert', () => alerts.close())
+    return { topics, alerts }
+  }
+
+  private async openUdp(engine: ShardlineEngine): Promise<UdpListener[]> {
+    const listeners: UdpListener[] = []
+    for (const u of this.config.udp) {
+      if (!u.enabled) continue
+      const listener = await this.openListener(u, engine)
+      listeners.push(listener)
+      this.onClose('udp', () => listener.close())
+    }
+    return listeners
+  }
+
+  private openListener(u: UdpConfig, engine: ShardlineEngine): Promise<UdpListener> {
+    return UdpListener.open(
+      {
+        bindAddress: u['bind-address'],
+        database: u.database,
+        retentionPolicy: u['retention-policy'] || this.config['default-retention-policy'],
+        buffer: u.buffer,
+        readBufferBytes: u['read-buffer'],
+      },
+      engine.udpSink(),
+      this.log,
+    )
+  }
+
+  private async openHttp(
+    identity: Identity,
+    engine: ShardlineEngine,
+    tasks: TaskManager,
+    views: HttpOutViews,
+    udp: readonly UdpListener[],
+  ): Promise<void> {
+    const { config } = this
+    const log = this.log.with({ service: 'http' })
+    const api = new Api(
+      {
+        auth: { enabled: config.http['auth-enabled'], sharedSecret: config.http['shared-secret'] },
+        logEnabled: config.http['log-enabled'],
+        openDebug: config.http['pprof-enabled'],
+      },
+      log,
+    )
+    const udpStats = () => Promise.all(udp.map((u) => u.currentStats()))
+    const metrics = new Metrics({ tasks, engine: () => engine.stats(), http: api, udp: udpStats })
+    addSystem(api.router, {
+      logs: this.logs,
+      metrics,
+      debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats()),
+    })
+    addTasks(api.router, tasks, (task, endpoint) => views.read(task, endpoint))
+    const settings = {
+      defaultRetentionPolicy: config['default-retention-policy'],
+      maxBodyBytes: config.engine['max-body-size'],
+      tracing: config.http['write-tracing'],
+    }
+    addWrite(api.router, engine, settings, log)
+    const http = await listen(config, api, log)
+    this.httpPort = http.port
+    this.onClose('http', () => http.close(config.http['shutdown-timeout']))
   }
 }
 

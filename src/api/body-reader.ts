@@ -22,7 +22,7 @@ export class BodyReader {
   constructor(
     private readonly gate: BodyGate,
     declaredBytes: number,
-    socket: PausableSocket,
+    private readonly socket: PausableSocket,
     /** Beyond this nothing is kept, whatever the handler allows. */
     private readonly hardLimitBytes: number,
   ) {
@@ -49,9 +49,10 @@ export class BodyReader {
     this.#trySettle()
   }
 
+  /** The client is gone: the socket must not be touched any more. */
   abort(): void {
     if (!this.#ended) this.#fail(new RequestAborted())
-    this.release()
+    this.#leave()
   }
 
   /** The whole body has arrived. */
@@ -68,8 +69,13 @@ export class BodyReader {
     })
   }
 
-  /** The response was sent: give the bytes back to the gate. */
+  /** The response was sent: give the bytes back to the gate, let the connection go on. */
   release(): void {
+    if (!this.#ticket.admitted && !this.#ticket.closed) this.socket.resume()
+    this.#leave()
+  }
+
+  #leave(): void {
     this.#chunks.length = 0
     this.gate.leave(this.#ticket)
   }

@@ -10,7 +10,7 @@ import type { Router } from './router.js'
 
 export interface SystemParts {
   readonly logs: LogOutput
-  readonly debugVars: () => unknown
+  readonly debugVars: () => Promise<unknown>
   readonly metrics: { readonly contentType: string; text(): Promise<string> }
 }
 
@@ -22,8 +22,8 @@ export function addSystem(router: Router, parts: SystemParts): void {
     parts.logs.level = levelOf(stringOf(decodeObject(await call.body(maxRequestBytes)).level))
     call.empty(204)
   })
-  router.add('GET', `${basePath}/debug/vars`, (call) => {
-    call.raw(200, 'application/json; charset=utf-8', expvarText(parts.debugVars()))
+  router.add('GET', `${basePath}/debug/vars`, async (call) => {
+    call.raw(200, 'application/json; charset=utf-8', expvarText(await parts.debugVars()))
   })
   const metrics = async (call: Call): Promise<void> => {
     call.raw(200, parts.metrics.contentType, await parts.metrics.text())

@@ -1,10 +1,9 @@
 /** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
 import { ShardlineError } from '../errors.js'
-import { dotViewOf } from '../tasks/dot.js'
 import { listParams } from '../tasks/list-params.js'
 import type { TaskManager } from '../tasks/task-manager.js'
 import { decodeTaskRequest } from '../tasks/task-request.js'
-import { scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
+import { dotViewOf, scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
 import { basePath } from './api.js'
 import { type Call, jsonType } from './call.js'
 import type { Router } from './router.js'
@@ -16,22 +15,22 @@ const maxRequestBytes = 16 << 20
 
 const defaultView: ViewOptions = { dotView: 'attributes', scriptFormat: 'formatted' }
 
-/** The compact JSON of an httpOut endpoint, or undefined when the task has no such endpoint. */
-export type ReadEndpoint = (taskId: string, endpoint: string) => Promise<string | undefined>
+/** The compact JSON of an httpOut endpoint, or null when the task has no such endpoint. */
+export type ReadEndpoint = (taskId: string, endpoint: string) => Promise<Uint8Array | null>
 
 export function addTasks(router: Router, tasks: TaskManager, readEndpoint: ReadEndpoint): void {
   router.add('GET', path, (call) => list(call, tasks))
   router.add('POST', path, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
-    call.json(200, taskView(await tasks.create(request), defaultView))
+    call.json(200, taskView(tasks, await tasks.create(request), defaultView))
   })
   router.add('GET', prefix, async (call) => {
     const id = idOf(call)
     const slash = id.indexOf('/')
     if (slash >= 0) {
-      const text = await readEndpoint(id.slice(0, slash), id.slice(slash + 1))
-      if (text !== undefined) {
-        call.raw(200, jsonType, text)
+      const page = await readEndpoint(id.slice(0, slash), id.slice(slash + 1))
+      if (page !== null) {
+        call.raw(200, jsonType, page)
         return
       }
     }
@@ -39,11 +38,11 @@ export function addTasks(router: Router, tasks: TaskManager, readEndpoint: ReadE
     checkReplay(call)
     const entry = tasks.get(id)
     if (entry === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
-    call.json(200, taskView(entry, options))
+    call.json(200, taskView(tasks, entry, options))
   })
   router.add('PATCH', prefix, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
-    call.json(200, taskView(await tasks.update(idOf(call), request), defaultView))
+    call.json(200, taskView(tasks, await tasks.update(idOf(call), request), defaultView))
   })
   router.add('DELETE', prefix, async (call) => {
     await tasks.delete(idOf(call))
@@ -74,5 +73,5 @@ function list(call: Call, tasks: TaskManager): void {
   const options = viewOptions(call)
   const found = tasks.list().filter((t) => params.matches(t.record.id))
   const page = params.limit <= 0 ? [] : found.slice(params.offset, params.offset + params.limit)
-  call.json(200, { tasks: page.map((t) => taskListItem(t, params.fields, options)) })
+  call.json(200, { tasks: page.map((t) => taskListItem(tasks, t, params.fields, options)) })
 }

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { createConnection } from 'node:net'
 import { errorText, ShardlineError } from '../errors.js'
-import { BodyReader } from './body-reader.js'
+import { BodyReader, type PausableSocket } from './body-reader.js'
 import type { BodyStream, Handler, Headers, HttpServer, ListenOptions, Request, Response } from './http.js'
 import { statusTexts } from './http.js'
 import { listenError } from './listen-error.js'
@@ -25,7 +25,7 @@ interface UwsResponse {
   writeHeader(name: string, value: string): UwsResponse
   write(chunk: Uint8Array | string): boolean
   end(body?: Uint8Array | string, closeConnection?: boolean): UwsResponse
-  endWithoutBody(length?: number, closeConnection?: boolean): UwsResponse
+  endWithoutBody(): UwsResponse
   close(): UwsResponse
   onAborted(handler: () => void): UwsResponse
   onData(handler: (chunk: ArrayBuffer, last: boolean) => void): UwsResponse
@@ -79,13 +79,10 @@ export async function listenUws(
     req.forEach((name, value) => {
       headers[name] = name in headers ? `${headers[name]}, ${value}` : value
     })
-    const reader = new BodyReader(
-      options.gate,
-      Number(headers['content-length'] ?? 0) || 0,
-      { pause: () => res.pause(), resume: () => res.resume() },
-      maxBodyBytes,
-    )
+    const socket = new UwsSocket(res)
+    const reader = new BodyReader(options.gate, Number(headers['content-length'] ?? 0) || 0, socket, maxBodyBytes)
     const response = new UwsHttpResponse(res, reader, active)
+    socket.response = response
     const request: Request = {
       method: req.getCaseSensitiveMethod(),
       path: req.getUrl(),
@@ -165,6 +162,29 @@ function plainAddress(address: string): string {
         .join('.')
 }
 
+/** Pauses the connection of one request. */
+class UwsSocket implements PausableSocket {
+  response: Response | undefined
+  #paused = false
+
+  constructor(private readonly res: UwsResponse) {}
+
+  pause(): void {
+    this.#paused = true
+    this.res.pause()
+    // The library starts its idle timer after the route handler; only pausing once more stops it.
+    setImmediate(() => {
+      if (this.#paused && this.response?.aborted === false) this.res.pause()
+    })
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.res.resume()
+  }
+}
+
 class UwsHttpResponse implements Response {
   #aborted = false
   readonly #handlers: (() => void)[] = []
@@ -200,7 +220,8 @@ class UwsHttpResponse implements Response {
     this.active.delete(this)
     this.res.cork(() => {
       this.#head(status, headers, closeConnection)
-      if (status === 204) this.res.endWithoutBody(undefined, closeConnection)
+      // With an argument, even undefined, the library announces a length.
+      if (status === 204 && !closeConnection) this.res.endWithoutBody()
       else if (body === undefined) this.res.end('', closeConnection)
       else this.res.end(body, closeConnection)
     })

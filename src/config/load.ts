@@ -227,7 +227,7 @@ function validate(config: Config): void {
   if (config.http['auth-enabled'] && config.http['shared-secret'] === '') {
     invalid('http.auth-enabled needs http.shared-secret: without it every token would be valid')
   }
-  positive(config, ['slots', 'slot-size', 'ring-entries', 'shard-memory', 'max-body-size', 'max-line-size'])
+  positive(config, ['slots', 'slot-size', 'ring-entries', 'shard-memory', 'max-body-size'])
   if (config.engine.shards < 0 || config.engine.shards > 256) invalid('engine.shards must be between 0 and 256')
   const ring = config.engine['ring-entries']
   if ((ring & (ring - 1)) !== 0) invalid(`engine.ring-entries must be a power of two, got ${ring}`)

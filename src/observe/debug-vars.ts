@@ -1,6 +1,7 @@
 /** Statistics in the layout of Go's expvar, as the CLI and existing dashboards read them (spec http-cli 6.10, 12). */
 import { randomUUID } from 'node:crypto'
 import { goDuration } from '../columns/go-duration.js'
+import type { UdpStats } from '../ingest/udp-service.js'
 import type { EngineStatsView } from '../route/engine-api.js'
 import type { TaskManager } from '../tasks/task-manager.js'
 import { kapacitorVersion } from '../version.js'
@@ -31,10 +32,15 @@ function idOf(s: Statistic): string {
   return id
 }
 
-export function debugVars(identity: Identity, tasks: TaskManager, engine: EngineStatsView): Record<string, unknown> {
+export function debugVars(
+  identity: Identity,
+  tasks: TaskManager,
+  engine: EngineStatsView,
+  udp: readonly UdpStats[],
+): Record<string, unknown> {
   const own = { host: identity.hostname, cluster_id: identity.clusterId, server_id: identity.serverId }
   const statistics = new Map<string, Statistic>()
-  for (const s of [...ingress(engine), ...ofTasks(tasks)]) {
+  for (const s of [...ingress(engine), ...ofTasks(tasks), ...ofListeners(udp)]) {
     const full = { ...s, tags: { ...own, ...s.tags } }
     statistics.set(idOf(full), full)
   }
@@ -71,10 +77,27 @@ function* ingress(engine: EngineStatsView): Generator<Statistic> {
   }
 }
 
+/** Keys appear only once they have counted something. */
+function* ofListeners(udp: readonly UdpStats[]): Generator<Statistic> {
+  for (const u of udp) {
+    const all = {
+      bytes_rx: u.bytesRx,
+      points_rx: u.pointsRx,
+      points_tx: u.pointsTx,
+      points_parse_fail: u.pointsParseFail,
+      tx_fail: u.txFail,
+      read_fail: u.readFail,
+    }
+    const values = Object.fromEntries(Object.entries(all).filter(([, n]) => n > 0))
+    if (Object.keys(values).length > 0) yield { name: 'udp', tags: { bind: u.bind }, values }
+  }
+}
+
 function* ofTasks(tasks: TaskManager): Generator<Statistic> {
-  for (const { record, execution } of tasks.list()) {
-    if (execution === undefined) continue
-    const stats = execution.running.stats()
+  for (const entry of tasks.list()) {
+    const { record } = entry
+    const stats = tasks.statsOf(entry)
+    if (stats === undefined) continue
     for (const node of stats.nodes) {
       const { collected: _in, emitted: _out, avg_exec_time_ns: averageNs, ...counters } = node.counters
       const tags = { task: record.id, node: node.name, type: record.type, kind: node.name.replace(/\d+$/, '') }

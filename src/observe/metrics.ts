@@ -3,6 +3,7 @@
  * tasks, nodes, shards and reasons; never by measurements, groups or tag values.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { UdpStats } from '../ingest/udp-service.js'
 import type { EngineStatsView } from '../route/engine-api.js'
 import type { TaskManager } from '../tasks/task-manager.js'
 
@@ -10,9 +11,20 @@ export interface MetricsParts {
   readonly tasks: TaskManager
   readonly engine: () => EngineStatsView
   readonly http: { readonly statuses: ReadonlyMap<number, number> }
-  /** More numbers of other parts: name → help, value. */
-  readonly extra?: () => readonly { name: string; help: string; value: number; labels?: Record<string, string> }[]
+  readonly udp: () => Promise<readonly UdpStats[]>
 }
+
+const udpCounters = (s: UdpStats): [string, string, number][] => [
+  ['bytes', 'Bytes received.', s.bytesRx],
+  ['datagrams', 'Datagrams received.', s.datagramsRx],
+  ['points_received', 'Points parsed.', s.pointsRx],
+  ['points_published', 'Points published to the shards.', s.pointsTx],
+  ['datagrams_bad', 'Datagrams dropped for a bad line.', s.pointsParseFail],
+  ['datagrams_shed', 'Datagrams dropped for lack of room.', s.shedDatagrams],
+  ['datagrams_too_long', 'Datagrams dropped for their length.', s.tooLong],
+  ['kernel_drops', 'Datagrams that the kernel dropped before we read them.', s.kernelDrops],
+  ['read_errors', 'Errors of the socket.', s.readFail],
+]
 
 type Set = (value: number, labels?: Record<string, string>) => void
 
@@ -35,9 +47,7 @@ export class Metrics {
     for (const [status, n] of this.parts.http.statuses) {
       this.#counter('shardline_http_requests_total', 'Requests by status.', ['status'])(n, { status: String(status) })
     }
-    for (const { name, help, value, labels } of this.parts.extra?.() ?? []) {
-      this.#gauge(name, help, Object.keys(labels ?? {}))(value, labels)
-    }
+    for (const stats of await this.parts.udp()) this.#ofListener(stats)
     return this.#registry.metrics()
   }
 
@@ -86,19 +96,29 @@ export class Metrics {
     }
   }
 
+  #ofListener(stats: UdpStats): void {
+    const { bind } = stats
+    for (const [name, help, value] of udpCounters(stats)) {
+      this.#counter(`shardline_udp_${name}_total`, help, ['bind'])(value, { bind })
+    }
+    this.#gauge('shardline_udp_datagrams_waiting', 'Datagrams that wait to be parsed.', ['bind'])(stats.waiting, {
+      bind,
+    })
+  }
+
   #ofTasks(): void {
     const { tasks } = this.parts
     this.#gauge('shardline_tasks', 'Tasks by status.', ['status'])(tasks.enabledCount, { status: 'enabled' })
     this.#gauge('shardline_tasks', 'Tasks by status.', ['status'])(tasks.count - tasks.enabledCount, {
       status: 'disabled',
     })
-    for (const { record, execution } of tasks.list()) {
-      const task = record.id
-      this.#gauge('shardline_task_executing', 'Whether the task runs.', ['task'])(execution === undefined ? 0 : 1, {
+    for (const entry of tasks.list()) {
+      const stats = tasks.statsOf(entry)
+      const task = entry.record.id
+      this.#gauge('shardline_task_executing', 'Whether the task runs.', ['task'])(stats === undefined ? 0 : 1, {
         task,
       })
-      if (execution === undefined) continue
-      const stats = execution.running.stats()
+      if (stats === undefined) continue
       const counter = (name: string, help: string, value: number): void =>
         this.#counter(`shardline_task_${name}_total`, help, ['task'])(value, { task })
       counter('points_delivered', 'Points delivered to the task.', stats.delivered)

@@ -1,16 +1,10 @@
-/** From a script and its vars to what a task needs: type, pipeline, dbrps. One place for the order of checks. Any thread. */
+/** From a script and its vars to what a task needs: type, pipeline, dbrps. Any thread. */
 import { ShardlineError } from '../errors.js'
+import { evaluateScript } from '../plan/evaluate-script.js'
+import type { Evaluation } from '../tickscript/evaluate.js'
 import { format } from '../tickscript/format.js'
 import type { Pipeline } from '../tickscript/node-def.js'
-import { parse } from '../tickscript/parser.js'
-import type { Dbrp, TaskType, TaskVars } from './task-record.js'
-
-export interface CompiledScript {
-  readonly type: TaskType
-  readonly pipeline: Pipeline
-  /** Of `dbrp` statements. */
-  readonly dbrps: readonly Dbrp[]
-}
+import type { TaskVars } from './task-record.js'
 
 export interface Templates {
   /** Throws 400 `unknown template T: err: no template exists`. */
@@ -23,10 +17,13 @@ export const noTemplates: Templates = {
   },
 }
 
-export function compileScript(script: string, _vars: TaskVars): CompiledScript {
-  const program = parse(script)
-  const dbrps = program.statements.flatMap((s) => (s.type === 'dbrp' ? [{ db: s.db.name, rp: s.rp.name }] : []))
-  throw new ShardlineError('not-ready', `no evaluation yet (${dbrps.length})`)
+export function compileScript(script: string, vars: TaskVars): Evaluation {
+  try {
+    return evaluateScript(script, vars)
+  } catch (err) {
+    if (!(err instanceof ShardlineError) || err.code === 'invalid-task-type') throw err
+    throw new ShardlineError(err.code, `invalid TICKscript: ${err.message}`)
+  }
 }
 
 /** The formatted script; one that does not parse any more as it is. */

@@ -10,8 +10,9 @@ import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
-import type { Engine, RunningTask, StartTask } from '../route/engine-api.js'
-import { type CompiledScript, compileScript, type Templates } from './compile-script.js'
+import type { Engine, RunningTask, StartTask, TaskStatsView } from '../route/engine-api.js'
+import type { Evaluation } from '../tickscript/evaluate.js'
+import { compileScript, type Templates } from './compile-script.js'
 import { KeyedLock } from './keyed-lock.js'
 import type { Dbrp, TaskRecord, TaskStatus, TaskVars } from './task-record.js'
 import type { TaskRequest } from './task-request.js'
@@ -36,7 +37,10 @@ export interface TaskObserver {
   /** Before the shards build the task; what it returns of alert states goes with it. May throw: the task does not start. */
   starting?(task: TaskRecord, plan: TaskPlan): StartTask['alertStates']
   started?(running: RunningTask, task: TaskRecord, plan: TaskPlan): void
-  stopped?(task: TaskRecord, deleted: boolean): void | Promise<void>
+  /** After the shards have stopped it, or after a start that failed (then `running` may be missing). */
+  stopped?(task: TaskRecord, deleted: boolean, running: RunningTask | undefined): void | Promise<void>
+  /** Counters of a node that main keeps, added to those of the shards. */
+  countersOf?(taskKey: number, nodeIndex: number): Readonly<Record<string, number>>
 }
 
 export interface TaskManagerParts {
@@ -224,13 +228,14 @@ export class TaskManager {
     const { record } = entry
     entry.error = ''
     let announced = false
+    let running: RunningTask | undefined
     try {
       const { pipeline } = compileScript(record.script, record.vars)
       for (const node of pipeline.nodes) node.def.check?.(node)
       const plan = planTask(pipeline, { taskId: record.id, shards: this.parts.engine.shards })
       announced = true
       const alertStates = this.#observers.flatMap((o) => [...(o.starting?.(record, plan) ?? [])])
-      const running = await this.parts.engine.startTask({
+      running = await this.parts.engine.startTask({
         id: record.id,
         type: record.type,
         script: record.script,
@@ -239,11 +244,12 @@ export class TaskManager {
         plan,
         alertStates,
       })
-      entry.execution = { running, plan, record }
       for (const o of this.#observers) o.started?.(running, record, plan)
+      entry.execution = { running, plan, record }
     } catch (err) {
       entry.error = errorText(err)
-      if (announced) for (const o of this.#observers) await o.stopped?.(record, false)
+      if (running !== undefined) await this.parts.engine.stopTask(running.key, 'discard')
+      if (announced) for (const o of this.#observers) await o.stopped?.(record, false, running)
       const code = err instanceof ShardlineError ? err.code : 'task-start'
       throw new ShardlineError(code, entry.error, 500)
     }
@@ -253,21 +259,43 @@ export class TaskManager {
     const { execution } = entry
     entry.execution = undefined
     if (execution !== undefined) await this.parts.engine.stopTask(execution.running.key, mode)
-    for (const o of this.#observers) await o.stopped?.(execution?.record ?? entry.record, deleted)
+    const record = execution?.record ?? entry.record
+    for (const o of this.#observers) await o.stopped?.(record, deleted, execution?.running)
   }
 
   #taskFailed(key: number, id: string, error: string): void {
     const entry = this.#tasks.get(id)
     if (entry?.execution?.running.key !== key) return
     this.parts.log.error('task finished with error', { task: id, err: error })
-    const { record } = entry.execution
+    const { record, running } = entry.execution
     entry.execution = undefined
     entry.error = error
-    for (const o of this.#observers) void o.stopped?.(record, false)
+    for (const o of this.#observers) {
+      Promise.resolve(o.stopped?.(record, false, running)).catch((err: unknown) => {
+        this.parts.log.error('failed to clean up after a task', { task: id, err: errorText(err) })
+      })
+    }
+  }
+
+  /** Statistics of a running task, main's own counters included; undefined when it does not run. */
+  statsOf(entry: TaskEntry): TaskStatsView | undefined {
+    const running = entry.execution?.running
+    if (running === undefined) return undefined
+    const stats = running.stats()
+    const nodes = stats.nodes.map((node, index) => {
+      const counters = { ...node.counters }
+      for (const o of this.#observers) {
+        for (const [name, n] of Object.entries(o.countersOf?.(running.key, index) ?? {})) {
+          counters[name] = (counters[name] ?? 0) + n
+        }
+      }
+      return { ...node, counters }
+    })
+    return { ...stats, nodes }
   }
 }
 
-function createDbrps(compiled: CompiledScript, given: readonly Dbrp[]): readonly Dbrp[] {
+function createDbrps(compiled: Evaluation, given: readonly Dbrp[]): readonly Dbrp[] {
   if (compiled.dbrps.length > 0 && given.length > 0) {
     throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in both implicitly and explicitly')
   }
@@ -276,7 +304,7 @@ function createDbrps(compiled: CompiledScript, given: readonly Dbrp[]): readonly
   return dbrps
 }
 
-function updateDbrps(old: TaskRecord, compiled: CompiledScript, given: readonly Dbrp[]): readonly Dbrp[] {
+function updateDbrps(old: TaskRecord, compiled: Evaluation, given: readonly Dbrp[]): readonly Dbrp[] {
   if (compiled.dbrps.length > 0) {
     if (given.length > 0) {
       throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in implicitly and explicitly')

@@ -1,15 +1,21 @@
 /** Tasks as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { bareDot, type DotView, statsDot } from '../plan/dot.js'
 import type { TaskStatsView } from '../route/engine-api.js'
 import { formatScript, pipelineOf } from './compile-script.js'
-import { bareDot, type DotView, runningDot } from './dot.js'
-import type { TaskEntry } from './task-manager.js'
+import type { TaskEntry, TaskManager } from './task-manager.js'
 import type { TaskRecord, TaskVars } from './task-record.js'
 
 export interface ViewOptions {
   readonly dotView: DotView
   readonly scriptFormat: 'formatted' | 'raw'
+}
+
+export function dotViewOf(text: string): DotView {
+  if (text === '' || text === 'attributes') return 'attributes'
+  if (text === 'labels') return 'labels'
+  throw new ShardlineError('bad-parameter', `invalid dot-view parameter ${JSON.stringify(text)}`)
 }
 
 export function scriptFormatOf(text: string): 'formatted' | 'raw' {
@@ -29,8 +35,10 @@ const linkOf = (task: TaskRecord): unknown => ({
 const varsView = (vars: TaskVars): unknown => new Map(Object.entries(vars))
 
 function dotOf(entry: TaskEntry, options: ViewOptions, stats: TaskStatsView | undefined): string {
-  const { record } = entry
-  if (stats !== undefined) return runningDot(record.id, record.type, stats, options.dotView)
+  const { record, execution } = entry
+  if (execution !== undefined && stats !== undefined) {
+    return statsDot(record.id, execution.plan.pipeline, stats, options.dotView)
+  }
   const pipeline = pipelineOf(record.script, record.vars)
   return pipeline === undefined ? '' : bareDot(record.id, pipeline)
 }
@@ -76,16 +84,21 @@ const fields: Readonly<Record<string, FieldView>> = {
 const listFields = Object.keys(fields).filter((f) => f !== 'template-id')
 
 /** The reply to get, create and update. */
-export function taskView(entry: TaskEntry, options: ViewOptions): unknown {
-  const stats = entry.execution?.running.stats()
+export function taskView(tasks: TaskManager, entry: TaskEntry, options: ViewOptions): unknown {
+  const stats = tasks.statsOf(entry)
   return Object.fromEntries(Object.entries(fields).map(([name, view]) => [name, view(entry, options, stats)]))
 }
 
 /** One element of a list: a map, keys sorted. `id` and `link` are always there. */
-export function taskListItem(entry: TaskEntry, wanted: readonly string[], options: ViewOptions): Map<string, unknown> {
+export function taskListItem(
+  tasks: TaskManager,
+  entry: TaskEntry,
+  wanted: readonly string[],
+  options: ViewOptions,
+): Map<string, unknown> {
   const names = wanted.length === 0 ? listFields : [...new Set([...wanted, 'id', 'link'])]
   const needsStats = names.includes('stats') || names.includes('dot')
-  const stats = needsStats ? entry.execution?.running.stats() : undefined
+  const stats = needsStats ? tasks.statsOf(entry) : undefined
   const out = new Map<string, unknown>()
   for (const name of names) {
     const view = listFields.includes(name) ? fields[name] : undefined

@@ -56,6 +56,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(reply).toMatch(/\r\nX-Kapacitor-Version: 1\.5\.7\r\n/)
     expect(reply).toMatch(/\r\nRequest-Id: [0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\r\n/)
     expect(reply).toMatch(/\r\nDate: /)
+    expect(reply).not.toMatch(/content-length|transfer-encoding/i)
     expect(reply.endsWith('\r\n\r\n')).toBe(true)
   })
 
