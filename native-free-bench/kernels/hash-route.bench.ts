@@ -1,0 +1,62 @@
+/** Staged rows → batch in a slot: copying columns, hashing the partition key, listing rows per shard. 5,000 rows an iteration. */
+import type { Bench } from 'tinybench'
+import { BatchColumns, recordBatchOf } from '../../src/columns/arrow.js'
+import { BatchStage } from '../../src/ingest/batch-stage.js'
+import { type PreparedBatch, writeBatch } from '../../src/ingest/batch-write.js'
+import { Tables } from '../../src/ingest/tables.js'
+import type { Partition } from '../../src/route/routes.js'
+
+const rows = 5000
+const slotBytes = 1 << 20
+/** Bytes of the lines in the slot, before the batch. */
+const rawBytes = rows * 100
+
+function writing(partition: Partition, shards: number): { run: () => void; wrap: () => void } {
+  const slots = new SharedArrayBuffer(slotBytes)
+  const views = {
+    u8: new Uint8Array(slots),
+    i32: new Int32Array(slots),
+    u32: new Uint32Array(slots),
+    f64: new Float64Array(slots),
+  }
+  for (let i = 0; i < rawBytes; i++) views.u8[i] = 48 + (Math.imul(i, 2654435761) >>> 28)
+  const tables = new Tables()
+  tables.setRoutes([{ id: 1, db: 'db', rp: '', measurement: null, partition }], () => ['count', 'id', 'ip'])
+  const table = tables.byName(tables.scope('db', ''), 'combined')
+  const stage = new BatchStage()
+  stage.attach(table, shards)
+  while (stage.capacity < rows) stage.grow()
+  stage.rows = rows
+  for (const [name, length] of [
+    ['id', 9],
+    ['ip', 13],
+  ] as const) {
+    const refs = stage.tags[table.tagColumns.get(name)!]
+    for (let r = 0; r < rows; r++) {
+      refs[2 * r] = r * 100 + (name === 'id' ? 12 : 25)
+      refs[2 * r + 1] = length
+    }
+  }
+  const out: PreparedBatch[] = []
+  const offset = (rawBytes + 7) & ~7
+  const schema = table.schema!
+  return {
+    run: () => {
+      out.length = 0
+      writeBatch(stage, views, 0, 0, offset, shards, out)
+    },
+    wrap: () => {
+      if (new BatchColumns(recordBatchOf(slots, 0, offset, schema), schema).rows !== rows)
+        throw new Error('wrong batch')
+    },
+  }
+}
+
+export function add(bench: Bench): void {
+  const tags: Partition = { kind: 'tags', tags: ['id', 'ip'] }
+  for (const shards of [1, 4, 16]) bench.add(`hash and list 5k rows by id, ip for ${shards}`, writing(tags, shards).run)
+  bench.add('5k rows pinned to one shard', writing({ kind: 'pinned', shard: 0 }, 4).run)
+  const { run, wrap } = writing(tags, 1)
+  run()
+  bench.add('wrap a batch as an Arrow record batch, take its views', wrap)
+}

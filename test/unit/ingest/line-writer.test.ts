@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest'
+import { LineWriter } from '../../../src/ingest/line-writer.js'
+import { SlotPool } from '../../../src/ingest/slots.js'
+import { Tables } from '../../../src/ingest/tables.js'
+import { readPrepared, valueText } from '../../property/batch-reader.js'
+
+function make(slots = 8, slotBytes = 1 << 16, maxLineBytes?: number) {
+  const pool = new SlotPool({ slots, slotBytes })
+  const tables = new Tables()
+  tables.setRoutes([{ id: 1, db: 'd', rp: '', measurement: null, partition: { kind: 'tags', tags: ['a'] } }], () => [
+    'v',
+  ])
+  return { pool, tables, writer: new LineWriter({ pool, tables, shards: 1, maxLineBytes }) }
+}
+
+function scan(body: string, precision: 'n' | 's' = 'n', made = make()) {
+  const result = made.writer.scan(Buffer.from(body), 'd', '', precision, 1_700_000_000_999_999_999n)
+  if (result === 'no-slot') throw new Error('no slot')
+  if (result.kind === 'failure') return { error: result.error, rows: [] }
+  return { error: '', rows: readPrepared(made.pool, result, 1) }
+}
+
+const fieldsOf = (body: string): Record<string, string> => {
+  const { error, rows } = scan(body)
+  expect(error).toBe('')
+  return Object.fromEntries([...rows[0].allFields].map(([k, v]) => [k, valueText(v)]))
+}
+
+describe('reasons', () => {
+  const reasons: [string, string][] = [
+    ['cpu', 'missing fields'],
+    ['cpu,host=a', 'missing fields'],
+    ['cpu\tv=1', 'missing fields'],
+    ['m\\ v=1', 'missing fields'],
+    [',a=b value=1', 'missing measurement'],
+    ['cpu,=a v=1', 'missing tag key'],
+    ['m,,t=x v=1', 'missing tag key'],
+    ['m,t=x, v=1', 'missing tag key'],
+    ['cpu,host v=1', 'missing tag value'],
+    ['cpu,host= v=1', 'missing tag value'],
+    ['cpu,a=b=c v=1', 'invalid tag format'],
+    ['m,t=a\\\\ f=1', 'invalid tag format'],
+    ['cpu,b=1,a=1,b=2 v=1', 'duplicate tags'],
+    ['cpu =1', 'missing field key'],
+    ['cpu a=1,=2', 'missing field key'],
+    ['cpu v=', 'missing field value'],
+    ['cpu v=,b=1', 'missing field value'],
+    ['cpu a', 'invalid field format'],
+    ['cpu a=1,b', 'invalid field format'],
+    ['m v=1i, 1', 'invalid field format'],
+    ['m v=1, w=2', 'invalid field format'],
+    ['m v="abc 15', 'unbalanced quotes'],
+    ['m v=+1', 'invalid boolean'],
+    ['m v=inf', 'invalid boolean'],
+    ['m v=i', 'invalid boolean'],
+    ['m v=0x10', 'invalid number'],
+    ['m v=NaN', 'invalid number'],
+    ['m v=1u', 'invalid number'],
+    ['m v=1.5i', 'invalid number'],
+    ['m v=1ii', 'invalid number'],
+    ['m v=-', 'invalid number'],
+    ['m v=.', 'invalid number'],
+    ['m v=1\r', 'invalid number'],
+    ['m v=1e', 'invalid float'],
+    ['m v=1e400', 'invalid float'],
+    ['m v=1 1\r', 'bad timestamp'],
+    ['m v=1 yesterday', 'bad timestamp'],
+    ['m v=1 1 2', 'point is invalid'],
+    ['m v=1 -', 'strconv.ParseInt: parsing "-": invalid syntax'],
+    ['m v=1 9223372036854775808', 'strconv.ParseInt: parsing "9223372036854775808": value out of range'],
+    ['m v=1 9223372036854775807', 'time outside range -9223372036854775806 - 9223372036854775806'],
+    [
+      'm v=9223372036854775808i',
+      'unable to parse integer 9223372036854775808: strconv.ParseInt: parsing "9223372036854775808": value out of range',
+    ],
+    [`m,t=${'x'.repeat(70000)} v=1`, 'max key length exceeded: 70004 > 65535'],
+  ]
+  test.each(reasons)('%j', (line, reason) => {
+    const made = make(8, 1 << 19)
+    for (const end of ['', '\n']) expect(scan(line + end, 'n', made).error).toBe(`unable to parse '${line}': ${reason}`)
+    expect(made.pool.freeSlots()).toBe(8)
+  })
+
+  test('of all bad lines are joined, and nothing is kept', () => {
+    const made = make()
+    const { error } = scan('m v=1\nbad1\n# no\n  bad2 x\nm v=2\n', 'n', made)
+    expect(error).toBe("unable to parse 'bad1': missing fields\nunable to parse 'bad2 x': invalid field format")
+    expect(made.pool.freeSlots()).toBe(8)
+    expect(made.tables.ingress()).toEqual([])
+  })
+})
+
+describe('values', () => {
+  test('a value runs to the next unquoted comma or blank', () => {
+    expect(fieldsOf('m v="x""y",w="a"zz,x=1')).toEqual({ v: 'sx""y', w: 'sa"z', x: 'f1' })
+    expect(fieldsOf('cpu v="a"\r\n')).toEqual({ v: 'sa"' })
+  })
+
+  test('of equal field keys the last one counts, type included', () => {
+    const { rows } = scan('m v=5i,v=6\nm v=6,v="x"\n')
+    expect(rows.map((r) => r.fields.v)).toEqual(['f6', 'sx'])
+    expect(rows.map((r) => valueText(r.allFields.get('v')!))).toEqual(['f6', 'sx'])
+  })
+
+  test('integers and times beyond 2^53 are exact', () => {
+    const { rows } = scan('m v=9007199254740993i 9007199254740993\nm v=-9223372036854775808i -9223372036854775806\n')
+    expect(rows.map((r) => [r.fields.v, r.ns])).toEqual([
+      ['i9007199254740993', 9007199254740993n],
+      ['i-9223372036854775808', -9223372036854775806n],
+    ])
+  })
+
+  test('an LF inside quotes, a backslash before one, and comments that open quotes', () => {
+    expect(scan('m v="one\ntwo" 1\nm v="a\\\nb" 2\n').rows.map((r) => r.fields.v)).toEqual(['sone\ntwo', 'sa\\\nb'])
+    expect(scan('# x="\nm v=1\n# y="\nm v=2\n').rows.map((r) => r.fields.v)).toEqual(['f2'])
+  })
+
+  test('lines without a time get one now, truncated to the precision', () => {
+    expect(scan('m v=1\nm v=2').rows.map((r) => r.ns)).toEqual([1_700_000_000_999_999_999n, 1_700_000_000_999_999_999n])
+    expect(scan('m v=1\n', 's').rows.map((r) => r.ns)).toEqual([1_700_000_000_000_000_000n])
+  })
+
+  test('an escaped and a plain spelling of a measurement are one table', () => {
+    const { rows } = scan('a\\=b v=1\na=b v=2\n')
+    expect(rows.map((r) => [r.table, r.fields.v])).toEqual([
+      ['a=b', 'f1'],
+      ['a=b', 'f2'],
+    ])
+  })
+})
+
+describe('limits', () => {
+  test('a line longer than allowed is an error of the request', () => {
+    const made = make(8, 1 << 16, 100)
+    const { error } = scan(`m v=1\nm v="${'x'.repeat(200)}"\n`, 'n', made)
+    expect(error).toContain('line too long: 206 bytes, allowed are 100')
+    expect(made.pool.freeSlots()).toBe(8)
+  })
+
+  test('a line that fits in no slot is one too', () => {
+    const made = make(4, 1024, 4096)
+    expect(scan(`m v="${'x'.repeat(2000)}"\n`, 'n', made).error).toContain('line too long')
+    expect(made.pool.freeSlots()).toBe(4)
+  })
+
+  test('a request beyond all slots is refused for good, one beyond the free slots only for now', () => {
+    const made = make(2, 1024, 512)
+    const body = 'm,a=b v=1 1\n'.repeat(60)
+    expect(scan(body, 'n', made).error).toContain('request too large')
+    const held = made.pool.acquire()
+    expect(made.writer.scan(Buffer.from('m v=1\n'.repeat(30)), 'd', '', 'n', 1n)).toBe('no-slot')
+    made.pool.discard(held)
+    expect(made.pool.freeSlots()).toBe(2)
+  })
+
+  test('lines of tables nobody reads are validated and counted, and need no slot', () => {
+    const made = make(1)
+    made.pool.acquire()
+    const result = made.writer.scan(Buffer.from('m v=1\nm v=2\n'), 'other', '', 'n', 1n)
+    expect(result).toMatchObject({ kind: 'prepared', points: 2, unmatched: 2, slots: [] })
+    expect(made.writer.scan(Buffer.from('m v=x\n'), 'other', '', 'n', 1n)).toMatchObject({ kind: 'failure' })
+  })
+})
