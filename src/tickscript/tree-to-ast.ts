@@ -313,12 +313,16 @@ function operand(part: Part): Operand {
   return { node: part.node as Expression, from: part.from, depth: part.depth }
 }
 
-/** Parentheses stay only around binary expressions. Before any other operand the comment inside them is dropped. */
+/**
+ * Parentheses stay only around binary expressions. Before any other operand the comment inside them is dropped; the one
+ * before them stays where the operand may have one without parentheses.
+ */
 function paren(comment: Comment | undefined, inner: Expression): Expression {
   if (inner.type === 'binary') {
     const groups = [...(comment?.groups ?? []), ...(inner.comment?.groups ?? [])]
     return groups.length === 0 ? { ...inner, parens: true } : { ...inner, parens: true, comment: { groups } }
   }
   const { comment: _, ...rest } = inner
-  return comment === undefined ? rest : { ...rest, comment }
+  if (comment === undefined || inner.type === 'unary' || inner.type === 'function') return rest
+  return { ...rest, comment }
 }
