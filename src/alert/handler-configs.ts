@@ -35,6 +35,9 @@ export interface HttpPostConfig {
   readonly alertTemplate: string
   /** The template was given in the file itself: it has the function `json`. */
   readonly alertTemplateInline: boolean
+  /** The same for rows of the httpPost node. */
+  readonly rowTemplate: string
+  readonly rowTemplateInline: boolean
 }
 
 export interface HandlerConfigs {
@@ -80,11 +83,8 @@ function httpPostOf(raw: Raw): HttpPostConfig {
   const auth = (typeof raw['basic-auth'] === 'object' ? raw['basic-auth'] : null) as Raw | null
   const headers: Record<string, string> = {}
   for (const [k, v] of Object.entries((raw.headers ?? {}) as Raw)) headers[k] = String(v)
-  const inline = text(raw, 'alert-template')
-  const file = text(raw, 'alert-template-file')
-  if (file !== '' && !isAbsolute(file)) {
-    throw new ShardlineError('bad-config', `must use an absolute path for alert-template-file: ${file}`, 500)
-  }
+  const [alertTemplate, alertTemplateInline] = templateOf(raw, 'alert-template')
+  const [rowTemplate, rowTemplateInline] = templateOf(raw, 'row-template')
   const username = auth === null ? '' : text(auth, 'username')
   const password = auth === null ? '' : text(auth, 'password')
   return {
@@ -92,16 +92,28 @@ function httpPostOf(raw: Raw): HttpPostConfig {
     url: text(raw, 'url') || text(raw, 'url-template'),
     headers,
     basicAuth: username !== '' && password !== '' ? { username, password } : null,
-    alertTemplate: file === '' ? inline : readTemplate(file),
-    alertTemplateInline: file === '',
+    alertTemplate,
+    alertTemplateInline,
+    rowTemplate,
+    rowTemplateInline,
   }
+}
+
+/** The text of an inline template or of a template file, and whether it is inline. */
+function templateOf(raw: Raw, option: string): [string, boolean] {
+  const file = text(raw, `${option}-file`)
+  if (file === '') return [text(raw, option), true]
+  if (!isAbsolute(file)) {
+    throw new ShardlineError('bad-config', `must use an absolute path for ${option}-file: ${file}`, 500)
+  }
+  return [readTemplate(file), false]
 }
 
 function readTemplate(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (err) {
-    throw new ShardlineError('bad-config', `failed to read alert template file: ${errorText(err)}`, 500)
+    throw new ShardlineError('bad-config', `failed to read template file: ${errorText(err)}`, 500)
   }
 }
 
