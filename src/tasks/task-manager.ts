@@ -289,9 +289,16 @@ export class TaskManager {
           counters[name] = (counters[name] ?? 0) + n
         }
       }
+      // Counters that the original does not have appear once they have counted something.
+      for (const name of Object.keys(counters))
+        if (name.startsWith('evicted_') && counters[name] === 0) delete counters[name]
       return { ...node, counters }
     })
-    return { ...stats, nodes }
+    const order = new Map(stats.nodes.map((node, index) => [node.name, index]))
+    const edges = [...stats.edges].sort(
+      (a, b) => order.get(a.parent)! - order.get(b.parent)! || order.get(a.child)! - order.get(b.child)!,
+    )
+    return { ...stats, nodes, edges }
   }
 }
 
