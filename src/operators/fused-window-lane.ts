@@ -30,8 +30,9 @@ class WordPages {
   ensure(i: number): boolean {
     if (!this.f64.ensure(i)) return false
     const p = i >> this.f64.shift
-    if (this.words[p] === undefined) {
-      const page = this.f64.pages[p]
+    const page = this.f64.pages[p]
+    // The first page is replaced by a longer one as it grows.
+    if (this.words[p] === undefined || this.words[p].length !== page.length * 2) {
       while (this.words.length < p) this.words.push(undefined as unknown as Int32Array)
       this.words[p] = new Int32Array(page.buffer, page.byteOffset, page.length * 2)
     }
@@ -199,31 +200,23 @@ export class PaneLane {
 
   /** Empties one pane of a group. */
   clearPane(pane: number, group: number): void {
-    const column = this.counts[pane]
-    const counts = column.pages[group >> column.shift]
-    if (counts !== undefined) counts[group & column.mask] = 0
-    if (this.isSpilled(group)) this.spill.clearPane(group, pane)
+    if (this.counts[pane].has(group)) this.counts[pane].set(group, 0)
+    if (this.codeOf(group) === spilled) this.spill.clearPane(group, pane)
   }
 
   /** Empties all panes of a group and forgets its kind. */
   clear(group: number): void {
-    for (let p = 0; p < this.panes; p++) {
-      const column = this.counts[p]
-      const counts = column.pages[group >> column.shift]
-      if (counts !== undefined) counts[group & column.mask] = 0
-    }
-    const codes = this.codes.pages[group >> this.codes.shift]
-    if (codes === undefined) return
-    if (codes[group & this.codes.mask] === spilled) this.spill.free(group)
-    codes[group & this.codes.mask] = 0
+    for (const counts of this.counts) if (counts.has(group)) counts.set(group, 0)
+    const code = this.codeOf(group)
+    if (code === 0) return
+    if (code === spilled) this.spill.free(group)
+    this.codes.set(group, 0)
   }
 
   /** Puts the panes of a group together, beginning with position `first`. */
   merge(group: number, first: number, into: Merged): void {
     into.reset()
-    const codes = this.codes.pages[group >> this.codes.shift]
-    if (codes === undefined) return
-    const code = codes[group & this.codes.mask]
+    const code = this.codeOf(group)
     if (code === 0) return
     if (code === spilled) {
       this.spill.merge(group, first, into)
@@ -232,9 +225,8 @@ export class PaneLane {
     const kind = code - 1
     for (let i = 0; i < this.panes; i++) {
       const p = first + i < this.panes ? first + i : first + i - this.panes
-      const column = this.counts[p]
-      const counts = column.pages[group >> column.shift]
-      const n = counts === undefined ? 0 : counts[group & column.mask]
+      const counts = this.counts[p]
+      const n = counts.has(group) ? counts.get(group) : 0
       if (n === 0) continue
       into.see(kind, n)
       if (kind === Kind.Float) this.mergeFloat(p, group, into)
@@ -250,9 +242,8 @@ export class PaneLane {
     this.spill.dispose()
   }
 
-  private isSpilled(group: number): boolean {
-    const codes = this.codes.pages[group >> this.codes.shift]
-    return codes !== undefined && codes[group & this.codes.mask] === spilled
+  private codeOf(group: number): number {
+    return this.codes.has(group) ? this.codes.get(group) : 0
   }
 
   private mergeFloat(pane: number, group: number, into: Merged): void {
@@ -297,13 +288,11 @@ export class PaneLane {
 
   private moveToSpill(group: number, kind: number): void {
     for (let p = 0; p < this.panes; p++) {
-      const column = this.counts[p]
-      const counts = column.pages[group >> column.shift]
-      if (counts === undefined) continue
-      const at = group & column.mask
-      if (counts[at] === 0) continue
-      const to = this.spill.begin(group, p, kind, counts[at])
-      counts[at] = 0
+      const counts = this.counts[p]
+      const n = counts.has(group) ? counts.get(group) : 0
+      if (n === 0) continue
+      const to = this.spill.begin(group, p, kind, n)
+      counts.set(group, 0)
       if (kind !== Kind.Int && kind !== Kind.Float) continue
       for (const [from, column] of [
         [this.sums, to.sums],

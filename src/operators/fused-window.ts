@@ -268,8 +268,10 @@ class FusedWindow extends Operator {
   private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
     const { newest } = space
     if (!newest.has(group)) {
+      const p = group >> newest.shift
+      const known = newest.pages[p]?.length ?? 0
       if (!newest.ensure(group)) return false
-      newest.pages[group >> newest.shift].fill(Number.NaN)
+      newest.pages[p].fill(Number.NaN, known)
     }
     this.schedule.first(ms, sub)
     return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)

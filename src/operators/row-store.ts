@@ -186,11 +186,10 @@ export class RowStore {
     gp[o + 3]++
     this.rows++
     this.ms.pages[slot >> this.ms.shift][slot & this.ms.mask] = chunk.ms[row]
-    const sp = this.subs.pages[slot >> this.subs.shift]
-    if (sp !== undefined) sp[slot & this.subs.mask] = sub
+    if (this.subs.has(slot)) this.subs.set(slot, sub)
     for (const c of this.cells) {
+      if (!c.kinds.has(slot)) continue
       const kp = c.kinds.pages[slot >> c.kinds.shift]
-      if (kp === undefined) continue
       const source = c.source
       const kind = source === null ? 0 : source.kinds[row]
       kp[slot & c.kinds.mask] = kind
@@ -347,17 +346,16 @@ export class RowStore {
   private copyRun(slot: number, n: number, group: number, out: ChunkBuilder): void {
     const mp = this.ms.pages[slot >> this.ms.shift]
     const m = slot & this.ms.mask
-    const sp = this.subs.pages[slot >> this.subs.shift]
-    const s = slot & this.subs.mask
+    const withSubs = this.subs.has(slot)
     let first = 0
     for (let i = 0; i < n; i++) {
-      const r = out.row(mp[m + i], sp === undefined ? 0 : sp[s + i], group)
+      const r = out.row(mp[m + i], withSubs ? this.subs.get(slot + i) : 0, group)
       if (i === 0) first = r
     }
     for (let k = 0; k < this.cells.length; k++) {
       const c = this.cells[k]
+      if (!c.kinds.has(slot)) continue
       const kp = c.kinds.pages[slot >> c.kinds.shift]
-      if (kp === undefined) continue
       this.copyCells(c, kp, slot, n, k < this.fieldCount ? out.fields[k] : out.tags[k - this.fieldCount], first)
     }
     if (this.restRefs === null || out.rest === null) return
@@ -401,8 +399,7 @@ export class RowStore {
 
   private freeBytes(slot: number): void {
     for (const c of this.cells) {
-      const kp = c.kinds.pages[slot >> c.kinds.shift]
-      if (kp === undefined || kp[slot & c.kinds.mask] !== Kind.String) continue
+      if (!c.kinds.has(slot) || c.kinds.get(slot) !== Kind.String) continue
       this.heap.free(c.words.get(slot, 0), c.words.get(slot, 1))
     }
     if (this.restRefs !== null) this.heap.free(this.restRefs.get(slot, 0), this.restRefs.get(slot, 1))

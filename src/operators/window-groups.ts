@@ -27,8 +27,9 @@ export class GroupNames {
   }
 
   has(group: number): boolean {
+    // Beyond the end of a short first page this is undefined, which is not > 0.
     const p = this.flags.pages[group >> this.flags.shift]
-    return p !== undefined && p[group & this.flags.mask] !== 0
+    return p !== undefined && p[group & this.flags.mask] > 0
   }
 
   /** False: the budget refused. */
@@ -93,8 +94,7 @@ export class WindowGroups extends GroupNames {
   }
 
   dueSub(group: number): number {
-    const p = this.dueSubs.pages[group >> this.dueSubs.shift]
-    return p === undefined ? 0 : p[group & this.dueSubs.mask]
+    return this.dueSubs.has(group) ? this.dueSubs.get(group) : 0
   }
 
   /** Whether an instant is at or after the due time. */
