@@ -9,10 +9,11 @@ import type { Expression, LambdaNode, Position } from './ast.js'
 import { influxDuration } from './literals.js'
 import { Lambda, Reference, Regex, Star } from './node-def.js'
 import { type EvalValue, goType } from './script-values.js'
-import { maxTreeDepth } from './tree-to-ast.js'
 
 /** Nodes of an expression with everything spliced in. */
 const maxExpandedNodes = 100_000
+/** Deepest expression with everything spliced in. */
+const maxExpandedDepth = 980
 
 interface Extent {
   readonly nodes: number
@@ -94,10 +95,10 @@ class Resolver {
   private count(nodes: number, depth: number): void {
     this.nodes += nodes
     if (depth > this.depth) this.depth = depth
-    if (this.nodes > maxExpandedNodes || this.depth > maxTreeDepth * 2) {
+    if (this.nodes > maxExpandedNodes || this.depth > maxExpandedDepth) {
       throw new ShardlineError(
         'tickscript',
-        `expression is too large with its vars filled in, the limit is ${maxExpandedNodes} parts`,
+        `expression is too large with its vars filled in: more than ${maxExpandedNodes} parts or ${maxExpandedDepth} deep`,
       )
     }
   }

@@ -26,7 +26,7 @@ import {
 import type { Source } from './positions.js'
 
 /** Deepest AST; a run of n operators of one precedence is n deep. */
-export const maxTreeDepth = 1000
+export const maxTreeDepth = 950
 
 const precedence: Record<BinaryOp, number> = {
   '*': 5,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Duration } from '../../../src/columns/values.js'
+import { evaluateConstant } from '../../../src/lambda/constant.js'
 import { bareDot } from '../../../src/plan/dot.js'
 import { dbrpsOf, taskType } from '../../../src/tickscript/evaluate.js'
 import { formatExpression } from '../../../src/tickscript/format.js'
@@ -480,7 +481,15 @@ describe('limits', () => {
 
   test('a nested chain of lambda vars stays shallow', () => {
     const lambdas = Array.from({ length: 3000 }, (_, i) => `var l${i + 1} = lambda: l${i}`).join('\n')
-    expect(errorOf(`var l0 = lambda: "x" ${lambdas} stream|from()`)).toContain('lambda vars have more than')
+    expect(errorOf(`var l0 = lambda: "x" ${lambdas} stream|from()`)).toContain('expression is too large')
+  })
+
+  test('a lambda within the limits compiles, one beyond them is refused here', () => {
+    const many = (first: string) => first + ' OR "h" == \'a\''.repeat(900)
+    const script = (lambda: string) => `var a = lambda: ${many('TRUE')} stream|from()|where(lambda: ${lambda})`
+    const { lambda } = named(script('a'), 'where2').props
+    expect(evaluateConstant((lambda as Lambda).expression)).toBe(true)
+    expect(errorOf(script(many('a')))).toContain('expression is too large')
   })
 
   test('nodes', () => {
