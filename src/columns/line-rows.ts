@@ -25,7 +25,12 @@ export class LineRows implements RestRows {
     return this
   }
 
-  /** First byte of a row's line in `bytes`. */
+  /** What the lines are in: see lineStart, lineLength. */
+  get lineBytes(): Uint8Array {
+    return this.bytes
+  }
+
+  /** First byte of a row's line in `lineBytes`. */
   lineStart(row: number): number {
     return this.base + this.starts[row]
   }

@@ -66,3 +66,11 @@ export function incomingGrouping(node: PipelineNode): NodeGrouping {
   }
   return { dims: [], byName: false }
 }
+
+/** No node upstream has written, removed or replaced tags: those of a row are those of its line. */
+export function tagsAsWritten(node: PipelineNode): boolean {
+  return node.parents.every((p) => {
+    const e = p.def.effects?.(p)
+    return (e?.writesTags ?? []).length === 0 && e?.groupTagsOnly !== true && tagsAsWritten(p)
+  })
+}

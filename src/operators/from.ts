@@ -11,7 +11,7 @@ import { compileLambda } from '../lambda/compile.js'
 import type { CompiledLambda, LambdaErrors } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef, type PipelineNode } from '../tickscript/node-def.js'
-import { checkDimensions, dimensionsOf, listOf } from './dimensions.js'
+import { checkDimensions, dimensionsOf, listOf, tagsAsWritten } from './dimensions.js'
 import { GroupAssign } from './group-assign.js'
 import { andLambda, lambdaFacts } from './lambda-facts.js'
 import type { OperatorContext } from './operator.js'
@@ -140,7 +140,7 @@ export class FromOperator extends RegroupingOperator {
         : null
     const dims = dimensionsOf(listOf(props.groupBy))
     const grouping = ctx.grouping({ dims: dims === '*' ? null : dims, byName: props.groupByMeasurement === true })
-    this.assigner = new GroupAssign(grouping)
+    this.assigner = new GroupAssign(grouping, [], tagsAsWritten(planned.node))
     this.assign = this.assigner
   }
 

@@ -3,11 +3,13 @@
  *
  * The key bytes are those of shard/grouping.ts; the hash is the router's of the same tags (route/routes.ts), so a chunk that
  * carries hashes of exactly these tags is not hashed again. A grouping by measurement mixes the name in. Grouping by `*`
- * decodes all tags of every row.
+ * takes the tags from the bytes of the written line where nothing has changed them since, else it decodes all tags of a row.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import { type Column, encodeUtf8 } from '../columns/column.js'
 import { compareBytewise } from '../columns/json-encode.js'
+import { LineRows } from '../columns/line-rows.js'
+import { LineTokens } from '../columns/line-tokens.js'
 import { fnvOffset, fnvPrime, mixHash } from '../route/routes.js'
 import type { Grouping } from '../shard/grouping.js'
 import { CellReader } from './cells.js'
@@ -26,11 +28,18 @@ export class GroupAssign {
   private nameBytes: Uint8Array = new Uint8Array(0)
   private nameHash: number = fnvOffset
 
+  private readonly tokens = new LineTokens()
+  private readonly excludeBytes: readonly Uint8Array[]
+
   constructor(
     readonly grouping: Grouping,
     /** With `*`: tags that are left out. */
     private readonly exclude: readonly string[] = [],
-  ) {}
+    /** The tags of rows are those of their written lines (tagsAsWritten). */
+    private readonly asWritten = false,
+  ) {
+    this.excludeBytes = exclude.map(encodeUtf8)
+  }
 
   /** Writes the group of rows 0 … n to `out`; -1 where the budget refused. Returns the number of refused rows. */
   assign(chunk: Chunk, out: Int32Array, nowMs: number): number {
@@ -140,20 +149,45 @@ export class GroupAssign {
     return refused
   }
 
+  /** The parts of one row are written in place; hashing is left out where the router has done it. */
   private assignDims(n: number, hashes: Uint32Array | null, out: Int32Array, nowMs: number): number {
-    const columns = this.columns
+    const { columns, grouping } = this
     const count = columns.length
+    this.beginKey()
+    const prefix = this.keyLength
+    let key = this.key
     let refused = 0
     for (let r = 0; r < n; r++) {
-      let hash = fnvOffset
-      this.beginKey()
+      let h = fnvOffset
+      let at = prefix
       for (let i = 0; i < count; i++) {
         const c = columns[i]
-        if (c === null || c.kinds[r] === 0) hash = this.addPart(this.key, 0, 0, hash)
-        else hash = this.addPart(c.bytes, c.i32[2 * r], c.i32[2 * r + 1], hash)
+        const has = c !== null && c.kinds[r] !== 0
+        const length = has ? Math.min(c.i32[2 * r + 1], maxPart) : 0
+        if (at + 2 + length > key.length) {
+          this.growKey(at + 2 + length)
+          key = this.key
+        }
+        key[at] = length
+        key[at + 1] = length >> 8
+        at += 2
+        if (has) {
+          const { bytes } = c
+          const offset = c.i32[2 * r]
+          if (hashes !== null) for (let k = 0; k < length; k++) key[at + k] = bytes[offset + k]
+          else {
+            for (let k = 0; k < length; k++) {
+              const b = bytes[offset + k]
+              key[at + k] = b
+              h = Math.imul(h ^ b, fnvPrime)
+            }
+          }
+          at += length
+        }
+        h = Math.imul(h, fnvPrime)
       }
-      const mixed = hashes === null ? this.finish(hash) : this.withName(hashes[r])
-      const g = this.grouping.lookup(this.key, this.keyLength, mixed, nowMs)
+      const mixed = this.withName(hashes === null ? mixHash(h) : hashes[r])
+      const g = grouping.lookup(key, at, mixed, nowMs)
       out[r] = g
       if (g < 0) refused++
     }
@@ -162,14 +196,44 @@ export class GroupAssign {
 
   private assignAll(chunk: Chunk, out: Int32Array, nowMs: number): number {
     const groups = this.rowGroups.of(chunk)
+    const { rest, restIndex } = chunk
+    const lines = this.asWritten && rest instanceof LineRows ? rest : null
     let refused = 0
     for (let r = 0; r < chunk.n; r++) {
       this.beginKey()
-      const g = this.lookupTags(chunk.tagsOf(r, groups[r]), nowMs)
+      const mixed = lines === null ? -1 : this.lineKey(lines, restIndex === null ? r : restIndex[r])
+      let g: number
+      if (mixed >= 0) g = this.grouping.lookup(this.key, this.keyLength, mixed, nowMs)
+      else {
+        this.beginKey()
+        g = this.lookupTags(chunk.tagsOf(r, groups[r]), nowMs)
+      }
       out[r] = g
       if (g < 0) refused++
     }
     return refused
+  }
+
+  /** The key of a line's tags and its hash; -1 where they are not in order, twice there, or escaped. */
+  private lineKey(lines: LineRows, row: number): number {
+    const { tokens, excludeBytes } = this
+    const bytes = lines.lineBytes
+    const start = lines.lineStart(row)
+    tokens.readKey(bytes, start, start + lines.lineLength(row))
+    for (let i = tokens.nameEnd; i < tokens.keyEnd; i++) if (bytes[i] === 92) return -1
+    const { tags, tagCount } = tokens
+    let hash = fnvOffset
+    for (let i = 0; i < tagCount; i++) {
+      const o = 4 * i
+      const from = tags[o]
+      const to = tags[o + 1]
+      if (i > 0 && compareRanges(bytes, tags[o - 4], tags[o - 3], from, to) >= 0) return -1
+      if (tags[o + 2] === tags[o + 3]) continue
+      if (excludeBytes.length > 0 && excludeBytes.some((e) => sameAs(e, bytes, from, to))) continue
+      hash = this.addPart(bytes, from, to - from, hash)
+      hash = this.addPart(bytes, tags[o + 2], tags[o + 3] - tags[o + 2], hash)
+    }
+    return this.finish(hash)
   }
 
   private lookupTags(tags: ReadonlyMap<string, string>, nowMs: number): number {
@@ -243,5 +307,17 @@ function sameTags(a: readonly string[] | null, b: readonly string[]): boolean {
 
 function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false
+  return true
+}
+
+function compareRanges(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): number {
+  const n = Math.min(aEnd - a, bEnd - b)
+  for (let i = 0; i < n; i++) if (bytes[a + i] !== bytes[b + i]) return bytes[a + i] - bytes[b + i]
+  return aEnd - a - (bEnd - b)
+}
+
+function sameAs(name: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (name.length !== to - from) return false
+  for (let i = 0; i < name.length; i++) if (name[i] !== bytes[from + i]) return false
   return true
 }

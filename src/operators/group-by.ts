@@ -7,7 +7,7 @@ import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import { ShardlineError } from '../errors.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { NodeDef } from '../tickscript/node-def.js'
-import { checkDimensions, dimensionsOf, incomingGrouping, listOf, stringsOf } from './dimensions.js'
+import { checkDimensions, dimensionsOf, incomingGrouping, listOf, stringsOf, tagsAsWritten } from './dimensions.js'
 import { GroupAssign } from './group-assign.js'
 import type { OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
@@ -56,6 +56,7 @@ export class GroupByOperator extends RegroupingOperator {
   private readonly dims: readonly string[] | null
   private readonly exclude: readonly string[]
   private readonly byMeasurement: boolean
+  private readonly asWritten: boolean
 
   constructor(planned: PlannedNode, ctx: OperatorContext) {
     super(ctx)
@@ -64,6 +65,7 @@ export class GroupByOperator extends RegroupingOperator {
     this.dims = dims === '*' ? null : dims
     this.exclude = stringsOf(props.exclude)
     this.byMeasurement = props.byMeasurement === true
+    this.asWritten = tagsAsWritten(planned.node)
   }
 
   receive(chunk: Chunk): void {
@@ -79,7 +81,7 @@ export class GroupByOperator extends RegroupingOperator {
   private assignFor(grouping: GroupInfo): GroupAssign {
     if (this.assign === null) {
       const byName = this.byMeasurement || grouping.byName
-      this.assign = new GroupAssign(this.ctx.grouping({ dims: this.dims, byName }), this.exclude)
+      this.assign = new GroupAssign(this.ctx.grouping({ dims: this.dims, byName }), this.exclude, this.asWritten)
     }
     return this.assign
   }

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodeUtf8 } from '../../src/columns/column.js'
+import { LineRows } from '../../src/columns/line-rows.js'
 import { GroupAssign } from '../../src/operators/group-assign.js'
 import { Grouping } from '../../src/shard/grouping.js'
 import { StateAllocator } from '../../src/shard/pages.js'
@@ -39,6 +41,35 @@ describe('group assignment', () => {
           expect(grouping.groupName(out[0])).toBe(byName ? r.name : '')
         }
         expect(grouping.size).toBe(seen.size)
+      }),
+    )
+  })
+
+  it('takes the tags of a written line as it decodes them, whatever their order', () => {
+    const name = fc.constantFrom('a', 'b', 'ab', 'c', 'é')
+    const text = fc.string({
+      minLength: 1,
+      maxLength: 6,
+      unit: fc.constantFrom('a', 'B', '\\ ', '\\,', '\\=', 'ü', '.'),
+    })
+    const line = fc.uniqueArray(fc.tuple(name, text), { selector: (t) => t[0], maxLength: 5 })
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 20 }), fc.subarray(['a', 'b']), fc.boolean(), (list, exclude, byName) => {
+        const harness = new Harness()
+        const bytes = encodeUtf8(list.map((l) => `m${l.map(([k, v]) => `,${k}=${v}`).join('')} v=1`).join('\n'))
+        const starts: number[] = [0]
+        for (let i = 0; i < bytes.length; i++) if (bytes[i] === 10) starts.push(i + 1)
+        const lengths = starts.map((s, i) => (i + 1 < starts.length ? starts[i + 1] - 1 : bytes.length) - s)
+        const rest = new LineRows().reset(bytes, 0, Int32Array.from(starts), Int32Array.from(lengths))
+        const groups = (asWritten: boolean): number[] => {
+          const chunk = harness.feed({ reads: [] }).chunk(list.map(() => testRow({ name: 'm', tags: {} })))
+          chunk.rest = rest
+          const grouping = new Grouping(new StateAllocator(harness.memory), null, byName)
+          const out = new Int32Array(list.length)
+          new GroupAssign(grouping, exclude, asWritten).assign(chunk, out, 1)
+          return [...out]
+        }
+        expect(groups(true)).toEqual(groups(false))
       }),
     )
   })
