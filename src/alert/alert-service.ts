@@ -47,6 +47,9 @@ class AlertNode {
 
 const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'crits_triggered'] as const
 
+/** Longest time that a new time of an unchanged level waits. */
+const timeOnlyDelayMs = 100
+
 interface TaskAlerts {
   readonly id: string
   /** Of the run; -1 until it has started. */
@@ -60,10 +63,13 @@ export class AlertService {
   lateEvents = 0
   private readonly tasks = new Map<string, TaskAlerts>()
   private engine: Engine | null = null
+  /** States that the shards do not have yet, the last one per id. */
   private readonly changes = new Map<string, { topic: string; id: string; level: number; timeNs: bigint }>()
+  private flushing: NodeJS.Immediate | null = null
+  private flushTimer: NodeJS.Timeout | null = null
 
   constructor(private readonly parts: AlertServiceParts) {
-    parts.topics.onState((topic, id, level, timeNs) => this.mirror(topic, id, level, timeNs))
+    parts.topics.onState((topic, id, level, timeNs, previous) => this.mirror(topic, id, level, timeNs, previous))
   }
 
   attach(engine: Engine): void {
@@ -127,6 +133,7 @@ export class AlertService {
   }
 
   async close(): Promise<void> {
+    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
     await this.parts.topics.closeAll()
   }
 
@@ -187,13 +194,22 @@ export class AlertService {
     if (node.topic !== '' && !topics.collect(node.topic, event)) counters.errors++
   }
 
-  /** Changes of one tick reach the shards together, the last one per id. */
-  private mirror(topic: string, id: string, level: number, timeNs: bigint): void {
-    if (this.changes.size === 0) setImmediate(() => this.flushMirror())
+  /**
+   * New levels reach the shards at the end of the tick; a new time alone, which only matters for the duration after a
+   * restore, a little later, so that steady alerts cost few messages.
+   */
+  private mirror(topic: string, id: string, level: number, timeNs: bigint, previous: number): void {
+    if (level === 0 && previous === 0) return
     this.changes.set(`${topic}\0${id}`, { topic, id, level, timeNs })
+    if (level !== previous) this.flushing ??= setImmediate(() => this.flushMirror())
+    else this.flushTimer ??= setTimeout(() => this.flushMirror(), timeOnlyDelayMs).unref()
   }
 
   private flushMirror(): void {
+    if (this.flushing !== null) clearImmediate(this.flushing)
+    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
+    this.flushing = null
+    this.flushTimer = null
     const { engine } = this
     if (engine !== null) {
       for (const c of this.changes.values()) engine.mirrorTopicState(c.topic, c.id, c.level, c.timeNs.toString())

@@ -1,65 +1,79 @@
 /**
  * The inhibitors of the whole server that are switched on (spec alerts 8). Main thread. An inhibitor belongs to a group of a
  * node on a shard; it goes when the group recovers, is deleted or evicted, and with its task.
+ *
+ * By category and list of tag names the values that are switched on are counted, so an event costs one look-up per list of
+ * names, however many groups are on.
  */
 import type { AlertEvent, InhibitFrame, InhibitorState } from './event-frame.js'
 
-export class InhibitionTable {
-  /** By category, then by owner. */
-  private readonly on = new Map<string, Map<string, InhibitorState[]>>()
-  /** Owners by task run. */
-  private readonly owners = new Map<number, Set<string>>()
+/** Inhibitors of one category over the same tags. */
+interface Shape {
+  readonly names: readonly string[]
+  /** Joined values → number of inhibitors that are on. */
+  readonly on: Map<string, number>
+}
 
-  get size(): number {
-    let n = 0
-    for (const byOwner of this.on.values()) n += byOwner.size
-    return n
-  }
+const joined = (values: readonly string[]): string => JSON.stringify(values)
+
+export class InhibitionTable {
+  /** Inhibitors that are on. */
+  size = 0
+  /** By category, then by joined tag names. */
+  private readonly shapes = new Map<string, Map<string, Shape>>()
+  /** By task run, then by node, shard and group. */
+  private readonly owners = new Map<number, Map<string, readonly InhibitorState[]>>()
 
   apply(taskKey: number, nodeIndex: number, shard: number, frame: InhibitFrame): void {
-    const owner = `${taskKey}/${nodeIndex}/${shard}/${frame.group}`
-    this.drop(owner)
     let owners = this.owners.get(taskKey)
-    if (!frame.on) {
-      owners?.delete(owner)
-      return
-    }
     if (owners === undefined) {
-      owners = new Set()
+      if (!frame.on) return
+      owners = new Map()
       this.owners.set(taskKey, owners)
     }
-    owners.add(owner)
-    for (const inhibitor of frame.inhibitors) {
-      let byOwner = this.on.get(inhibitor.category)
-      if (byOwner === undefined) {
-        byOwner = new Map()
-        this.on.set(inhibitor.category, byOwner)
-      }
-      const list = byOwner.get(owner)
-      if (list === undefined) byOwner.set(owner, [inhibitor])
-      else list.push(inhibitor)
-    }
+    const owner = `${nodeIndex}/${shard}/${frame.group}`
+    for (const i of owners.get(owner) ?? []) this.count(i, -1)
+    owners.delete(owner)
+    if (!frame.on) return
+    owners.set(owner, frame.inhibitors)
+    for (const i of frame.inhibitors) this.count(i, 1)
   }
 
   removeTask(taskKey: number): void {
-    for (const owner of this.owners.get(taskKey) ?? []) this.drop(owner)
+    for (const list of this.owners.get(taskKey)?.values() ?? []) for (const i of list) this.count(i, -1)
     this.owners.delete(taskKey)
   }
 
-  /** Whether some inhibitor of the event's category has only tags that equal the event's. */
+  /** Whether some inhibitor of the event's category has only tags that equal the event's; a missing tag is ''. */
   isInhibited(event: AlertEvent): boolean {
-    const byOwner = this.on.get(event.category)
-    if (byOwner === undefined) return false
-    for (const list of byOwner.values()) {
-      for (const i of list) if (i.tags.every(([k, v]) => (event.tags.get(k) ?? '') === v)) return true
+    const byNames = this.shapes.get(event.category)
+    if (byNames === undefined) return false
+    for (const { names, on } of byNames.values()) {
+      if (on.has(joined(names.map((n) => event.tags.get(n) ?? '')))) return true
     }
     return false
   }
 
-  private drop(owner: string): void {
-    for (const [category, byOwner] of this.on) {
-      byOwner.delete(owner)
-      if (byOwner.size === 0) this.on.delete(category)
+  private count(i: InhibitorState, by: 1 | -1): void {
+    const names = i.tags.map((t) => t[0])
+    const nameKey = joined(names)
+    let byNames = this.shapes.get(i.category)
+    if (byNames === undefined) {
+      byNames = new Map()
+      this.shapes.set(i.category, byNames)
     }
+    let shape = byNames.get(nameKey)
+    if (shape === undefined) {
+      shape = { names, on: new Map() }
+      byNames.set(nameKey, shape)
+    }
+    const values = joined(i.tags.map((t) => t[1]))
+    const n = (shape.on.get(values) ?? 0) + by
+    this.size += by
+    if (n > 0) shape.on.set(values, n)
+    else shape.on.delete(values)
+    if (shape.on.size > 0) return
+    byNames.delete(nameKey)
+    if (byNames.size === 0) this.shapes.delete(i.category)
   }
 }

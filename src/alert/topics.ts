@@ -87,8 +87,8 @@ class Topic {
   }
 }
 
-/** Told of each state that is stored: (topic, id, level, time). */
-export type StateListener = (topic: string, id: string, level: number, timeNs: bigint) => void
+/** Told of each state that is stored, and of the level before. */
+export type StateListener = (topic: string, id: string, level: number, timeNs: bigint, previousLevel: number) => void
 
 export class TopicService {
   /** States that went because a topic had too many ids. */
@@ -157,14 +157,18 @@ export class TopicService {
   }
 
   private put(t: Topic, id: string, state: EventState): void {
-    if (t.set(id, state) === undefined && t.states.size > this.limits.idsPerTopic) {
+    const old = t.set(id, state)
+    if (old === undefined && t.states.size > this.limits.idsPerTopic) {
       const gone = t.oldest()
+      const { level, timeNs } = t.states.get(gone)!
       t.remove(gone)
+      this.listener(t.id, gone, 0, timeNs, level)
       this.evictedIds++
       this.store?.delete(t.id, gone)
+      if (gone === id) return
     }
     this.store?.put(t.id, id, state)
-    this.listener(t.id, id, state.level, state.timeNs)
+    this.listener(t.id, id, state.level, state.timeNs, old?.level ?? 0)
   }
 
   addHandler(
@@ -219,7 +223,7 @@ export class TopicService {
   }
 
   private forget(t: Topic): void {
-    for (const [id, s] of t.states) if (s.level !== 0) this.listener(t.id, id, 0, s.timeNs)
+    for (const [id, s] of t.states) if (s.level !== 0) this.listener(t.id, id, 0, s.timeNs, s.level)
     t.states.clear()
     t.counts.fill(0)
     if (t.handlers.length === 0) this.topics.delete(t.id)
