@@ -15,8 +15,12 @@ import { treeToAst, treeToExpression } from './tree-to-ast.js'
 const programParser = tickParser.configure({ strict: true, top: 'Program' })
 const lambdaParser = tickParser.configure({ strict: true, top: 'LambdaBody' })
 
+/** Longest script in characters: parsing a dense one of this size takes about two seconds. */
+const maxScriptLength = 1 << 20
+
 /** Throws ShardlineError `parser: …`. */
 export function parse(source: string): Program {
+  if (source.length > maxScriptLength) throw parserError(`script is longer than ${maxScriptLength} characters`)
   const text = new Source(wellFormed(source))
   return treeToAst(parseTree(programParser, text, operands), text)
 }

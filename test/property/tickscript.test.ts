@@ -241,12 +241,12 @@ describe('hostile input', () => {
   })
 
   test.each([
-    ['one huge string', `var x = '${'a'.repeat(1 << 20)}'`],
-    ['an unterminated string', `var x = '${'a'.repeat(1 << 20)}`],
-    ['a huge name', `${'a'.repeat(1 << 20)}|b()`],
-    ['a huge number', `var x = ${'9'.repeat(1 << 20)}`],
+    ['one huge string', `var x = '${'a'.repeat(1_000_000)}'`],
+    ['an unterminated string', `var x = '${'a'.repeat(1_000_000)}`],
+    ['a huge name', `${'a'.repeat(1_000_000)}|b()`],
+    ['a huge number', `var x = ${'9'.repeat(1_000_000)}`],
     ['a huge float', `var x = ${'9'.repeat(1 << 18)}.0`],
-    ['a huge duration', `var x = ${'9'.repeat(1 << 20)}w`],
+    ['a huge duration', `var x = ${'9'.repeat(1_000_000)}w`],
     ['a huge comment', `${'// x\n'.repeat(1 << 16)}x`],
     ['many comments', `${'// x\n\n'.repeat(1 << 16)}x`],
     ['many statements', 'var x int\n'.repeat(1 << 14)],

@@ -221,6 +221,11 @@ describe('trees', () => {
 })
 
 describe('limits', () => {
+  test('length', () => {
+    expect(errorOf(' '.repeat(1 << 20))).toBe('none')
+    expect(errorOf(' '.repeat((1 << 20) + 1))).toBe('parser: script is longer than 1048576 characters')
+  })
+
   test.each([
     ['parentheses', '('.repeat(100_000)],
     ['unary operators', '-'.repeat(100_000)],
