@@ -1,0 +1,104 @@
+// npm start: builds when dist is missing or older than the sources, then runs a server with its store under ./data.
+// Arguments go to the server: npm start -- -config my.conf
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+const root = path.resolve(import.meta.dirname, '..')
+const daemon = path.join(root, 'dist/src/daemon.js')
+const dataDir = path.join(root, 'data')
+
+function newest(dir) {
+  let latest = 0
+  for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || entry.parentPath.includes('generated')) continue
+    latest = Math.max(latest, statSync(path.join(entry.parentPath, entry.name)).mtimeMs)
+  }
+  return latest
+}
+
+/** The compiler leaves files alone whose text did not change, so the last build marks its own time. */
+const stamp = path.join(root, 'dist/.built')
+
+function build() {
+  const sources = Math.max(newest(path.join(root, 'src')), newest(path.join(root, 'grammar')))
+  if (existsSync(daemon) && existsSync(stamp) && statSync(stamp).mtimeMs >= sources) return
+  if (!existsSync(path.join(root, 'node_modules'))) {
+    console.error('node_modules is missing: run `npm ci` first.')
+    process.exit(1)
+  }
+  console.error('Building …')
+  const started = new Date()
+  const result = spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
+  if (result.status !== 0) process.exit(result.status ?? 1)
+  writeFileSync(stamp, `${started.toISOString()}\n`)
+}
+
+const args = process.argv.slice(2)
+const ownConfig = args.some((a) => /^--?config(=|$)/.test(a))
+const bind = process.env.SHARDLINE_HTTP_BIND_ADDRESS ?? process.env.KAPACITOR_HTTP_BIND_ADDRESS ?? '127.0.0.1:9092'
+const url = `http://${bind.startsWith(':') ? `localhost${bind}` : bind}`
+
+function writeConfig() {
+  mkdirSync(dataDir, { recursive: true })
+  const file = path.join(dataDir, 'shardline.conf')
+  if (!existsSync(file)) {
+    writeFileSync(
+      file,
+      `# Written by npm start; yours to change. All options: node dist/src/daemon.js config
+hostname = "localhost"
+data_dir = ${JSON.stringify(dataDir)}
+
+# Writes without a retention policy belong to this one, as InfluxDB's default is called.
+default-retention-policy = "autogen"
+
+[http]
+  # This machine only. ":9092" lets others in.
+  bind-address = "127.0.0.1:9092"
+  log-enabled = false
+
+[storage]
+  path = ${JSON.stringify(path.join(dataDir, 'shardline.lmdb'))}
+
+[logging]
+  level = "INFO"
+`,
+    )
+  }
+  return file
+}
+
+async function whenListening() {
+  for (;;) {
+    try {
+      const reply = await fetch(`${url}/kapacitor/v1/ping`)
+      if (reply.status === 204) return
+    } catch (err) {
+      if (!(err instanceof TypeError)) throw err
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+build()
+const serverArgs = ownConfig ? args : ['-config', writeConfig(), ...args]
+const server = spawn(process.execPath, [daemon, ...serverArgs], { cwd: root, stdio: 'inherit' })
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.kill(signal))
+server.on('exit', (code, signal) => process.exit(signal === null ? code : 1))
+
+if (!ownConfig) {
+  await whenListening()
+  const option = bind.endsWith(':9092') ? '' : ` -url ${url}`
+  console.error(`
+Shardline listens on ${url}; its data is in ${path.relative(process.cwd(), dataDir) || '.'}.
+
+Try, in another terminal:
+
+  printf "stream|from().measurement('cpu')|httpOut('last')" > first.tick
+  node dist/src/cli.js${option} define first -tick first.tick -dbrp demo.autogen
+  node dist/src/cli.js${option} enable first
+  curl -XPOST '${url}/write?db=demo' --data-binary 'cpu,host=a usage=12.5'
+  curl ${url}/kapacitor/v1/tasks/first/last
+  node dist/src/cli.js${option} show first
+`)
+}
