@@ -94,6 +94,8 @@ export class HttpPostSink {
   private readonly httpsAgent: HttpsAgent
   private readonly maxQueuedBytes: number
   private readonly maxConcurrent: number
+  /** Requests not answered yet, by task key. */
+  private readonly pending = new Map<number, number>()
   private idleWaiters: (() => void)[] = []
 
   constructor(private readonly options: HttpPostSinkOptions) {
@@ -130,10 +132,10 @@ export class HttpPostSink {
     this.tasks.delete(key)
   }
 
-  /** Resolves when no request is under way or waiting. */
-  async idle(): Promise<void> {
-    if (this.chains.size === 0) return
-    await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  /** Resolves when no request (of this run of a task) is under way or waiting. */
+  async idle(taskKey?: number): Promise<void> {
+    const quiet = (): boolean => (taskKey === undefined ? this.pending.size === 0 : !this.pending.has(taskKey))
+    while (!quiet()) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
   }
 
   close(): void {
@@ -173,6 +175,8 @@ export class HttpPostSink {
       return
     }
     this.queuedBytes += job.bytes
+    const { key } = task.running
+    this.pending.set(key, (this.pending.get(key) ?? 0) + 1)
     const chain = this.chains.get(job.chain)
     if (chain !== undefined) {
       chain.push(job)
@@ -205,14 +209,23 @@ export class HttpPostSink {
 
   private done(job: Job): void {
     this.running--
-    this.queuedBytes -= job.bytes
     const chain = this.chains.get(job.chain)!
-    chain.shift()
-    while (chain.length > 0 && chain[0].task.stopped) this.queuedBytes -= chain.shift()!.bytes
+    do this.settle(chain.shift()!)
+    while (chain.length > 0 && chain[0].task.stopped)
     if (chain.length > 0) this.ready.push(chain[0])
     else this.chains.delete(job.chain)
-    if (this.chains.size === 0) for (const resolve of this.idleWaiters.splice(0)) resolve()
     this.pump()
+  }
+
+  private settle(job: Job): void {
+    this.queuedBytes -= job.bytes
+    const { key } = job.task.running
+    const left = this.pending.get(key)! - 1
+    if (left > 0) this.pending.set(key, left)
+    else {
+      this.pending.delete(key)
+      for (const resolve of this.idleWaiters.splice(0)) resolve()
+    }
   }
 
   private async send(job: Job): Promise<void> {
