@@ -4,13 +4,16 @@
  *
  *   row     varint count of tags, per tag: name, value; then per field: name, kind byte, payload (to the end of the row)
  *   name, value   varint byte length, UTF-8
- *   payload       Int, Float, Duration, Time: 8 bytes, little endian; Bool: 1 byte; String: as a value; Null: nothing
+ *   payload       Int, Float, Duration, Time: 8 bytes, little endian; Bool: 1 byte; String: as a value; Null: nothing;
+ *                 TextKind (numbers from a line): their text, as a value
  *
- * Names within one row are unique. Missing cells are left out. Thread: any, without shared state.
+ * Of equal tag names the first counts, of equal field names the last, as in lines. Missing cells are left out. Thread: any, without shared state.
  */
-import type { Chunk, RestRows } from './chunk.js'
+import type { Chunk, NamedColumn, RestRows } from './chunk.js'
 import { type Column, decodeUtf8, encodeUtf8, setInt64 } from './column.js'
 import { Kind } from './kinds.js'
+import { LineRows } from './line-rows.js'
+import { packLineFields, packLineTags, TextKind } from './packed-lines.js'
 import { Duration, kindOf, missing, Timestamp, type Value } from './values.js'
 
 /** What `packRow` packs. */
@@ -40,6 +43,29 @@ function nameBytes(name: string): Uint8Array {
   }
   return b
 }
+
+/** Encoded names of what `rest` must not give: columns, hidden and skipped ones. The same lists come for a whole chunk. */
+class ExceptNames {
+  private readonly columns: string[] = []
+  private hidden: readonly string[] = []
+  private skip: readonly string[] = []
+  private names: readonly Uint8Array[] = []
+
+  of(columns: readonly NamedColumn[], hidden: readonly string[], skip: readonly string[]): readonly Uint8Array[] {
+    let same = hidden === this.hidden && skip === this.skip && columns.length === this.columns.length
+    for (let i = 0; same && i < columns.length; i++) same = columns[i].name === this.columns[i]
+    if (same) return this.names
+    this.columns.length = 0
+    for (const c of columns) this.columns.push(c.name)
+    this.hidden = hidden
+    this.skip = skip
+    this.names = [...new Set([...this.columns, ...hidden, ...skip])].map(encodeUtf8)
+    return this.names
+  }
+}
+
+const exceptTags = new ExceptNames()
+const exceptFields = new ExceptNames()
 
 /** A growable byte buffer that rows are packed into. */
 export class RowScratch {
@@ -141,6 +167,11 @@ function packTags(chunk: Chunk, row: number, group: number, plan: PackPlan, out:
       out.string(values[i])
       count++
     }
+  } else if (chunk.rest instanceof LineRows && chunk.restTags) {
+    const at = chunk.restIndex ? chunk.restIndex[row] : row
+    const start = chunk.rest.lineStart(at)
+    const except = exceptTags.of(chunk.tags, chunk.hiddenTags, plan.skipTags)
+    count += packLineTags(chunk.rest.lineBytes, start, start + chunk.rest.lineLength(at), except, out)
   } else if (chunk.rest !== null && chunk.restTags) {
     const tags = new Map<string, string>()
     chunk.rest.readTags(chunk.restIndex ? chunk.restIndex[row] : row, tags)
@@ -170,8 +201,15 @@ function packFields(chunk: Chunk, row: number, plan: PackPlan, out: RowScratch):
     packCell(column, row, out)
   }
   if (chunk.rest === null || !chunk.restFields) return
+  const at = chunk.restIndex ? chunk.restIndex[row] : row
+  if (chunk.rest instanceof LineRows) {
+    const start = chunk.rest.lineStart(at)
+    const except = exceptFields.of(chunk.fields, chunk.hiddenFields, plan.skipFields)
+    packLineFields(chunk.rest.lineBytes, start, start + chunk.rest.lineLength(at), except, out)
+    return
+  }
   const fields = new Map<string, Value>()
-  chunk.rest.readFields(chunk.restIndex ? chunk.restIndex[row] : row, fields)
+  chunk.rest.readFields(at, fields)
   for (const [k, v] of fields) {
     if (!shows(chunk.field(k), chunk.hiddenFields, plan.skipFields, k)) continue
     packField(k, v, out)
@@ -249,6 +287,10 @@ class Cursor {
         return this.bytes[this.at++] !== 0
       case Kind.Null:
         return null
+      case TextKind.Int:
+        return BigInt(this.text())
+      case TextKind.Float:
+        return Number(this.text())
       case Kind.Float:
         this.words()
         return wordsF64[0]
@@ -309,11 +351,12 @@ export class PackedRows implements RestRows {
       c.skipText()
       c.skipText()
     }
+    const own = into.size === 0 ? into : new Map<string, Value>()
     while (c.at < end) {
       const name = c.text()
-      const v = c.value(this.bytes[c.at++])
-      if (!into.has(name)) into.set(name, v)
+      own.set(name, c.value(this.bytes[c.at++]))
     }
+    if (own !== into) for (const [k, v] of own) if (!into.has(k)) into.set(k, v)
   }
 
   private growRows(need: number): void {
