@@ -161,12 +161,12 @@ export class AlertService {
 
   private alertFrame(frame: OutputFrame): void {
     const decoded = decodeAlertFrame(frame.payload, frame.taskId)
-    const { topics } = this.parts
+    const node = this.tasks.get(frame.taskId)?.nodes.get(frame.nodeIndex)
     if (decoded.kind === 'restore') {
-      topics.copyState(decoded.from, decoded.to, decoded.id)
+      const { from, to, id } = decoded
+      this.parts.topics.copyState(from, to, id, from === node?.anonymous)
       return
     }
-    const node = this.tasks.get(frame.taskId)?.nodes.get(frame.nodeIndex)
     if (node === undefined) {
       this.lateEvents++
       return

@@ -45,14 +45,16 @@ export class HandlerQueue {
   private count = 0
   private busy = false
   private closed = false
-  private readonly abort = new AbortController()
+  /** Of the delivery under way. */
+  private current: AbortController | null = null
   private idle: (() => void)[] = []
   private offered = 0
   private delivered = 0
   private failed = 0
   private refused = 0
   private discarded = 0
-  private refusedLoggedMs = Number.NEGATIVE_INFINITY
+  private readonly refusedLines = new LineLimit()
+  private readonly failedLines = new LineLimit()
 
   constructor(
     readonly handler: AlertHandler,
@@ -105,7 +107,7 @@ export class HandlerQueue {
       })
     }
     this.clear()
-    this.abort.abort(new ShardlineError('handler-closed', 'handler closed', 500))
+    this.current?.abort(new ShardlineError('handler-closed', 'handler closed', 500))
     await this.handler.close?.()
   }
 
@@ -153,32 +155,59 @@ export class HandlerQueue {
       failures.add(d)
     }
     const { deadlineMs } = this.handler
-    const signal = AbortSignal.any([this.abort.signal, AbortSignal.timeout(deadlineMs)])
+    const controller = new AbortController()
+    this.current = controller
+    const timer = setTimeout(() => {
+      controller.abort(new ShardlineError('handler-late', `no answer within ${deadlineMs} ms`, 500))
+    }, deadlineMs)
     try {
-      await withSignal(this.handler.deliver(batch, signal, fail), signal)
+      await withSignal(this.handler.deliver(batch, controller.signal, fail), controller.signal)
     } catch (err) {
-      const late = signal.aborted && !this.abort.signal.aborted
-      const reason = late ? new ShardlineError('handler-late', `no answer within ${deadlineMs} ms`, 500) : err
+      // A handler that stops because of the signal says so in words of its own: the reason is the better text.
+      const reason: unknown = controller.signal.aborted ? controller.signal.reason : err
       for (const d of batch) fail(d, reason)
+    } finally {
+      clearTimeout(timer)
+      this.current = null
     }
     this.failed += failures.size
     this.delivered += batch.length - failures.size
   }
 
   private logFailed(d: Delivery, err: unknown): void {
+    const suppressed = this.failedLines.pass()
+    if (suppressed < 0) return
     const keys = { handler: this.handler.kind, topic: d.topic, event: d.event.id, err: errorText(err) }
-    this.log.error('failed to send event', keys)
+    this.log.error('failed to send event', suppressed === 0 ? keys : { ...keys, suppressed })
   }
 
   private logRefused(d: Delivery): void {
+    const suppressed = this.refusedLines.pass()
+    if (suppressed < 0) return
+    const err = `failed to deliver event ${JSON.stringify(d.event.id)} to handler`
+    this.log.error('encountered error collecting event', { topic: d.topic, err, refused: this.refused })
+  }
+}
+
+/** Ten lines at once, then one a second. */
+class LineLimit {
+  private tokens = 10
+  private lastMs = performance.now()
+  private held = 0
+
+  /** -1: hold the line back; else the number of lines held back since the last one. */
+  pass(): number {
     const now = performance.now()
-    if (now - this.refusedLoggedMs < 1000) return
-    this.refusedLoggedMs = now
-    this.log.error('encountered error collecting event', {
-      topic: d.topic,
-      err: `failed to deliver event ${JSON.stringify(d.event.id)} to handler`,
-      refused: this.refused,
-    })
+    this.tokens = Math.min(10, this.tokens + (now - this.lastMs) / 1000)
+    this.lastMs = now
+    if (this.tokens < 1) {
+      this.held++
+      return -1
+    }
+    this.tokens--
+    const { held } = this
+    this.held = 0
+    return held
   }
 }
 

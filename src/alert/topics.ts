@@ -150,10 +150,11 @@ export class TopicService {
     return accepted
   }
 
-  /** Copies a state between topics, as restoring a group does. */
-  copyState(from: string, to: string, id: string): void {
+  /** Copies a state between topics, as restoring a group does; with `onlyOver` only where `to` has one. */
+  copyState(from: string, to: string, id: string, onlyOver: boolean): void {
     const state = this.topics.get(from)?.states.get(id)
-    if (state !== undefined) this.put(this.topic(to), id, state)
+    if (state === undefined || (onlyOver && !this.topics.get(to)?.states.has(id))) return
+    this.put(this.topic(to), id, state)
   }
 
   private put(t: Topic, id: string, state: EventState): void {

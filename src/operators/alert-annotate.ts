@@ -37,6 +37,8 @@ function targets(node: PipelineNode, props: readonly (readonly [string, Source])
 }
 
 export class Annotator {
+  /** What is handed on has groups of its own. */
+  readonly regroups: boolean
   private readonly tags: Target[]
   private readonly fields: Target[]
   private readonly selector = new RowSelector()
@@ -52,6 +54,7 @@ export class Annotator {
       ['levelTag', 'level'],
       ['idTag', 'id'],
     ])
+    this.regroups = this.tags.length > 0 && node.edge === 'batch'
     this.fields = targets(node, [
       ['levelField', 'level'],
       ['messageField', 'message'],
@@ -103,7 +106,7 @@ export class Annotator {
     const out = this.selector.select(chunk, this.rows, n)
     out.windows = windows
     this.annotate(out, n, notes)
-    if (this.tags.length > 0) this.regroup(chunk, out, windows, notes)
+    if (this.regroups) this.regroup(chunk, out, windows, notes)
     return out
   }
 

@@ -118,9 +118,14 @@ export class AlertOperator extends Operator {
     return true
   }
 
+  /** Behind annotated batches the groups are others, one per level: they have no barriers and leave by being idle. */
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    if (!this.annotator.regroups) this.emitBarrier(grouping, group, ms, sub)
+  }
+
   override deleteGroup(grouping: GroupInfo, group: number): void {
     this.evictGroup(grouping, group)
-    this.emitDelete(grouping, group)
+    if (!this.annotator.regroups) this.emitDelete(grouping, group)
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {

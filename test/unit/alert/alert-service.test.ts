@@ -186,6 +186,12 @@ describe('alert service', () => {
     s.send('t2', 2, 2, { id: 'a', level: 3, t: 1 })
     s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('named', 'main:t1:alert2', 'a'))
     expect(s.topics.events('main:t1:alert2')!.get('a')).toMatchObject({ level: 3 })
+    s.send('t2', 2, 2, { id: 'a', level: 1, t: 2 })
+    s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
+    expect(s.topics.events('named')!.get('a')).toMatchObject({ level: 3, timeNs: 1_000_000_000n })
+    s.topics.remove('named')
+    s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
+    expect(s.topics.events('named')?.get('a')).toBeUndefined()
   })
 
   it('counts events of tasks that are gone', async () => {

@@ -151,6 +151,21 @@ describe('topics', () => {
     expect(queue.counters.failed).toBe(1)
   })
 
+  it('logs a flood of failures at a limited rate and counts them all', async () => {
+    const { topics, log } = service()
+    const failing: AlertHandler = {
+      kind: 'failing',
+      maxBatch: 1,
+      deadlineMs: 1000,
+      deliver: () => Promise.reject(new Error('no')),
+    }
+    const queue = topics.addHandler('t', 'h', failing)
+    for (let i = 0; i < 500; i++) topics.collect('t', event())
+    await topics.close('t')
+    expect(queue.counters).toMatchObject({ offered: 500, failed: 500, delivered: 0 })
+    expect(log.errors().length).toBeLessThan(20)
+  })
+
   it('closes within the drain time, without holding others up', async () => {
     const { topics } = service({ drainMs: 30 })
     const stuck = new Sink()

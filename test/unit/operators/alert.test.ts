@@ -167,6 +167,15 @@ describe('batches', () => {
       'm,h=a,lt=OK {tmax=4 | df=3000000000i,if="m:h=a",v=1@3}',
     ])
     expect(b.groups()).toEqual(['h=a,lt=CRITICAL', 'h=a,lt=OK'])
+    b.feed.barrier(b.op, 'm,h=a', 9)
+    b.feed.deleteGroup(b.op, 'm,h=a')
+    expect(b.out.take()).toEqual([])
+  })
+  it('passes barriers and deletes on where the groups stay', () => {
+    const b = alertBench({ crit, levelTag: 'lt' }, { dims: ['h'] })
+    b.feed.barrier(b.op, 'm,h=a', 9)
+    b.feed.deleteGroup(b.op, 'm,h=a')
+    expect(b.out.take()).toEqual(['barrier h=a @9', 'delete h=a'])
   })
 })
 
