@@ -7,21 +7,20 @@
  *             advance: panes below it are dropped at emission, and while no pane is open rows below it are ignored.
  *   one pane  period ≤ every: opened by the first row at or after the cut-off, takes all rows until it is emitted.
  *
- * `newest` f64 per group: ring: start of the newest open slot; one pane: the due time while the pane is open; else NaN. So one
- * subtraction tells whether a row goes into the open pane: its due test is implied.
+ * One subtraction tells whether a row goes into the open pane of its group, and so that nothing is due (see
+ * fused-window-groups.ts); everything else is `place`.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import { zeroTimeMs } from '../columns/time.js'
 import type { PlannedNode } from '../plan/task-plan.js'
-import type { Pages } from '../shard/pages.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import { CellReader } from './cells.js'
+import { PaneGroups } from './fused-window-groups.js'
 import { Merged, PaneLane } from './fused-window-lane.js'
 import { FusedOutput, fusible } from './fused-window-output.js'
 import { aggregateOf } from './influxql-defs.js'
 import { Operator, type OperatorContext } from './operator.js'
 import { windowOptions } from './window.js'
-import { WindowGroups } from './window-groups.js'
 import type { WindowSchedule } from './window-schedule.js'
 
 /** More panes than this cost more than rows in usual windows. */
@@ -72,8 +71,7 @@ export function createFusedWindow(
 }
 
 interface Space {
-  readonly groups: WindowGroups
-  readonly newest: Pages<Float64Array>
+  readonly groups: PaneGroups
   readonly lanes: readonly PaneLane[]
   /** Groups that have emitted. */
   emitted: number
@@ -117,7 +115,8 @@ class FusedWindow extends Operator {
 
   receive(chunk: Chunk): void {
     const space = this.spaceOf(chunk.grouping)
-    const { lanes, newest } = space
+    const { lanes } = space
+    const { newest } = space.groups
     this.reader.begin()
     for (const lane of lanes) lane.source = this.reader.field(chunk, lane.field)
     const { groups, ms } = chunk
@@ -146,7 +145,7 @@ class FusedWindow extends Operator {
   override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
     const space = this.spaceOf(grouping)
     const known = space.groups.has(group) || this.create(space, group, 'barrier', ms, sub)
-    if (known && space.groups.isDue(group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    if (known && isDue(space.groups, group, ms, sub)) this.emitGroup(space, group, ms, sub)
     this.flush()
   }
 
@@ -162,15 +161,14 @@ class FusedWindow extends Operator {
   override evictGroup(grouping: GroupInfo, group: number): void {
     const space = this.spaces.get(grouping)
     if (space === undefined || !space.groups.has(group)) return
-    if (!Number.isNaN(space.newest.get(group))) this.ctx.stats.add('evicted_windows', 1)
+    if (space.groups.isOpen(group)) this.ctx.stats.add('evicted_windows', 1)
     this.forget(space, group)
     this.flush()
   }
 
   override dispose(): void {
-    for (const { groups, newest, lanes } of this.spaces.values()) {
+    for (const { groups, lanes } of this.spaces.values()) {
       groups.dispose()
-      newest.release()
       for (const lane of lanes) lane.dispose()
     }
     this.spaces.clear()
@@ -196,38 +194,37 @@ class FusedWindow extends Operator {
   private place(space: Space, chunk: Chunk, row: number, group: number): number {
     const ms = chunk.ms[row]
     const sub = chunk.sub[row]
-    const { groups, newest } = space
+    const { groups } = space
     if (!groups.has(group)) {
       if (!this.create(space, group, chunk.name, ms, sub)) {
         this.ctx.dropped('memory', 1)
         return -1
       }
-    } else if (groups.isDue(group, ms, sub)) this.emitGroup(space, group, ms, sub)
-    const page = newest.pages[group >> newest.shift]
-    const at = group & newest.mask
-    const open = page[at]
+    } else if (isDue(groups, group, ms, sub)) this.emitGroup(space, group, ms, sub)
     const { slotMs } = this.shape
-    if (!Number.isNaN(open)) {
+    const dueMs = groups.dueMs(group)
+    if (groups.isOpen(group)) {
       if (slotMs === 0) return 0
+      const open = groups.newest.get(group)
       if (ms < open + slotMs) return this.paneOf(open)
     } else {
-      this.schedule.start(groups.dueMs.get(group), groups.dueSub(group))
+      this.schedule.start(dueMs, groups.dueSub(group))
       if (ms < this.schedule.ms || (ms === this.schedule.ms && sub < this.schedule.sub)) return -1
     }
-    const slot = slotMs === 0 ? groups.dueMs.get(group) : ms - ((ms + zeroTimeMs) % slotMs)
+    const slot = slotMs === 0 ? dueMs : ms - ((ms + zeroTimeMs) % slotMs)
     const pane = this.paneOf(slot)
     for (const lane of space.lanes) {
       if (lane.open(pane, group)) continue
       this.ctx.dropped('memory', 1)
       return -1
     }
-    page[at] = slot
+    groups.open(group, slot, dueMs)
     return pane
   }
 
   private emitGroup(space: Space, group: number, ms: number, sub: number): void {
     const { groups, lanes } = space
-    const dueMs = groups.dueMs.get(group)
+    const dueMs = groups.dueMs(group)
     const dueSub = groups.dueSub(group)
     const cutoff = dueMs - this.schedule.period.ms
     const first = this.paneOf(cutoff)
@@ -242,37 +239,29 @@ class FusedWindow extends Operator {
       space.emitted++
     }
     this.schedule.after(ms, sub)
-    if (!groups.setDue(group, this.schedule.ms, this.schedule.sub)) this.ctx.stats.add('evicted_windows', 1)
-    this.dropExpired(space, group, cutoff)
+    this.dropExpired(space, group, cutoff, this.schedule.ms, this.schedule.sub)
   }
 
-  /** Drops the panes below the next cut-off. */
-  private dropExpired(space: Space, group: number, oldCutoff: number): void {
-    const { newest, groups, lanes } = space
-    const page = newest.pages[group >> newest.shift]
-    const at = group & newest.mask
-    if (Number.isNaN(page[at])) return
+  /** Drops the panes below the next cut-off; the group is due at (ms, sub) then. */
+  private dropExpired(space: Space, group: number, oldCutoff: number, ms: number, sub: number): void {
+    const { groups, lanes } = space
     const { slotMs } = this.shape
-    const cutoff = groups.dueMs.get(group) - this.schedule.period.ms
-    if (slotMs === 0 || page[at] < cutoff) {
-      page[at] = Number.NaN
-      for (const lane of lanes) lane.clear(group)
+    const cutoff = ms - this.schedule.period.ms
+    const open = groups.isOpen(group)
+    const newest = groups.newest.get(group)
+    if (!open || slotMs === 0 || newest < cutoff) {
+      if (open) for (const lane of lanes) lane.clear(group)
+      if (!groups.close(group, ms, sub)) this.ctx.stats.add('evicted_windows', 1)
       return
     }
     for (let slot = oldCutoff; slot < cutoff; slot += slotMs) {
       const pane = this.paneOf(slot)
       for (const lane of lanes) lane.clearPane(pane, group)
     }
+    groups.open(group, newest, ms)
   }
 
   private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
-    const { newest } = space
-    if (!newest.has(group)) {
-      const p = group >> newest.shift
-      const known = newest.pages[p]?.length ?? 0
-      if (!newest.ensure(group)) return false
-      newest.pages[p].fill(Number.NaN, known)
-    }
     this.schedule.first(ms, sub)
     return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)
   }
@@ -280,12 +269,10 @@ class FusedWindow extends Operator {
   private forget(space: Space, group: number): void {
     if (space.groups.hasEmitted(group)) space.emitted--
     space.groups.remove(group)
-    space.newest.set(group, Number.NaN)
     for (const lane of space.lanes) lane.clear(group)
     // Nobody is left: the pages go back at once. Otherwise ids are used again, and with them the cells.
     if (space.groups.size > 0) return
     space.groups.dispose()
-    space.newest.release()
     for (const lane of space.lanes) lane.dispose()
   }
 
@@ -321,10 +308,16 @@ class FusedWindow extends Operator {
           needs.some((k) => k.range),
         )
       })
-      space = { groups: new WindowGroups(state, grouping), newest: state.f64(), lanes, emitted: 0 }
+      space = { groups: new PaneGroups(state, grouping, this.shape.slotMs), lanes, emitted: 0 }
       this.spaces.set(grouping, space)
     }
     this.space = space
     return space
   }
+}
+
+/** Whether an instant is at or after the due time. */
+function isDue(groups: PaneGroups, group: number, ms: number, sub: number): boolean {
+  const dueMs = groups.dueMs(group)
+  return ms > dueMs || (ms === dueMs && sub >= groups.dueSub(group))
 }

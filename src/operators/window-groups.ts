@@ -60,6 +60,15 @@ export class GroupNames {
     this.names.give(old)
   }
 
+  /** Marks that a batch of the group has been emitted: those below know it. */
+  markEmitted(group: number): void {
+    this.flags.set(group, 2)
+  }
+
+  hasEmitted(group: number): boolean {
+    return this.has(group) && this.flags.get(group) === 2
+  }
+
   dispose(): void {
     this.flags.release()
     this.nameIds.release()
@@ -101,15 +110,6 @@ export class WindowGroups extends GroupNames {
   isDue(group: number, ms: number, sub: number): boolean {
     const due = this.dueMs.get(group)
     return ms > due || (ms === due && sub >= this.dueSub(group))
-  }
-
-  /** Marks that a batch of the group has been emitted: those below know it. */
-  markEmitted(group: number): void {
-    this.flags.set(group, 2)
-  }
-
-  hasEmitted(group: number): boolean {
-    return this.has(group) && this.flags.get(group) === 2
   }
 
   override dispose(): void {
