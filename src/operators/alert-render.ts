@@ -5,7 +5,7 @@ import {
   compileHtmlTemplate,
   compileTextTemplate,
   GoMap,
-  type GoStruct,
+  GoStruct,
   goStruct,
   type Template,
   type TemplateValue,
@@ -62,38 +62,38 @@ export class AlertRenderer {
 
   /** `row` is the first row of the window on a batch edge. */
   renderId(chunk: Chunk, row: number, group: number): string {
-    return this.run(this.id, goStruct('kapacitor.idInfo', this.idInfo(chunk, this.tags(chunk, row, group), group)))
+    const info = this.idInfo(chunk, this.tags(chunk, row, group), chunk.grouping.idText(group))
+    return this.run(this.id, new GoStruct('kapacitor.idInfo', info))
   }
 
   /** `row` is the row whose fields the event shows. */
   render(chunk: Chunk, row: number, group: number, level: number, timeNs: bigint, durationNs: bigint): Rendered {
     const tags = this.tags(chunk, row, group)
-    const info = this.idInfo(chunk, tags, group)
-    const id = this.run(this.id, goStruct('kapacitor.idInfo', info))
+    const groupText = chunk.grouping.idText(group)
+    // One map grows from the id's data to those of the message and the details.
+    const info = this.idInfo(chunk, tags, groupText)
+    const id = this.run(this.id, new GoStruct('kapacitor.idInfo', info))
     const fields = new Map<string, TemplateValue>()
     for (const [k, v] of chunk.fieldsOf(row)) fields.set(k, templateValue(v))
-    const messageInfo: Record<string, TemplateValue> = {
-      ...info,
-      ID: id,
-      Fields: new GoMap('models.Fields', fields, 'interface {}'),
-      Level: levelNames[level],
-      Time: new Timestamp(timeNs),
-      Duration: new Duration(durationNs),
-    }
-    const message = this.run(this.message, goStruct('kapacitor.messageInfo', messageInfo))
-    const details = this.run(this.details, goStruct('kapacitor.detailsInfo', { ...messageInfo, Message: message }))
-    return { id, message, details, tags, group: chunk.grouping.idText(group) }
+    info.set('ID', id)
+    info.set('Fields', new GoMap('models.Fields', fields, 'interface {}'))
+    info.set('Level', levelNames[level])
+    info.set('Time', new Timestamp(timeNs))
+    info.set('Duration', new Duration(durationNs))
+    const message = this.run(this.message, new GoStruct('kapacitor.messageInfo', info))
+    info.set('Message', message)
+    const details = this.run(this.details, new GoStruct('kapacitor.detailsInfo', info))
+    return { id, message, details, tags, group: groupText }
   }
 
-  private idInfo(chunk: Chunk, tags: ReadonlyMap<string, string>, group: number): Record<string, TemplateValue> {
-    const text = chunk.grouping.idText(group)
-    return {
-      Name: chunk.name,
-      TaskName: this.ctx.taskId,
-      Group: text === '' ? 'nil' : text,
-      Tags: new GoMap('models.Tags', tags, 'string'),
-      ServerInfo: this.server,
-    }
+  private idInfo(chunk: Chunk, tags: ReadonlyMap<string, string>, groupText: string): Map<string, TemplateValue> {
+    return new Map<string, TemplateValue>([
+      ['Name', chunk.name],
+      ['TaskName', this.ctx.taskId],
+      ['Group', groupText === '' ? 'nil' : groupText],
+      ['Tags', new GoMap('models.Tags', tags, 'string')],
+      ['ServerInfo', this.server],
+    ])
   }
 
   /** A template that fails stops the task. */

@@ -34,12 +34,28 @@ const piece = fc.constantFrom(
   '/* */',
   '.A.B.C',
   'é\n',
+  '<',
+  '</',
+  '=',
+  '/',
+  "'",
+  '<!--',
+  '-->',
+  '</script>',
+  '<style>',
+  '</title>',
+  '<title>',
+  ' x=',
+  ' onclick="',
+  ' ',
+  '\\',
+  '{{ .A | html }}',
 )
 
 describe('templates', () => {
   it('any source either runs or fails with a template error', () => {
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      fc.property(fc.array(piece, { maxLength: 16 }), (pieces) => {
         const data = goStruct('T', { A: 'text', B: 3n })
         for (const compile of [compileTextTemplate, compileHtmlTemplate]) {
           try {
@@ -50,7 +66,7 @@ describe('templates', () => {
           }
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 5000 },
     )
   })
 

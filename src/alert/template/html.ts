@@ -261,7 +261,15 @@ const textEntities: Record<string, string> = {
 }
 
 function escapeText(s: string): string {
-  return s.replace(/[\0"&'+<>]/g, (c) => textEntities[c])
+  if (!/[\0"&'+<>]/.test(s)) return s
+  return s
+    .replaceAll('&', '&amp;')
+    .replaceAll('"', '&#34;')
+    .replaceAll("'", '&#39;')
+    .replaceAll('+', '&#43;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('\0', '\ufffd')
 }
 
 function escapeUnquoted(s: string): string {
