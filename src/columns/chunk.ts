@@ -176,7 +176,8 @@ export class Chunk {
   fieldsOf(row: number): Point['fields'] {
     const out: Point['fields'] = new Map()
     for (const { name, column } of this.fields) {
-      if (column.kinds[row] !== Kind.Missing) out.set(name, column.get(row))
+      if (column.kinds[row] !== Kind.Missing || (column.markers && column.i32[2 * row] === 1))
+        out.set(name, column.get(row))
     }
     if (this.rest !== null && this.restFields) {
       const all: Point['fields'] = new Map()

@@ -20,6 +20,11 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()
 
 export class Column {
+  /**
+   * Missing cells whose first payload word is 1 hold the missing marker as a value: eval's keep() of a name that the row
+   * lacks. Everything but output takes them as absent.
+   */
+  markers = false
   /** What String payloads point into. */
   bytes: Uint8Array = empty
 

@@ -12,8 +12,6 @@ export const Kind = {
   Duration: 5,
   Time: 6,
   Null: 7,
-  /** The missing marker held as a value (eval keeps a name that the row lacks). Reads as Missing, prints as `{}`. */
-  Marker: 8,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 

@@ -54,7 +54,7 @@ function text(node: PipelineNode, name: string): string {
 }
 
 /** Kinds of a refused field, as the log prints their Go types. */
-const goTypes = ['<nil>', 'int64', 'float64', 'string', 'bool', 'time.Duration', 'time.Time', '<nil>', '*ast.Missing']
+const goTypes = ['<nil>', 'int64', 'float64', 'string', 'bool', 'time.Duration', 'time.Time', '<nil>']
 
 export class DerivativeOperator extends Operator {
   private readonly field: string

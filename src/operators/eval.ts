@@ -291,6 +291,7 @@ export class EvalOperator extends TagWritingOperator {
     const tag = name === 'time' ? null : this.cells.tag(chunk, name)
     if (result !== null && field === null && tag === null && name !== 'time') return result
     const out = clearedColumn(this.takeFinal(), chunk.n)
+    out.column.markers = false
     for (let r = 0; r < chunk.n; r++) {
       if (name === 'time') {
         out.setKind(r, Kind.Time)
@@ -298,7 +299,10 @@ export class EvalOperator extends TagWritingOperator {
       } else if (field !== null && field.kinds[r] !== Kind.Missing) out.copy(r, field, r)
       else if (tag !== null && tag.kinds[r] !== Kind.Missing) out.copy(r, tag, r)
       else if (result !== null) out.copy(r, result, r)
-      else out.setKind(r, Kind.Marker)
+      else {
+        out.setWords(r, Kind.Missing, 1, 0)
+        out.column.markers = true
+      }
     }
     this.finals.set(name, out)
     return out.column

@@ -23,6 +23,7 @@ export function gatherColumn(from: Column, rows: Int32Array, n: number, to: Colu
     outWords[2 * k + 1] = words[2 * r + 1]
   }
   to.bytes = from.bytes
+  to.markers = from.markers
 }
 
 /** Row → group of a chunk of either edge type. On a batch edge the rows take their window's group. */
