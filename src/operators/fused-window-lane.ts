@@ -206,7 +206,12 @@ export class PaneLane {
 
   /** Empties all panes of a group and forgets its kind. */
   clear(group: number): void {
-    for (const counts of this.counts) if (counts.has(group)) counts.set(group, 0)
+    for (let p = 0; p < this.panes; p++) {
+      const column = this.counts[p]
+      const counts = column.pages[group >> column.shift]
+      // Beyond the end of a short first page this writes nothing.
+      if (counts !== undefined) counts[group & column.mask] = 0
+    }
     const code = this.codeOf(group)
     if (code === 0) return
     if (code === spilled) this.spill.free(group)
@@ -225,9 +230,11 @@ export class PaneLane {
     const kind = code - 1
     for (let i = 0; i < this.panes; i++) {
       const p = first + i < this.panes ? first + i : first + i - this.panes
-      const counts = this.counts[p]
-      const n = counts.has(group) ? counts.get(group) : 0
-      if (n === 0) continue
+      const column = this.counts[p]
+      const counts = column.pages[group >> column.shift]
+      // Not > 0 also beyond the end of a short first page.
+      const n = counts === undefined ? 0 : counts[group & column.mask]
+      if (!(n > 0)) continue
       into.see(kind, n)
       if (kind === Kind.Float) this.mergeFloat(p, group, into)
       else if (kind === Kind.Int) this.mergeInt(p, group, into)
