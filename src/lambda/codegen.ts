@@ -206,9 +206,10 @@ class Generator {
       head.push('const pages = env.pages, shift = env.shift, mask = env.mask, base = env.base')
       perRow.push(
         'const g = groups === null ? base : groups[r]',
-        'let P = pages[g >> shift]',
-        'if (P === undefined) { P = env.page(g); if (P === null) { env.slow(i, r); continue } }',
         `const o = (g & mask) * ${this.program.slots[0]}`,
+        'let P = pages[g >> shift]',
+        // A page may still be shorter than the indices it is for.
+        'if (P === undefined || o >= P.length) { P = env.page(g); if (P === null) { env.slow(i, r); continue } }',
       )
     }
     if (this.leaves > 0) {

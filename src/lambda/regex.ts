@@ -10,7 +10,6 @@
  * `testBytes` keeps the answers for recently seen byte strings: tags and enum-like fields repeat within a chunk.
  */
 import { RE2JS } from 're2js'
-import { decodeUtf8 } from '../columns/column.js'
 import { equalBytes, fromBytes, toBytes } from './text.js'
 
 interface Literal {
@@ -20,17 +19,18 @@ interface Literal {
   readonly atEnd: boolean
 }
 
-const memoSlots = 512
+const memoSlots = 2048
 /** Longer strings are not remembered. */
-const memoBytes = 64
+const memoBytes = 32
 
 export class Pattern {
   private readonly re2: RE2JS
   private readonly literal: Literal | null
   private readonly fast: RegExp | null
-  private readonly memoAnswers = new Uint8Array(memoSlots)
-  private readonly memoLengths = new Uint8Array(memoSlots)
-  private readonly memoText = new Uint8Array(memoSlots * memoBytes)
+  /** Answers by slot of the hash: 0 none, 1 no match, 2 match. Made with the first use. */
+  private memoAnswers: Uint8Array | null = null
+  private memoLengths = new Uint8Array(0)
+  private memoText = new Uint8Array(0)
   private groupNames: Record<string, number> | null = null
 
   constructor(readonly source: string) {
@@ -57,15 +57,22 @@ export class Pattern {
     const lit = this.literal
     if (lit !== null) return testLiteral(lit, bytes, offset, length)
     if (length > memoBytes) return this.test(fromBytes(bytes, offset, length))
+    let answers = this.memoAnswers
+    if (answers === null) {
+      answers = new Uint8Array(memoSlots)
+      this.memoAnswers = answers
+      this.memoLengths = new Uint8Array(memoSlots)
+      this.memoText = new Uint8Array(memoSlots * memoBytes)
+    }
     let hash = length
     for (let i = offset; i < offset + length; i++) hash = Math.imul(hash ^ bytes[i], 0x9e3779b1)
     const slot = (hash ^ (hash >>> 15)) & (memoSlots - 1)
     const at = slot * memoBytes
-    if (this.memoAnswers[slot] !== 0 && equalBytes(this.memoText, at, this.memoLengths[slot], bytes, offset, length)) {
-      return this.memoAnswers[slot] === 2
+    if (answers[slot] !== 0 && equalBytes(this.memoText, at, this.memoLengths[slot], bytes, offset, length)) {
+      return answers[slot] === 2
     }
-    const answer = this.test(decodeUtf8(bytes, offset, length))
-    this.memoAnswers[slot] = answer ? 2 : 1
+    const answer = this.test(fromBytes(bytes, offset, length))
+    answers[slot] = answer ? 2 : 1
     this.memoLengths[slot] = length
     for (let i = 0; i < length; i++) this.memoText[at + i] = bytes[offset + i]
     return answer

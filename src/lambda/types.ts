@@ -59,12 +59,31 @@ const rules: readonly (readonly [readonly BinaryOp[], Type, Type, Type])[] = [
   [comparisons, Duration, Duration, Bool],
 ]
 
-const results = new Map<string, Type>()
+const typeCount = names.length
+const opIndex: Readonly<Record<BinaryOp, number>> = {
+  '*': 0,
+  '/': 1,
+  '%': 2,
+  '+': 3,
+  '-': 4,
+  '<': 5,
+  '<=': 6,
+  '>': 7,
+  '>=': 8,
+  '==': 9,
+  '!=': 10,
+  '=~': 11,
+  '!~': 12,
+  AND: 13,
+  OR: 14,
+}
+/** Result type by operator, left and right type. */
+const results = new Uint8Array(15 * typeCount * typeCount).fill(Type.Invalid)
 /** Per type the operators that occur with it on either side. */
 const operatorsOf: Set<BinaryOp>[] = names.map(() => new Set())
 for (const [ops, left, right, result] of rules) {
   for (const op of ops) {
-    results.set(`${op} ${left} ${right}`, result)
+    results[(opIndex[op] * typeCount + left) * typeCount + right] = result
     operatorsOf[left].add(op)
     operatorsOf[right].add(op)
   }
@@ -72,7 +91,7 @@ for (const [ops, left, right, result] of rules) {
 
 /** Result type, or Invalid where the matrix has none. */
 export function resultType(op: BinaryOp, left: Type, right: Type): Type {
-  return results.get(`${op} ${left} ${right}`) ?? Type.Invalid
+  return results[(opIndex[op] * typeCount + left) * typeCount + right] as Type
 }
 
 export function isBoolOp(op: BinaryOp): boolean {

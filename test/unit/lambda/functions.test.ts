@@ -121,7 +121,7 @@ const strings: [string, Value | string][] = [
   ["strTrimSpace('\u00a0 hi\t\u2003')", 'hi'],
   ["strTrimSpace('\ufeffx')", '\ufeffx'],
   ["regexReplace(/a(b)/, 'xaby', '$1Z')", 'xy'],
-  ["regexReplace(/a(b)/, 'xaby', '${1}Z')", 'xbZy'],
+  ["regexReplace(/a(b)/, 'xaby', '$" + "{1}Z')", 'xbZy'],
   ["regexReplace(/(?P<n>b)/, 'abc', '<$n>$$')", 'a<b>$c'],
   ["regexReplace(/a*/, 'baaac', 'x')", 'xbxcx'],
   ["regexReplace(/a/, 'banana', '$0$0')", 'baanaanaa'],
