@@ -9,7 +9,7 @@
  *   0                            slotPos                           extra             slotBytes
  *
  * Raw bytes are copied in runs of consecutive lines that some task reads; lines of other tables are validated, counted and
- * left behind. Rows wait in stages, `stagedBytes` is what their batches will take at most; it always fits.
+ * left behind, like comments and blanks. Rows wait in stages, `stagedBytes` is what their batches will take at most; it always fits.
  */
 import type { BatchStage } from './batch-stage.js'
 import { StagePool } from './batch-stage.js'
@@ -30,9 +30,11 @@ export interface PreparedSlot {
   readonly batches: readonly PreparedBatch[]
 }
 
-/** To be published (then tell `published`) or given to `discard`. */
+/** To be published (then tell `published`) or given to `discard`; until then its tables are not forgotten. */
 export interface Prepared {
   readonly kind: 'prepared'
+  /** Neither published nor discarded yet. */
+  open: boolean
   readonly slots: readonly PreparedSlot[]
   /** Points accepted. */
   readonly points: number
@@ -169,6 +171,7 @@ export class LineWriter {
     this.closeSlot()
     const prepared: Prepared = {
       kind: 'prepared',
+      open: true,
       slots: this.filled,
       points: this.points,
       unmatched: this.unmatched,
@@ -176,17 +179,26 @@ export class LineWriter {
       tablePoints: this.countedPoints,
     }
     this.filled = []
+    for (const t of prepared.tables) t.held++
     return prepared
   }
 
   /** Counts the points of a published set. */
   published(prepared: Prepared): void {
     for (let i = 0; i < prepared.tables.length; i++) prepared.tables[i].points += prepared.tablePoints[i]
+    this.close(prepared)
   }
 
   /** Frees the slots of a set that will not be published. */
   discard(prepared: Prepared): void {
     for (const s of prepared.slots) this.pool.discard(s.slot)
+    this.close(prepared)
+  }
+
+  private close(prepared: Prepared): void {
+    if (!prepared.open) return
+    prepared.open = false
+    for (const t of prepared.tables) t.held--
   }
 
   private scanLines(b: Uint8Array, start: number, end: number): AppendResult {
@@ -215,6 +227,7 @@ export class LineWriter {
         const verdict = exact.check(b, pos, end, this.precision)
         next = exact.next
         if (verdict === LineResult.Blank) {
+          this.skipRun(b, pos, next)
           pos = next
           continue
         }

@@ -36,6 +36,8 @@ export class Table {
   points = 0
   /** Points of the append being scanned. */
   pending = 0
+  /** Prepared sets with rows of the table that are not published yet. */
+  held = 0
   lastUsed = 0
   epoch = -1
   schema: BatchSchema | null = null
@@ -227,9 +229,7 @@ export class Tables {
     // Columns and the tags of series hashes are kept in the shapes.
     t.shape = null
     const { db, rp } = t.scope
-    const routes = (this.routes.get(scopeKey(db, rp)) ?? []).filter(
-      (r) => r.measurement === null || r.measurement === t.name,
-    )
+    const routes = this.routesOf(t)
     const excludes: (readonly string[])[] = []
     t.seriesExcludes = excludes
     t.routes = []
@@ -249,6 +249,11 @@ export class Tables {
     })
   }
 
+  private routesOf(t: Table): Route[] {
+    const routes = this.routes.get(scopeKey(t.scope.db, t.scope.rp)) ?? []
+    return routes.filter((r) => r.measurement === null || r.measurement === t.name)
+  }
+
   private setColumns(t: Table, tags: readonly string[], fields: readonly string[]): void {
     const old = t.schema
     if (old !== null && sameNames(old.tags, tags) && sameNames(old.fields, fields)) return
@@ -262,8 +267,9 @@ export class Tables {
   }
 
   private forget(): void {
-    const all = [...this].filter((t) => t.lastUsed !== this.clock && t.stage === null)
-    all.sort((a, b) => Number(a.matched) - Number(b.matched) || a.lastUsed - b.lastUsed)
+    const all = [...this].filter((t) => t.lastUsed !== this.clock && t.stage === null && t.held === 0)
+    const rank = new Map(all.map((t) => [t, this.routesOf(t).length > 0 ? 1 : 0]))
+    all.sort((a, b) => rank.get(a)! - rank.get(b)! || a.lastUsed - b.lastUsed)
     const n = Math.max(1, Math.floor(this.cap / 10))
     for (const t of all.slice(0, n)) {
       const { scope } = t

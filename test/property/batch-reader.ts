@@ -79,6 +79,7 @@ export function readPrepared(pool: SlotPool, prepared: Prepared, shards: number)
         const reader = new RouteReader(i32, shards, shard)
         reader.open(base, offset)
         for (let k = 0; reader.next(c.rows); k++) {
+          if (reader.count > c.rows) throw new Error(`route ${reader.routeId}: ${reader.count} of ${c.rows} rows`)
           const listed =
             reader.count < 0
               ? rows.map((_, r) => r)

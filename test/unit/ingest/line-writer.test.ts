@@ -129,6 +129,26 @@ describe('values', () => {
   })
 })
 
+test('a table is not forgotten while rows of it wait for publication', () => {
+  const pool = new SlotPool({ slots: 4, slotBytes: 4096 })
+  const forgotten: string[] = []
+  const tables = new Tables({ cap: 10, onForget: (s) => forgotten.push(s.name) })
+  tables.setRoutes([{ id: 1, db: 'd', rp: '', measurement: 'm', partition: { kind: 'tags', tags: [] } }], () => [])
+  const writer = new LineWriter({ pool, tables, shards: 1 })
+  const waiting = writer.scan(Buffer.from('m v=1\n'), 'd', '', 'n', 1n)
+  if (waiting === 'no-slot' || waiting.kind === 'failure') throw new Error('not prepared')
+  // A table scanned in the request that is going on is never forgotten.
+  const others = (prefix: string): void => {
+    for (let i = 0; i < 50; i++) tables.byName(tables.scope('d', ''), `${prefix}${i}`)
+  }
+  tables.setRoutes([], () => [])
+  others('x')
+  expect(forgotten).toEqual([])
+  writer.discard(waiting)
+  others('y')
+  expect(forgotten).toEqual(['m'])
+})
+
 describe('limits', () => {
   test('a line longer than allowed is an error of the request', () => {
     const made = make(8, 1 << 16, 100)
@@ -141,6 +161,12 @@ describe('limits', () => {
     const made = make(4, 1024, 4096)
     expect(scan(`m v="${'x'.repeat(2000)}"\n`, 'n', made).error).toContain('line too long')
     expect(made.pool.freeSlots()).toBe(4)
+  })
+
+  test('comments and blanks take no room in a slot', () => {
+    const made = make(1, 1024)
+    const body = `m,a=x v=1 1\n# ${'c'.repeat(3000)}\n${'\n'.repeat(3000)}m,a=y v=2 2\n# ${'c'.repeat(3000)}`
+    expect(scan(body, 'n', made).rows.map((r) => r.line)).toEqual(['m,a=x v=1 1', 'm,a=y v=2 2'])
   })
 
   test('a request beyond all slots is refused for good, one beyond the free slots only for now', () => {
