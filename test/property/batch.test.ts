@@ -20,8 +20,12 @@ const line = fc
   .tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(9), fc.constantFrom('1', '2i', '"x\\"y"', '"long long text"', 't'))
   .map(([m, t, v]) => `${m},t=x\\ ${t} v=${v},s=${v} ${t}`)
 const bad = fc.constantFrom('bad', 'a v=x', 'b,t=1,t=2 v=1', '# v="', 'c v=1 12x', `a v="${'y'.repeat(500)}"`)
+const blank = fc.nat(3000).map((n) => (n % 2 === 0 ? `# ${'c'.repeat(n)}` : ' '.repeat(n)))
 const datagram = fc
-  .array(fc.oneof({ weight: 12, arbitrary: line }, { weight: 1, arbitrary: bad }), { minLength: 1, maxLength: 12 })
+  .array(fc.oneof({ weight: 24, arbitrary: line }, { weight: 2, arbitrary: bad }, { weight: 1, arbitrary: blank }), {
+    minLength: 1,
+    maxLength: 12,
+  })
   .map((lines) => lines.join('\n'))
 
 describe('appends of many datagrams', () => {

@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { makeRing, RingConsumer, RingCounter, RingProducer } from '../../../src/ingest/byte-ring.js'
@@ -58,6 +59,40 @@ describe('byte ring', () => {
     consumer.stop()
     await stopped
     expect(consumer.claim()).toBe(-1)
+  })
+
+  test('two threads at full speed: order kept, nothing torn, every datagram accounted for', async () => {
+    const shared = makeRing(64, 4096)
+    const consumer = new RingConsumer(shared)
+    const pushes = 200_000
+    const module = new URL('../../../dist/src/ingest/byte-ring.js', import.meta.url).href
+    const code = `const { workerData } = require('node:worker_threads')
+      import(workerData.module).then(({ RingProducer }) => {
+        const ring = new RingProducer(workerData.shared)
+        for (let i = 0; i < ${pushes}; i++) ring.push(Buffer.from(i + ':' + String(i).repeat(i % 9)))
+        while (!ring.push(Buffer.from('end')));
+      })`
+    const worker = new Worker(code, { eval: true, workerData: { shared, module } })
+    let last = -1
+    let finished = 0
+    for (let ended = false; !ended; ) {
+      await consumer.ready()
+      for (let e = consumer.claim(); e >= 0; e = consumer.claim()) {
+        const [id, body] = text(consumer).trim().split(':')
+        if (id === 'end') ended = true
+        else if (Number(id) <= last || body !== id.repeat(Number(id) % 9))
+          throw new Error(`${id} after ${last}: ${body}`)
+        else {
+          last = Number(id)
+          finished++
+        }
+        consumer.done(e)
+      }
+    }
+    const shed = consumer.counter(RingCounter.ShedOldest) + consumer.counter(RingCounter.ShedNewest)
+    expect(finished + shed).toBe(consumer.counter(RingCounter.Received) - 1)
+    expect(consumer.counter(RingCounter.Received)).toBeGreaterThan(pushes)
+    await worker.terminate()
   })
 
   test('any interleaving: order kept, nothing torn, every datagram accounted for', () => {
