@@ -3,8 +3,7 @@
  * periodically (period); drops what is older than its last barrier. Thread: shard worker.
  *
  * State per group, in pages:
- *   times f64 ×3   last barrier ms · last data ms · clock at the last accepted row (idle) or due time (period)
- *   subs  i32 ×2   nanoseconds below the first two
+ *   times f64 ×5   last barrier ms, sub · last data ms, sub · clock at the last accepted row (idle) or due time (period)
  *
  * The clock is main's stamp of what is being processed, so a barrier never overtakes a point that was accepted earlier.
  * A barrier and its delete are one step. A row only notes the clock; the idle timer looks at the note when it fires.
@@ -70,10 +69,11 @@ function nsOfProp(node: PipelineNode, name: string): bigint {
   return v instanceof Duration ? v.ns : 0n
 }
 
-/** Places in `times` and `subs`. */
+/** Places in `times`; an instant's sub follows its ms. */
 const atBarrier = 0
-const atData = 1
-const atClock = 2
+const atData = 2
+const atClock = 4
+const stride = 5
 /** No barrier yet: below every instant. */
 const never = -Infinity
 
@@ -84,7 +84,6 @@ export class BarrierOperator extends Operator {
   private readonly idle: boolean
   private readonly deletes: boolean
   private readonly times: Pages<Float64Array>
-  private readonly subs: Pages<Int32Array>
   private readonly hold: GroupHold
   private readonly timers: TimerSet
   private grouping: GroupInfo | null = null
@@ -100,8 +99,7 @@ export class BarrierOperator extends Operator {
     this.span = spanOf(this.idle ? idleNs : nsOfProp(node, 'period'))
     this.spanMs = this.span.ms + this.span.sub / 1e6
     this.deletes = node.props.delete === true
-    this.times = ctx.state.f64(3)
-    this.subs = ctx.state.i32(2)
+    this.times = ctx.state.f64(stride)
     this.hold = new GroupHold(ctx.state)
     this.timers = ctx.timers((group, nowMs) => this.fire(group, nowMs))
   }
@@ -112,7 +110,7 @@ export class BarrierOperator extends Operator {
     this.grouping = chunk.grouping
     if (this.kept.length < n) this.kept = new Uint8Array(n)
     const groups = this.rowGroups.of(chunk)
-    const { kept, times, subs, hold } = this
+    const { kept, times, hold } = this
     let late = 0
     let refused = 0
     for (let r = 0; r < n; r++) {
@@ -124,17 +122,17 @@ export class BarrierOperator extends Operator {
         continue
       }
       const t = times.pages[g >> times.shift]
-      const o = (g & times.mask) * 3
+      const o = (g & times.mask) * stride
       const ms = chunk.ms[r]
       const sub = chunk.sub[r]
-      if (ms < t[o] || (ms === t[o] && sub < subs.get(g, atBarrier))) {
+      if (ms < t[o] || (ms === t[o] && sub < t[o + 1])) {
         kept[r] = 0
         late++
         continue
       }
       if (this.idle) {
         t[o + atData] = ms
-        subs.set(g, sub, atData)
+        t[o + atData + 1] = sub
         t[o + atClock] = now
       }
     }
@@ -150,10 +148,10 @@ export class BarrierOperator extends Operator {
     this.grouping = grouping
     if (!this.hold.has(group) && !this.create(grouping, group, now)) return
     const lastMs = this.times.get(group, atBarrier)
-    if (ms < lastMs || (ms === lastMs && sub < this.subs.get(group, atBarrier))) return
+    if (ms < lastMs || (ms === lastMs && sub < this.times.get(group, atBarrier + 1))) return
     if (this.idle) {
       this.times.set(group, ms, atData)
-      this.subs.set(group, sub, atData)
+      this.times.set(group, sub, atData + 1)
       this.times.set(group, now, atClock)
       this.raise(group, ms, sub)
     }
@@ -171,7 +169,6 @@ export class BarrierOperator extends Operator {
 
   override dispose(): void {
     this.times.release()
-    this.subs.release()
     this.hold.dispose()
     this.timers.dispose()
   }
@@ -185,16 +182,16 @@ export class BarrierOperator extends Operator {
   }
 
   private create(grouping: GroupInfo, group: number, now: number): boolean {
-    if (!this.times.ensure(group) || !this.subs.ensure(group)) return false
+    if (!this.times.ensure(group)) return false
     if (!this.timers.set(group, now + this.spanMs)) return false
     if (!this.hold.hold(grouping, group)) {
       this.timers.clear(group)
       return false
     }
+    this.times.clear(group)
     this.times.set(group, never, atBarrier)
     this.times.set(group, never, atData)
     this.times.set(group, this.idle ? now : now + this.spanMs, atClock)
-    this.subs.clear(group)
     return true
   }
 
@@ -224,13 +221,13 @@ export class BarrierOperator extends Operator {
     let ms = this.times.get(group, atData)
     if (ms === never) return false
     ms += this.span.ms
-    let sub = this.subs.get(group, atData) + this.span.sub
+    let sub = this.times.get(group, atData + 1) + this.span.sub
     if (sub >= 1_000_000) {
       sub -= 1_000_000
       ms++
     }
     this.times.set(group, ms, atData)
-    this.subs.set(group, sub, atData)
+    this.times.set(group, sub, atData + 1)
     this.raise(group, ms, sub)
     this.emitBarrier(grouping, group, ms, sub)
     return true
@@ -250,7 +247,7 @@ export class BarrierOperator extends Operator {
 
   private raise(group: number, ms: number, sub: number): void {
     this.times.set(group, ms, atBarrier)
-    this.subs.set(group, sub, atBarrier)
+    this.times.set(group, sub, atBarrier + 1)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * `derivative`: the rate of change of a field between consecutive rows of a group, or of a batch. Thread: shard worker.
  *
- * State per group, in pages: values f64 (last stored value), ms f64, sub i32; a held group has a stored row.
+ * State per group, in pages: stored f64 ×3 (value, ms, sub of the stored row); a held group has a stored row.
  */
 import { type Chunk, type GroupInfo, maxChunkRows } from '../columns/chunk.js'
 import { OutColumn } from '../columns/chunk-builder.js'
@@ -61,9 +61,7 @@ export class DerivativeOperator extends Operator {
   private readonly as: string
   private readonly unitNs: number
   private readonly nonNegative: boolean
-  private readonly values: Pages<Float64Array>
-  private readonly ms: Pages<Float64Array>
-  private readonly sub: Pages<Int32Array>
+  private readonly stored: Pages<Float64Array>
   private readonly hold: GroupHold
   private readonly out = new OutColumn('', 256)
   private kept = new Uint8Array(maxChunkRows)
@@ -80,9 +78,7 @@ export class DerivativeOperator extends Operator {
     this.as = text(node, 'as') || this.field
     this.unitNs = node.props.unit instanceof Duration ? Number(node.props.unit.ns) : 1e9
     this.nonNegative = node.props.nonNegative === true
-    this.values = ctx.state.f64()
-    this.ms = ctx.state.f64()
-    this.sub = ctx.state.i32()
+    this.stored = ctx.state.f64(3)
     this.hold = new GroupHold(ctx.state)
   }
 
@@ -117,9 +113,7 @@ export class DerivativeOperator extends Operator {
   }
 
   override dispose(): void {
-    this.values.release()
-    this.ms.release()
-    this.sub.release()
+    this.stored.release()
     this.hold.dispose()
   }
 
@@ -141,25 +135,28 @@ export class DerivativeOperator extends Operator {
   }
 
   private streamRows(chunk: Chunk, column: Column | null, out: Column): void {
-    const { kept, hold, values, last } = this
+    const { kept, hold, stored, last } = this
     let refused = 0
     for (let r = 0; r < chunk.n; r++) {
       kept[r] = 0
       if (column === null || !isNumber(column.kinds[r])) continue
       const g = chunk.groups[r]
       const known = hold.has(g)
-      if (known) {
-        last.value = values.pages[g >> values.shift][g & values.mask]
-        last.ms = this.ms.get(g)
-        last.sub = this.sub.get(g)
-        kept[r] = this.step(chunk, r, column, out)
-      } else if (!this.create(chunk.grouping, g)) {
+      if (!known && !(stored.ensure(g) && hold.hold(chunk.grouping, g))) {
         refused++
         continue
       }
-      values.set(g, numberAt(column, r))
-      this.ms.set(g, chunk.ms[r])
-      this.sub.set(g, chunk.sub[r])
+      const page = stored.pages[g >> stored.shift]
+      const o = (g & stored.mask) * 3
+      if (known) {
+        last.value = page[o]
+        last.ms = page[o + 1]
+        last.sub = page[o + 2]
+        kept[r] = this.step(chunk, r, column, out)
+      }
+      page[o] = numberAt(column, r)
+      page[o + 1] = chunk.ms[r]
+      page[o + 2] = chunk.sub[r]
     }
     if (refused > 0) this.ctx.dropped('memory', refused)
   }
@@ -197,10 +194,6 @@ export class DerivativeOperator extends Operator {
     out.kinds[r] = Kind.Float
     out.f64[r] = difference / (elapsedNs / this.unitNs)
     return 1
-  }
-
-  private create(grouping: GroupInfo, g: number): boolean {
-    return this.values.ensure(g) && this.ms.ensure(g) && this.sub.ensure(g) && this.hold.hold(grouping, g)
   }
 }
 
