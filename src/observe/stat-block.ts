@@ -49,8 +49,6 @@ const shardCells = 16
 const commonCounters = ['errors', 'working_cardinality', 'avg_exec_time_ns'] as const
 /** Of several shards the value shown is the largest, not the sum. */
 const largest = new Set(['avg_exec_time_ns'])
-/** Room for counters that an operator names without having declared them. */
-const spareCounters = 4
 
 export interface NodeLayout {
   readonly name: string
@@ -78,7 +76,7 @@ export function taskLayout(plan: TaskPlan): TaskLayout {
   const nodes: NodeLayout[] = []
   for (const p of plan.nodes) {
     const counters = [...new Set([...commonCounters, ...(p.node.def.counters ?? [])])]
-    const state = offset + counters.length + spareCounters
+    const state = offset + counters.length
     nodes.push({ name: p.node.name, offset, counters, state })
     offset = state + 1
   }
@@ -89,39 +87,28 @@ export function taskLayout(plan: TaskPlan): TaskLayout {
   return { nodes, edges, cells: (offset + 7) & ~7 }
 }
 
-/** Counters of one node on one shard. Unknown names take a spare cell; with none left they are not kept. */
+/** Counters of one node on one shard. A name that the node does not declare (NodeDef.counters) is not kept. */
 export class NodeCells {
   private readonly index = new Map<string, number>()
-  private next: number
-  private readonly end: number
 
   constructor(
     private readonly cells: Float64Array,
     layout: NodeLayout,
     base: number,
   ) {
-    const start = base + layout.offset
-    for (let i = 0; i < layout.counters.length; i++) this.index.set(layout.counters[i], start + i)
-    this.next = start + layout.counters.length
-    this.end = this.next + spareCounters
+    layout.counters.forEach((name, i) => {
+      this.index.set(name, base + layout.offset + i)
+    })
   }
 
   add(name: string, n: number): void {
-    const i = this.cell(name)
-    if (i >= 0) this.cells[i] += n
+    const i = this.index.get(name)
+    if (i !== undefined) this.cells[i] += n
   }
 
   set(name: string, v: number): void {
-    const i = this.cell(name)
-    if (i >= 0) this.cells[i] = v
-  }
-
-  private cell(name: string): number {
     const i = this.index.get(name)
-    if (i !== undefined) return i
-    if (this.next === this.end) return -1
-    this.index.set(name, this.next)
-    return this.next++
+    if (i !== undefined) this.cells[i] = v
   }
 }
 

@@ -13,7 +13,7 @@ export interface EngineOptions {
   readonly shards: number
   /** Everything a shard may take: its state, its V8 heap, its scratch. */
   readonly shardMemoryBytes: number
-  /** Slots for batches on their way, of `slotBytes` each. */
+  /** Slots for batches on their way, of `slotBytes` each; a request takes at least one, a large one several. */
   readonly slots?: number
   readonly slotBytes?: number
   /** Places of each shard's ring, a power of two. */
@@ -70,9 +70,9 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
     const least = heapBytes + scratchBytes + minStateBytes
     throw invalid(`shard-memory: ${o.shardMemoryBytes} bytes; the heap and the scratch of a shard need ${least}`)
   }
-  const slots = o.slots ?? 64
+  const slots = o.slots ?? 256
   if (!Number.isInteger(slots) || slots < 2 || slots > 65536) throw invalid(`slots: ${slots}`)
-  const slotBytes = (o.slotBytes ?? 1024 * 1024) & ~7
+  const slotBytes = (o.slotBytes ?? 256 * 1024) & ~7
   if (slotBytes < 4096 || slots * slotBytes > 2 ** 31 - 65536) throw invalid(`slot-bytes: ${slotBytes}`)
   return {
     shards: o.shards,

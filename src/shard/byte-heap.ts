@@ -32,6 +32,8 @@ export class ByteHeap {
   /** Bytes of live blocks per page. */
   private live: number[] = []
   private deadBytes = 0
+  /** Bytes in the free lists. */
+  private freeBytes = 0
   private next = 0
   private end = 0
   private current = -1
@@ -59,6 +61,7 @@ export class ByteHeap {
     let ref = this.heads[c]
     if (ref !== 0) {
       this.heads[c] = this.words[ref >>> 13][(ref & (unitsPerPage - 1)) * 2]
+      this.addFree(-size)
     } else {
       if (this.next + size > this.end && !this.nextPage(size)) return 0
       ref = this.current * unitsPerPage + this.next / unit
@@ -84,6 +87,7 @@ export class ByteHeap {
     const c = classOf(size)
     this.words[id][(ref & (unitsPerPage - 1)) * 2] = this.heads[c]
     this.heads[c] = ref
+    this.addFree(size)
     this.live[id] -= size
     if (this.live[id] === 0 && id !== this.current) {
       this.deadBytes += this.pages[id].length
@@ -106,6 +110,7 @@ export class ByteHeap {
     this.extents.length = 0
     this.live.length = 0
     this.heads.fill(0)
+    this.addFree(-this.freeBytes)
     this.freePageIds.length = 0
     this.liveBytes = 0
     this.pageBytes = 0
@@ -118,7 +123,9 @@ export class ByteHeap {
   /** Gives back every page without live blocks. */
   purge(): void {
     if (this.deadBytes === 0) return
+    let freed = 0
     for (let c = 0; c < classes; c++) {
+      const size = sizeOf(c)
       let kept = 0
       let ref = this.heads[c]
       while (ref !== 0) {
@@ -128,15 +135,22 @@ export class ByteHeap {
         if (this.live[id] !== 0 || id === this.current) {
           this.words[id][w] = kept
           kept = ref
+          freed += size
         }
         ref = next
       }
       this.heads[c] = kept
     }
+    this.addFree(freed - this.freeBytes)
     for (let id = 0; id < this.pages.length; id++) {
       if (id !== this.current && this.extents[id] !== undefined && this.live[id] === 0) this.drop(id)
     }
     this.deadBytes = 0
+  }
+
+  private addFree(bytes: number): void {
+    this.freeBytes += bytes
+    this.owner.idle(bytes)
   }
 
   private drop(id: number): void {
@@ -203,4 +217,11 @@ function classOf(size: number): number {
   const log = 31 - Math.clz32(size - 1)
   // Sizes in (2^log, 2^(log + 1)] in four steps.
   return 17 + (log - 8) * 4 + ((size - (1 << log)) >> (log - 2)) - 1
+}
+
+/** Bytes of the blocks of a class. */
+function sizeOf(c: number): number {
+  if (c <= 16) return c << 4
+  const log = 8 + ((c - 17) >> 2)
+  return (1 << log) + (((c - 17) & 3) + 1) * (1 << (log - 2))
 }

@@ -237,7 +237,6 @@ export class NodeContext implements OperatorContext {
 
   dropped(reason: DropReason, n: number): void {
     this.task.drop(reason, n)
-    if (reason !== 'filtered') this.cells.add(`dropped_${reason}`, n)
   }
 
   /** Reports the bytes of state. */

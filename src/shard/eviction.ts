@@ -1,16 +1,18 @@
 /**
  * What happens when a shard's state reaches its budget, and when groups fall idle. Thread: shard worker, between chunks only.
  *
- * The budget is all pages of the shard. `reserveBytes` of it are kept for what one chunk may add; above that the policy acts:
+ * The budget is all pages of the shard. A reserve of it is kept for what one chunk may add: a sixteenth, or as much as chunks
+ * have added of late. Above that the policy acts:
  *
- *   drop-oldest   the largest task gives first: its oldest buffered rows, then its least recently seen groups. A task whose
- *                 requests were refused gives of its own groups, because freed ids are what its new groups can use at once
+ *   drop-oldest   the largest task gives its oldest buffered rows; then every grouping that still makes groups gives its least
+ *                 recently seen ones, because freed ids are what new groups can use at once
  *   drop-newest   nothing is evicted: what does not fit is refused and counted (`memory`)
  *   block         the shard takes nothing from its ring for up to `blockMs`, so writers are held or turned away; only the end
  *                 of a task can make room, so after that it takes one entry as under drop-newest and waits again
  *
- * Pages and heaps reuse freed room inside a task before they give pages back, so `used` may stay high after an eviction. The
- * floor follows it: only growth beyond what the last round left, or a refusal, starts the next round.
+ * Room that owners free inside their pages is theirs to fill again and does not count as used (ShardMemory.idle). What they
+ * do not tell shows as refusals: rounds that follow refusals in close succession double what they take, up to a quarter of
+ * the budget; rounds far apart halve it. Pages in which some group lives stay with their task.
  */
 import { TaskCell } from '../observe/stat-block.js'
 import type { Grouping } from './grouping.js'
@@ -25,11 +27,19 @@ const logIntervalMs = 10_000
 const blockMs = 1000
 
 export class Evictor {
-  readonly reserveBytes: number
-  private readonly highBytes: number
+  private readonly leastReserve: number
+  private highBytes: number
   private floorBytes: number
-  private readonly refusedBefore = new Map<number, number>()
+  /** Bytes in use after the last call, and the most that a chunk has added of late. */
+  private settledBytes = 0
+  private inflowBytes = 0
+  /** Per grouping the groups made up to the last round, and how many a chunk makes of late. */
+  private readonly created = new WeakMap<Grouping, { made: number; recent: number }>()
   private refusals = 0
+  /** Bytes that a round after a refusal takes, and when (in chunks) the last refusal was. */
+  private stepBytes = 0
+  private chunks = 0
+  private lastStarved = Number.NEGATIVE_INFINITY
   private blockedSince = -1
   private sweepTask = 0
   private sweepGrouping = 0
@@ -42,37 +52,35 @@ export class Evictor {
     private readonly memory: ShardMemory,
     private readonly policy: StatePolicy,
   ) {
-    this.reserveBytes = Math.min(Math.max(256 * 1024, memory.budgetBytes >> 4), memory.budgetBytes >> 1)
-    this.highBytes = memory.budgetBytes - this.reserveBytes
+    this.leastReserve = Math.min(Math.max(256 * 1024, memory.budgetBytes >> 4), memory.budgetBytes >> 1)
+    this.highBytes = memory.budgetBytes - this.leastReserve
     this.floorBytes = this.highBytes
   }
 
-  /** Makes room when the state has grown into the reserve. */
+  /** Makes room when the state has grown into the reserve, or was refused something. */
   relieve(tasks: readonly ShardTask[]): void {
     if (this.policy !== 'drop-oldest' || tasks.length === 0) return
-    const used = this.memory.used
-    if (used <= this.highBytes && this.memory.refused === this.refusals) return
-    this.refusals = this.memory.refused
-    const starved = this.starvedTasks(tasks)
-    if (used <= this.floorBytes && starved.length === 0) {
+    this.chunks++
+    const { memory } = this
+    this.adaptReserve()
+    const starved = memory.refused !== this.refusals
+    if (memory.used <= this.highBytes && !starved) return
+    this.refusals = memory.refused
+    this.evictForNewGroups(tasks)
+    const used = memory.used - memory.idle
+    if (used <= this.highBytes) this.floorBytes = this.highBytes
+    if (used <= this.floorBytes && !starved) {
       this.floorBytes = Math.max(this.highBytes, used)
       return
     }
-    const wanted = Math.max(used - this.floorBytes, this.memory.budgetBytes >> 6)
     const bySize = [...tasks].sort((a, b) => b.runtime.stateBytes - a.runtime.stateBytes)
-    let left = wanted
+    let left = this.amount(used, starved)
     for (const task of bySize) {
       if (left <= 0) break
       left -= this.evictRows(task, left)
     }
-    if (starved.length > 0) for (const task of starved) this.evictBytesOfGroups(task, wanted)
-    else if (left > 0) {
-      for (const task of bySize) {
-        if (left <= 0) break
-        left -= this.evictBytesOfGroups(task, left)
-      }
-    }
-    this.floorBytes = Math.max(this.highBytes, this.memory.used)
+    this.settledBytes = memory.used - memory.idle
+    this.floorBytes = Math.max(this.highBytes, this.settledBytes)
   }
 
   /** Policy block: whether the shard may take the next entry. `clockMs` is any steady clock. */
@@ -119,19 +127,30 @@ export class Evictor {
 
   /** Forgets a task that has ended. */
   forget(key: number): void {
-    this.refusedBefore.delete(key)
     this.lastLogMs.delete(key)
     this.unlogged.delete(key)
   }
 
-  private starvedTasks(tasks: readonly ShardTask[]): ShardTask[] {
-    const starved: ShardTask[] = []
-    for (const t of tasks) {
-      const refused = t.runtime.refused
-      if (refused > (this.refusedBefore.get(t.key) ?? 0)) starved.push(t)
-      this.refusedBefore.set(t.key, refused)
-    }
-    return starved
+  private adaptReserve(): void {
+    const { memory } = this
+    const used = memory.used - memory.idle
+    this.inflowBytes = Math.max(used - this.settledBytes, this.inflowBytes * 0.98)
+    this.settledBytes = used
+    const reserve = Math.max(this.leastReserve, this.inflowBytes * 1.25)
+    this.highBytes = memory.budgetBytes - Math.min(reserve, memory.budgetBytes >> 1)
+  }
+
+  private amount(used: number, starved: boolean): number {
+    const { budgetBytes } = this.memory
+    const least = Math.max(used - this.floorBytes, budgetBytes >> 6)
+    if (!starved) return least
+    const close = this.chunks - this.lastStarved < 16
+    this.lastStarved = this.chunks
+    this.stepBytes = Math.min(
+      Math.max(close ? this.stepBytes * 2 : this.stepBytes / 2, this.leastReserve),
+      budgetBytes >> 2,
+    )
+    return Math.max(least, this.stepBytes)
   }
 
   private evictRows(task: ShardTask, bytes: number): number {
@@ -144,26 +163,24 @@ export class Evictor {
     return freed
   }
 
-  /** Evicts groups that hold about `bytes`; returns the estimate of what they held. */
-  private evictBytesOfGroups(task: ShardTask, bytes: number): number {
-    const groups = task.runtime.groups
-    if (groups === 0) return 0
-    const perGroup = task.runtime.stateBytes / groups
-    // At least one in a hundred: the search costs two passes over all groups.
-    const n = Math.min(
-      maxGroupsPerRound,
-      Math.ceil(groups / 4),
-      Math.max(Math.ceil(bytes / perGroup), groups / 100, 16),
-    )
-    let evicted = 0
-    for (const grouping of task.groupings) {
-      this.victims.length = 0
-      grouping.oldest(Math.ceil((n * grouping.size) / groups), this.victims)
-      for (const g of this.victims) this.evictGroup(task, grouping, g)
-      evicted += this.victims.length
+  /** Keeps as many ids free in each growing grouping as its last two chunks have taken. */
+  private evictForNewGroups(tasks: readonly ShardTask[]): void {
+    for (const task of tasks) {
+      for (const grouping of task.groupings) {
+        const before = this.created.get(grouping) ?? { made: 0, recent: 0 }
+        const made = grouping.created - before.made
+        // A chunk that was refused groups would have made more.
+        const recent = Math.min(maxGroupsPerRound, Math.max(made * 2, before.recent >> 1, made > 0 ? 64 : 0))
+        this.created.set(grouping, { made: grouping.created, recent })
+        const wanted = Math.min(recent - grouping.freeIds, grouping.size >> 1)
+        if (wanted <= 0) continue
+        // At least one in a hundred: the search costs two passes over all groups.
+        this.victims.length = 0
+        grouping.oldest(Math.max(wanted, Math.floor(grouping.size / 100)), this.victims)
+        for (const g of this.victims) this.evictGroup(task, grouping, g)
+        this.report(task, this.victims.length, 0, 'state evicted')
+      }
     }
-    this.report(task, evicted, evicted * perGroup, 'state evicted')
-    return evicted * perGroup
   }
 
   private evictGroup(task: ShardTask, grouping: Grouping, g: number): void {

@@ -34,6 +34,8 @@ export class Grouping implements GroupInfo {
   size = 0
   /** Ids handed out so far, alive or free: ids are below this. */
   capacity = 0
+  /** Groups made, ever. */
+  created = 0
   private readonly heap: ByteHeap
   private readonly records: Pages<Int32Array>
   private readonly buckets: Pages<Int32Array>
@@ -288,6 +290,7 @@ export class Grouping implements GroupInfo {
     if (reuse) this.freeHead = records.get(g, NEXT)
     else this.capacity++
     this.size++
+    this.created++
     if (this.size > this.bucketMask) this.growBuckets((this.bucketMask + 1) * 2)
     records.set(g, hash, HASH)
     records.set(g, ref, KEY)

@@ -45,6 +45,8 @@ export class ShardMemory {
   segmentBytes = 0
   /** Bytes of segments dropped since the last `collected()`: the process has them until a garbage collection. */
   droppedBytes = 0
+  /** Bytes of live extents that their owners can fill again without asking (StateAllocator.idle). */
+  idle = 0
   /** Requests that the budget has refused. */
   refused = 0
   private segments: Segment[] = []
@@ -257,5 +259,13 @@ export class StateAllocator {
   give(e: Extent): void {
     this.bytes -= e.size
     this.memory.give(e)
+  }
+
+  /**
+   * Tells the eviction that `bytes` inside live pages have become free for the owner's reuse (negative: are used again, or
+   * went with their page). What is not told counts as used, and more is evicted than need be.
+   */
+  idle(bytes: number): void {
+    this.memory.idle += bytes
   }
 }
