@@ -2,7 +2,7 @@
  * `default`: fills absent fields (or null ones) and absent or empty tags. On a batch edge the tags of the batch's group are
  * filled too, so a defaulted tag becomes a dimension. Thread: shard worker.
  */
-import type { Chunk } from '../columns/chunk.js'
+import { type Chunk, maxChunkRows } from '../columns/chunk.js'
 import { OutColumn } from '../columns/chunk-builder.js'
 import type { Column } from '../columns/column.js'
 import { encodeUtf8 } from '../columns/column.js'
@@ -160,40 +160,60 @@ function fillerOf([name, v]: [string, ScriptValue]): Filler {
   }
 }
 
+/** Which cells of the column at hand are to be filled. */
+let absent = new Uint8Array(maxChunkRows)
+
 /** Gives `out` a column without absent or null cells; returns how many were filled. */
 function fillField(out: Chunk, f: Filler, from: Column | null): number {
-  const isAbsent = (r: number): boolean =>
-    from === null || from.kinds[r] === Kind.Missing || from.kinds[r] === Kind.Null
-  return fill(out.n, f, from, isAbsent, (c) => out.setField(f.name, c))
+  const n = out.n
+  if (absent.length < n) absent = new Uint8Array(n)
+  let count = n
+  if (from === null) absent.fill(1, 0, n)
+  else {
+    const { kinds } = from
+    count = 0
+    for (let r = 0; r < n; r++) {
+      const kind = kinds[r]
+      absent[r] = kind === Kind.Missing || kind === Kind.Null ? 1 : 0
+      count += absent[r]
+    }
+  }
+  if (count > 0) out.setField(f.name, filled(n, f, from, count))
+  return count
 }
 
 function fillTag(out: Chunk, f: Filler, from: Column | null): number {
-  const isAbsent = (r: number): boolean => from === null || from.kinds[r] === Kind.Missing || from.i32[2 * r + 1] === 0
-  return fill(out.n, f, from, isAbsent, (c) => out.setTag(f.name, c))
+  const n = out.n
+  if (absent.length < n) absent = new Uint8Array(n)
+  let count = n
+  if (from === null) absent.fill(1, 0, n)
+  else {
+    const { kinds, i32 } = from
+    count = 0
+    for (let r = 0; r < n; r++) {
+      absent[r] = kinds[r] === Kind.Missing || i32[2 * r + 1] === 0 ? 1 : 0
+      count += absent[r]
+    }
+  }
+  if (count > 0) out.setTag(f.name, filled(n, f, from, count))
+  return count
 }
 
-function fill(
-  n: number,
-  f: Filler,
-  from: Column | null,
-  isAbsent: (row: number) => boolean,
-  store: (column: Column) => void,
-): number {
-  let absent = 0
-  for (let r = 0; r < n; r++) if (isAbsent(r)) absent++
-  if (absent === 0) return 0
+/** `from` with the value in all `count` absent cells. */
+function filled(n: number, f: Filler, from: Column | null, count: number): Column {
   const out = clearedColumn(f.out, n)
-  let first = -1
+  const isText = typeof f.value === 'string'
+  const offset = isText ? out.addBytes(f.bytes, 0, f.bytes.length) : 0
+  setCell(out, 0, f.value)
+  const { column } = out
+  const kind = column.kinds[0]
+  const lo = isText ? offset : column.i32[0]
+  const hi = isText ? f.bytes.length : column.i32[1]
   for (let r = 0; r < n; r++) {
-    if (!isAbsent(r)) out.copy(r, from!, r)
-    else if (first >= 0 && typeof f.value === 'string') out.repeatString(r, first)
-    else if (typeof f.value === 'string') {
-      out.setString(r, f.bytes, 0, f.bytes.length)
-      first = r
-    } else setCell(out, r, f.value)
+    if (count < n && absent[r] === 0) out.copy(r, from!, r)
+    else out.setWords(r, kind, lo, hi)
   }
-  store(out.column)
-  return absent
+  return column
 }
 
 export const defaultEntry: OperatorEntry = {
