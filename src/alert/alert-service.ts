@@ -5,13 +5,14 @@
 import type { Log } from '../log.js'
 import type { AlertControl } from '../operators/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert-def.js'
+import { alertHandlers } from '../operators/alert-handlers.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
 import type { Engine, OutputFrame, RunningTask } from '../route/engine-api.js'
 import { Out } from '../shard/output.js'
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from './event-frame.js'
 import type { HandlerConfigs } from './handler-configs.js'
 import type { AlertHandler } from './handler-queue.js'
-import { createHandler } from './handlers/registry.js'
+import { createHandler, isDelivered } from './handlers/registry.js'
 import { InhibitionTable } from './inhibition.js'
 import type { TopicService } from './topics.js'
 
@@ -69,6 +70,10 @@ export class AlertService {
   private flushTimer: NodeJS.Timeout | null = null
 
   constructor(private readonly parts: AlertServiceParts) {
+    for (const { kind } of alertHandlers) {
+      if (isDelivered(kind) || !parts.configs.enabledServices.has(kind)) continue
+      parts.log.error('alert service is enabled in the configuration but not supported yet', { handler: kind })
+    }
     parts.topics.onState((topic, id, level, timeNs, previous) => this.mirror(topic, id, level, timeNs, previous))
   }
 
@@ -78,6 +83,7 @@ export class AlertService {
     engine.onOutput(Out.Inhibit, (frame) => {
       this.inhibitors.apply(frame.taskKey, frame.nodeIndex, frame.shard, decodeInhibitFrame(frame.payload))
     })
+    engine.onShardRestarted?.((shard) => this.shardRestarted(engine, shard))
   }
 
   /** Creates the handlers of the task's nodes. Throws what stops the start; `stopped` then cleans up. */
@@ -157,6 +163,16 @@ export class AlertService {
     const control: AlertControl | null =
       implicit || stateChangesOnly ? { type: 'alert', stateChangesOnly, anonymous: implicit } : null
     return new AlertNode(planned.index, node.name, anonymous, textProp(node, 'topic', ''), control)
+  }
+
+  /** The states that its tasks were started with are old by now. */
+  private shardRestarted(engine: Engine, shard: number): void {
+    this.inhibitors.removeShard(shard)
+    this.flushMirror()
+    const used = new Set<string>()
+    for (const t of this.tasks.values()) for (const n of t.nodes.values()) used.add(n.anonymous).add(n.topic)
+    for (const topic of used)
+      for (const state of this.parts.topics.alertStates(topic)) engine.mirrorTopicState(...state)
   }
 
   private alertFrame(frame: OutputFrame): void {

@@ -44,6 +44,17 @@ export class InhibitionTable {
     this.owners.delete(taskKey)
   }
 
+  /** The shard's groups are gone; they switch their inhibitors on again when they are restored. */
+  removeShard(shard: number): void {
+    for (const owners of this.owners.values()) {
+      for (const [owner, list] of owners) {
+        if (owner.split('/')[1] !== String(shard)) continue
+        for (const i of list) this.count(i, -1)
+        owners.delete(owner)
+      }
+    }
+  }
+
   /** Whether some inhibitor of the event's category has only tags that equal the event's; a missing tag is ''. */
   isInhibited(event: AlertEvent): boolean {
     const byNames = this.shapes.get(event.category)

@@ -130,6 +130,8 @@ export interface Engine {
   onOutput(type: number, handler: (frame: OutputFrame) => void): void
   /** A task failed at run time on some shard; it has been stopped on all. */
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void
+  /** A shard's thread died and a new one takes over; called before the new one gets its tasks. */
+  onShardRestarted?(handler: (shard: number) => void): void
   stats(): EngineStatsView
   /** Stops intake, drains the rings within the deadline, stops the shards. */
   close(deadlineMs: number): Promise<void>

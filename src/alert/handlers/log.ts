@@ -4,6 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { checkLogHandler } from '../../operators/alert-handlers.js'
+import { queueCapacity } from '../handler-queue.js'
 import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
 
 export const logKind: HandlerKind = {
@@ -14,7 +15,8 @@ export const logKind: HandlerKind = {
     checkLogHandler(path, mode)
     return {
       kind: 'log',
-      maxBatch: 1000,
+      // All that waits: opening the file costs more than writing thousands of lines.
+      maxBatch: queueCapacity,
       deadlineMs: defaultDeadlineMs,
       async deliver(batch, _signal, fail) {
         let lines = ''

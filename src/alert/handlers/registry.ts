@@ -15,6 +15,11 @@ const kinds = new Map<string, HandlerKind>(
   [logKind, execKind, postKind, tcpKind, slackKind].map((k) => [k.kind, k] as const),
 )
 
+/** Whether events of the kind really go out. */
+export function isDelivered(kind: string): boolean {
+  return kinds.has(kind)
+}
+
 export function createHandler(kind: string, props: HandlerProps, env: HandlerEnv): AlertHandler {
   const known = kinds.get(kind)
   if (known !== undefined) return known.create(props, env)

@@ -44,7 +44,11 @@ function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates
   const outputs = new Map<number, (frame: OutputFrame) => void>()
   const mirrored: [string, string, number, string][] = []
   const controls: [number, unknown][] = []
-  const engine: Pick<Engine, 'onOutput' | 'mirrorTopicState'> = {
+  let restarted = (_shard: number): void => {}
+  const engine: Pick<Engine, 'onOutput' | 'mirrorTopicState' | 'onShardRestarted'> = {
+    onShardRestarted: (handler) => {
+      restarted = handler
+    },
     onOutput: (type, handler) => void outputs.set(type, handler),
     mirrorTopicState: (...state) => void mirrored.push(state),
   }
@@ -97,7 +101,19 @@ function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates
     )
   const inhibit = (taskId: string, key: number, node: number, on: boolean, inhibitors: InhibitorState[], group = 0) =>
     frame(Out.Inhibit, taskId, key, node, frames.inhibit(on, group, inhibitors))
-  return { log, topics, alerts, start, send, inhibit, frame, frames, mirrored, controls }
+  return {
+    restart: (shard: number) => restarted(shard),
+    log,
+    topics,
+    alerts,
+    start,
+    send,
+    inhibit,
+    frame,
+    frames,
+    mirrored,
+    controls,
+  }
 }
 
 const logTo = (path: string): HandlerCall => ({ kind: 'log', props: { path, mode: 0o600n } })
@@ -192,6 +208,33 @@ describe('alert service', () => {
     s.topics.remove('named')
     s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
     expect(s.topics.events('named')?.get('a')).toBeUndefined()
+  })
+
+  it('gives a restarted shard the states of now and drops the inhibitors of its lost groups', async () => {
+    const s = setup()
+    s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+    s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+    s.inhibit('t1', 1, 2, true, [{ category: 'app', tags: [] }])
+    await nextTick()
+    s.mirrored.length = 0
+    s.restart(1)
+    expect(s.alerts.inhibitors.size).toBe(1)
+    s.restart(0)
+    expect(s.alerts.inhibitors.size).toBe(0)
+    expect(s.mirrored.slice(0, 1)).toEqual([['x', 'a', 3, '1000000000']])
+  })
+
+  it('says which enabled services it cannot serve', () => {
+    const s = setup(
+      readHandlerConfigs({ pagerduty: { enabled: true }, slack: { enabled: true }, udf: { enabled: true } }),
+    )
+    expect(s.log.lines).toEqual([
+      {
+        level: 'error',
+        msg: 'alert service is enabled in the configuration but not supported yet',
+        keys: { handler: 'pagerduty' },
+      },
+    ])
   })
 
   it('counts events of tasks that are gone', async () => {
