@@ -2,11 +2,19 @@
  * `httpOut`: keeps the last point or batch of every group for reading over HTTP. Thread: shard worker; the answers of all
  * shards are merged by tasks/http-out-views.ts.
  *
- * State per group, in pages: refs i32 (the row as JSON in a byte heap), lengths i32, kinds u8 (SlotKind), marks i32,
- * orders f64 ×2 (clock when the slot appeared, number of the slot). Of a chunk only the last row of each group is encoded.
+ * State per group, in pages: refs i32 (the slot's bytes in a byte heap), lengths i32, kinds u8 (SlotKind), marks i32,
+ * orders f64 ×2 (clock when the slot appeared, number of the slot). Of a chunk only the last row of each group is kept.
+ *
+ *   a point   f64 ms · i32 sub · i32 name bytes · name · the cells as columns/packed-rows.ts packs them: JSON only when read
+ *   a batch   its row as JSON
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
-import { encodeRow, rowOfPoint, rowOfWindow } from '../columns/json-encode.js'
+import { decodeUtf8, encodeUtf8 } from '../columns/column.js'
+import { compareBytewise, encodeRow, rowOfPoint, rowOfWindow } from '../columns/json-encode.js'
+import { PackedRows, type PackPlan, packRow, RowScratch } from '../columns/packed-rows.js'
+import type { Row } from '../columns/point.js'
+import { nsOf } from '../columns/time.js'
+import { Timestamp, type Value } from '../columns/values.js'
 import { errorText } from '../errors.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { ByteHeap } from '../shard/byte-heap.js'
@@ -38,7 +46,12 @@ export const SlotKind = {
   Row: 1,
   /** The row could not be encoded: the text of the error. */
   Error: 2,
+  /** A point with packed cells: inside a shard only. */
+  Packed: 3,
 } as const
+
+const wholeRow: PackPlan = { fields: true, tags: true, skipFields: [], skipTags: [] }
+const headBytes = 16
 
 /** Asks an httpOut operator for its rows, through Operator.control. */
 export interface HttpOutRequest {
@@ -59,6 +72,15 @@ export interface HttpOutRows {
 
 const encoder = new TextEncoder()
 
+/** The JSON, or the text of why there is none. */
+function jsonOf(encode: () => string): { text: string; kind: number } {
+  try {
+    return { text: encode(), kind: SlotKind.Row }
+  } catch (err) {
+    return { text: errorText(err), kind: SlotKind.Error }
+  }
+}
+
 export class HttpOutOperator extends Operator {
   private readonly heap: ByteHeap
   private readonly refs: Pages<Int32Array>
@@ -72,6 +94,11 @@ export class HttpOutOperator extends Operator {
   private highest = -1
   private chunkNumber = 0
   private text = new Uint8Array(4096)
+  private head = new DataView(this.text.buffer)
+  private readonly packed = new RowScratch()
+  private readonly unpacked = new PackedRows()
+  private name = ''
+  private nameBytes: Uint8Array = new Uint8Array(0)
 
   constructor(_planned: PlannedNode, ctx: OperatorContext) {
     super(ctx)
@@ -128,35 +155,58 @@ export class HttpOutOperator extends Operator {
 
   private rows(): HttpOutRows {
     const slots: number[] = []
-    let total = 0
-    for (let g = 0; g <= this.highest; g++) {
-      if (!this.hold.has(g)) continue
-      slots.push(g)
-      total += this.lengths.get(g)
-    }
+    for (let g = 0; g <= this.highest; g++) if (this.hold.has(g)) slots.push(g)
     slots.sort((a, b) => this.orders.get(a, 1) - this.orders.get(b, 1))
     const n = slots.length
-    const rows = {
-      seen: this.seen,
-      createdMs: new Float64Array(n),
-      kinds: new Uint8Array(n),
-      lengths: new Int32Array(n),
-      bytes: new Uint8Array(total),
-    }
-    let at = 0
+    const createdMs = new Float64Array(n)
+    const kinds = new Uint8Array(n)
+    const lengths = new Int32Array(n)
+    const out = new RowScratch()
     slots.forEach((g, i) => {
-      const length = this.lengths.get(g)
-      rows.createdMs[i] = this.orders.get(g, 0)
-      rows.kinds[i] = this.kinds.get(g)
-      rows.lengths[i] = length
-      if (length > 0) {
-        const ref = this.refs.get(g)
-        const o = this.heap.offsetOf(ref)
-        rows.bytes.set(this.heap.pageOf(ref).subarray(o, o + length), at)
-        at += length
-      }
+      createdMs[i] = this.orders.get(g, 0)
+      const before = out.length
+      kinds[i] = this.writeSlot(g, out)
+      lengths[i] = out.length - before
     })
-    return rows
+    return { seen: this.seen, createdMs, kinds, lengths, bytes: out.bytes.slice(0, out.length) }
+  }
+
+  /** Appends the slot's text; returns what it is. */
+  private writeSlot(g: number, out: RowScratch): number {
+    const kind = this.kinds.get(g)
+    const length = this.lengths.get(g)
+    if (length === 0) return kind
+    const ref = this.refs.get(g)
+    const page = this.heap.pageOf(ref)
+    const at = this.heap.offsetOf(ref)
+    if (kind !== SlotKind.Packed) {
+      out.raw(page, at, length)
+      return kind
+    }
+    const { text, kind: shown } = jsonOf(() => encodeRow(this.unpack(page, at, length)))
+    const bytes = encodeUtf8(text)
+    out.raw(bytes, 0, bytes.length)
+    return shown
+  }
+
+  private unpack(page: Uint8Array, at: number, length: number): Row {
+    const head = new DataView(page.buffer, page.byteOffset + at, headBytes)
+    const nameLength = head.getInt32(12, true)
+    const cellsAt = headBytes + nameLength
+    this.unpacked.reset()
+    this.unpacked.set(0, page, at + cellsAt, length - cellsAt)
+    const tags = new Map<string, string>()
+    const fields = new Map<string, Value>()
+    this.unpacked.readTags(0, tags)
+    this.unpacked.readFields(0, fields)
+    const columns = [...fields.keys()].sort(compareBytewise)
+    const time = new Timestamp(nsOf(head.getFloat64(0, true), head.getInt32(8, true)))
+    return {
+      name: decodeUtf8(page, at + headBytes, nameLength),
+      tags,
+      columns: ['time', ...columns],
+      values: [[time, ...columns.map((c) => fields.get(c)!)]],
+    }
   }
 
   private create(grouping: GroupInfo, g: number): boolean {
@@ -174,21 +224,46 @@ export class HttpOutOperator extends Operator {
 
   /** False: the budget refused, and the slot keeps what it had. */
   private keep(chunk: Chunk, index: number, g: number): boolean {
-    let kind: number = SlotKind.Row
-    let json: string
-    try {
-      json = encodeRow(chunk.windows === null ? rowOfPoint(chunk, index, g) : rowOfWindow(chunk, index))
-    } catch (err) {
-      json = errorText(err)
-      kind = SlotKind.Error
+    // A packed row cannot hold the missing marker.
+    if (chunk.windows === null && !chunk.fields.some((f) => f.column.markers)) {
+      return this.store(g, SlotKind.Packed, this.pack(chunk, index, g))
     }
-    if (json.length * 3 > this.text.length) this.text = new Uint8Array(json.length * 4)
-    const { written } = encoder.encodeInto(json, this.text)
-    const ref = this.heap.put(this.text, 0, written)
+    const { text, kind } = jsonOf(() =>
+      encodeRow(chunk.windows === null ? rowOfPoint(chunk, index, g) : rowOfWindow(chunk, index)),
+    )
+    this.reserve(text.length * 3)
+    return this.store(g, kind, encoder.encodeInto(text, this.text).written)
+  }
+
+  /** Packs a point into `text`; returns the length. */
+  private pack(chunk: Chunk, row: number, g: number): number {
+    if (chunk.name !== this.name) {
+      this.name = chunk.name
+      this.nameBytes = encodeUtf8(chunk.name)
+    }
+    const cells = packRow(chunk, row, g, wholeRow, this.packed)
+    const cellsAt = headBytes + this.nameBytes.length
+    this.reserve(cellsAt + cells)
+    this.head.setFloat64(0, chunk.ms[row], true)
+    this.head.setInt32(8, chunk.sub[row], true)
+    this.head.setInt32(12, this.nameBytes.length, true)
+    this.text.set(this.nameBytes, headBytes)
+    this.text.set(this.packed.bytes.subarray(0, cells), cellsAt)
+    return cellsAt + cells
+  }
+
+  private reserve(bytes: number): void {
+    if (bytes <= this.text.length) return
+    this.text = new Uint8Array(bytes * 2)
+    this.head = new DataView(this.text.buffer)
+  }
+
+  private store(g: number, kind: number, length: number): boolean {
+    const ref = this.heap.put(this.text, 0, length)
     if (ref === 0) return false
     this.freeText(g)
     this.refs.set(g, ref)
-    this.lengths.set(g, written)
+    this.lengths.set(g, length)
     this.kinds.set(g, kind)
     return true
   }
