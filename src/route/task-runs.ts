@@ -285,12 +285,13 @@ export class TaskRuns {
         run.shed[shard] += lost
         this.stats.main.drop(run.offset, 'crash', lost)
       }
-      run.stopped?.set(shard, null)
     }
     for (const r of this.requests.values())
       if (r.answers.isMissing(shard)) r.answers.set(shard, { body: undefined, error: 'the shard has crashed' })
     this.stats.resetShard(shard, [...this.runs.values()])
     this.fail(culprit, error)
+    // The new thread knows nothing of these.
+    for (const run of this.runs.values()) run.stopped?.set(shard, null)
     const again = [...this.runs.values()].filter((r) => r.stopped === null && !r.failed)
     for (const run of again)
       this.log.error('shard crashed: state of its groups is lost', { task: run.id, shard, err: error })

@@ -1,0 +1,97 @@
+/** Threads that die: the process goes on, no slot is lost, the accounts close, the task at fault ends. */
+import { afterEach, describe, expect, it } from 'vitest'
+import { Gate, TestEngine } from '../unit/route/engine-harness.js'
+
+let t: TestEngine | undefined
+afterEach(async () => {
+  await t?.close()
+  t = undefined
+})
+
+const rows = (name: string, n: number): string =>
+  Array.from({ length: n }, (_, i) => `${name},host=h${i} v=${i}i ${i}`).join('\n')
+
+describe('a shard whose thread dies', () => {
+  it('comes back with fresh state; other tasks go on and the accounts close', async () => {
+    t = await TestEngine.start({ shards: 2 })
+    const gate = new Gate()
+    const bad = await t.task('bad', { vars: { exitOn: 'exit' }, measurements: ['cpu', 'exit'] })
+    const good = await t.task('good', { vars: { gate: gate.sab } })
+    gate.open()
+    await t.write(rows('cpu', 100))
+    await t.settled(good)
+    gate.close()
+    // Both shards stand in a chunk of `good`, with more behind it, then the one that ends a thread.
+    await t.write(rows('cpu', 100))
+    await t.write(rows('cpu', 100))
+    await t.write('exit,host=h1 v=1 1')
+    await t.write(rows('cpu', 100))
+    gate.open()
+    await expect.poll(() => t?.engine.stats().shards.reduce((n, s) => n + (s.restarts ?? 0), 0)).toBe(1)
+    await t.settled(good)
+    const { delivered, processed, dropped } = good.stats()
+    expect(delivered).toBe(401)
+    expect(processed + dropped.crash).toBe(401)
+    expect(dropped.crash).toBeLessThanOrEqual(1)
+    expect(t.failures).toEqual([expect.stringMatching(/^bad: shard \d crashed/)])
+    expect(bad.key).not.toBe(good.key)
+    expect(t.lines.some((l) => l.msg === 'shard crashed' && l.keys.task === 'bad')).toBe(true)
+    await t.write(rows('cpu', 100))
+    await t.settled(good)
+    expect(good.stats().processed).toBe(processed + 100)
+    expect(t.engine.stats().slotsInUse).toBe(0)
+  })
+
+  it('survives a task that fills the V8 heap', async () => {
+    t = await TestEngine.start({ shards: 1 })
+    await t.task('hog', { vars: { heapOn: 'fill' } })
+    const good = await t.task('good', { measurements: ['cpu'] })
+    await t.write(rows('cpu', 10))
+    await t.write('fill,host=a v=1 1')
+    await t.write(rows('cpu', 10))
+    await expect.poll(() => t?.failures, { timeout: 20_000 }).toEqual([expect.stringMatching(/^hog: shard 0 crashed/)])
+    await t.settled(good)
+    expect(good.stats()).toMatchObject({ delivered: 20, processed: 20 })
+    expect(t.engine.stats().slotsInUse).toBe(0)
+  })
+
+  it('answers what waits for it: starts, stops and requests', async () => {
+    t = await TestEngine.start({ shards: 1, slots: 64 })
+    const gate = new Gate()
+    const stuck = await t.task('stuck', { vars: { gate: gate.sab, exitOn: 'exit' } })
+    const other = await t.task('other')
+    await t.write('exit,host=a v=1 1')
+    await gate.reached(1)
+    const request = stuck.control(1, 'rows').then(
+      () => 'answered',
+      (err: Error) => err.message,
+    )
+    const stopping = t.engine.stopTask(other.key, 'drain')
+    const starting = t.task('third')
+    gate.open()
+    expect(await request).toContain('crashed')
+    await stopping
+    const third = await starting
+    await t.write(rows('cpu', 5))
+    await t.settled(third)
+    // The row that ended the thread was accepted before the third task was there.
+    expect(third.stats()).toMatchObject({ delivered: 5, processed: 5 })
+  })
+
+  it('gives up the tasks of a shard that dies again and again, not the shard', async () => {
+    t = await TestEngine.start({ shards: 1 })
+    const innocent = await t.task('innocent', { measurements: ['cpu'] })
+    for (let i = 0; i < 6; i++) {
+      const crashes = t.engine.stats().shards[0].restarts ?? 0
+      await t.task(`bad${i}`, { vars: { exitOn: 'exit' }, measurements: ['exit'] })
+      await t.write('exit,host=a v=1 1')
+      await expect.poll(() => t?.engine.stats().shards[0].restarts, { timeout: 10_000 }).toBe(crashes + 1)
+    }
+    await expect.poll(() => t?.failures.at(-1) ?? '').toContain('innocent')
+    expect(innocent.stats().delivered).toBe(0)
+    const later = await t.task('later')
+    await t.write(rows('cpu', 3))
+    await t.settled(later)
+    expect(later.stats().processed).toBe(3)
+  })
+})
