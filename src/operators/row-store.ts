@@ -208,29 +208,20 @@ export class RowStore {
     return true
   }
 
-  /** Time of the first row. Only when there is one. */
-  frontMs(group: number): number {
-    return this.ms.get(this.frontSlot(group))
+  /** Whether row `index` from the front is before t (or at t, with `inclusive`). */
+  isBefore(group: number, index: number, ms: number, sub: number, inclusive: boolean): boolean {
+    let block = this.groups.get(group, 0) - 1
+    let at = this.groups.get(group, 2) + index
+    for (; at >= blockRows; at -= blockRows) block = this.nexts.get(block) - 1
+    return this.slotBefore((block << blockShift) + at, ms, sub, inclusive)
   }
 
-  frontSub(group: number): number {
-    const slot = this.frontSlot(group)
-    return this.subs.has(slot) ? this.subs.get(slot) : 0
-  }
-
-  /** Drops rows from the front while their time is before t (or at t, with `inclusive`). */
-  dropBefore(group: number, ms: number, sub: number, inclusive: boolean): void {
-    let n = this.count(group)
-    while (n-- > 0) {
-      const slot = this.frontSlot(group)
-      const m = this.ms.get(slot)
-      if (m > ms) return
-      if (m === ms) {
-        const s = this.subs.has(slot) ? this.subs.get(slot) : 0
-        if (s > sub || (s === sub && !inclusive)) return
-      }
-      this.dropFront(group)
-    }
+  /** Drops rows from the front while their time is before t (or at t, with `inclusive`). Returns their number. */
+  dropBefore(group: number, ms: number, sub: number, inclusive: boolean): number {
+    const count = this.count(group)
+    let n = 0
+    for (; n < count && this.slotBefore(this.frontSlot(group), ms, sub, inclusive); n++) this.dropFront(group)
+    return n
   }
 
   dropFront(group: number): void {
@@ -301,6 +292,17 @@ export class RowStore {
     this.roomy.length = 0
     this.rows = 0
     this.chunk = null
+  }
+
+  private slotBefore(slot: number, ms: number, sub: number, inclusive: boolean): boolean {
+    const m = this.ms.get(slot)
+    if (m !== ms) return m < ms
+    const s = this.subs.has(slot) ? this.subs.get(slot) : 0
+    return s < sub || (inclusive && s === sub)
+  }
+
+  private frontMs(group: number): number {
+    return this.ms.get(this.frontSlot(group))
   }
 
   private frontSlot(group: number): number {

@@ -1,7 +1,7 @@
 /**
  * window (spec nodes 4.6) over kept rows: every mode. Thread: shard worker. The form over panes is fused-window.ts.
  *
- * Rows stay in arrival order in a RowStore and leave from its front only. At most one batch is emitted per message; a batch
+ * Rows stay in arrival order in a RowStore and leave from its front only (which of them: window-ring.ts). At most one batch is emitted per message; a batch
  * may be empty. A time window never passes a barrier on; a count window passes it on and does nothing else with it.
  */
 
@@ -16,6 +16,7 @@ import { Operator, type OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
 import { builderOptions, layoutOf, type RowLayout, RowStore } from './row-store.js'
 import { WindowGroups } from './window-groups.js'
+import { WindowRing } from './window-ring.js'
 import { WindowSchedule } from './window-schedule.js'
 
 /** The properties of a window node, as the operators want them. */
@@ -43,6 +44,8 @@ export function windowOptions(node: PipelineNode): WindowOptions {
 interface Space {
   readonly groups: WindowGroups
   readonly rows: RowStore
+  /** Time windows only. */
+  readonly ring: WindowRing
 }
 
 class WindowOperator extends Operator {
@@ -102,17 +105,21 @@ class WindowOperator extends Operator {
 
   override evictRows(bytes: number): number {
     let freed = 0
-    for (const { rows } of this.spaces.values()) {
+    for (const { rows, ring } of this.spaces.values()) {
       if (freed >= bytes) break
-      freed += rows.evict(bytes - freed, (_group, n) => this.countEvicted(n))
+      freed += rows.evict(bytes - freed, (group, n) => {
+        if (this.options.periodCount === 0) ring.skip(group, n)
+        this.countEvicted(n)
+      })
     }
     return freed
   }
 
   override dispose(): void {
-    for (const { groups, rows } of this.spaces.values()) {
+    for (const { groups, rows, ring } of this.spaces.values()) {
       groups.dispose()
       rows.dispose()
+      ring.dispose()
     }
     this.spaces.clear()
     this.space = null
@@ -120,7 +127,7 @@ class WindowOperator extends Operator {
 
   /** Time windows with every > 0: an emission comes before the row that causes it. */
   private timeRows(chunk: Chunk, space: Space): void {
-    const { groups, rows } = space
+    const { groups } = space
     for (let r = 0; r < chunk.n; r++) {
       const g = chunk.groups[r]
       if (!groups.has(g) && !this.create(space, g, chunk.name, chunk.ms[r], chunk.sub[r])) {
@@ -128,22 +135,28 @@ class WindowOperator extends Operator {
         continue
       }
       if (groups.isDue(g, chunk.ms[r], chunk.sub[r])) this.emitDue(space, g, chunk.ms[r], chunk.sub[r])
-      if (!rows.append(g, r)) this.ctx.dropped('memory', 1)
+      this.store(space, g, r)
     }
   }
 
   /** Time windows with every = 0: each row that is not late emits what is within the period before it, itself included. */
   private everyRow(chunk: Chunk, space: Space): void {
-    const { groups, rows } = space
+    const { groups } = space
     for (let r = 0; r < chunk.n; r++) {
       const g = chunk.groups[r]
       if (!groups.has(g) && !this.create(space, g, chunk.name, chunk.ms[r], chunk.sub[r])) {
         this.ctx.dropped('memory', 1)
         continue
       }
-      if (!rows.append(g, r)) this.ctx.dropped('memory', 1)
+      this.store(space, g, r)
       if (groups.isDue(g, chunk.ms[r], chunk.sub[r])) this.emitNow(space, g, chunk.ms[r], chunk.sub[r])
     }
+  }
+
+  private store(space: Space, group: number, row: number): void {
+    const count = space.rows.count(group)
+    if (space.rows.append(group, row)) space.ring.insert(group, count)
+    else this.ctx.dropped('memory', 1)
   }
 
   private countRows(chunk: Chunk, space: Space): void {
@@ -167,11 +180,11 @@ class WindowOperator extends Operator {
   }
 
   private emitDue(space: Space, group: number, ms: number, sub: number): void {
-    const { groups, rows } = space
+    const { groups, rows, ring } = space
     const dueMs = groups.dueMs.get(group)
     const dueSub = groups.dueSub(group)
     this.schedule.start(dueMs, dueSub)
-    rows.dropBefore(group, this.schedule.ms, this.schedule.sub, false)
+    ring.purge(group, rows, this.schedule.ms, this.schedule.sub, false)
     this.emitRows(space, group, dueMs, dueSub)
     this.schedule.after(ms, sub)
     groups.setDue(group, this.schedule.ms, this.schedule.sub)
@@ -179,7 +192,7 @@ class WindowOperator extends Operator {
 
   private emitNow(space: Space, group: number, ms: number, sub: number): void {
     this.schedule.start(ms, sub)
-    space.rows.dropBefore(group, this.schedule.ms, this.schedule.sub, true)
+    space.ring.purge(group, space.rows, this.schedule.ms, this.schedule.sub, true)
     this.emitRows(space, group, ms, sub)
     space.groups.setDue(group, ms, sub)
   }
@@ -197,6 +210,7 @@ class WindowOperator extends Operator {
       const { fillPeriod, periodCount, everyCount } = this.options
       return space.groups.addDue(group, name, fillPeriod ? periodCount : everyCount, 0)
     }
+    if (!space.ring.add(group)) return false
     this.schedule.first(ms, sub)
     return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)
   }
@@ -216,6 +230,7 @@ class WindowOperator extends Operator {
       space = {
         groups: new WindowGroups(this.ctx.state, grouping),
         rows: new RowStore(this.ctx.state, this.layout),
+        ring: new WindowRing(this.ctx.state),
       }
       this.spaces.set(grouping, space)
     }
