@@ -70,10 +70,11 @@ class Rig {
   constructor(
     readonly planned: PlannedNode,
     feed: FeedOptions = {},
+    private readonly key = 7,
   ) {
     this.b = bench(httpPostEntry, planned, feed)
     this.running = {
-      key: 7,
+      key,
       id: 'task',
       stats: () => {
         throw new Error('not asked for')
@@ -96,7 +97,7 @@ class Rig {
       const frame: OutputFrame = {
         type,
         shard: 0,
-        taskKey: 7,
+        taskKey: this.key,
         taskId: 'task',
         nodeIndex: this.planned.index,
         payload,
@@ -252,6 +253,29 @@ describe('HttpPostSink', () => {
     expect(sink.dropped).toBe(1)
     expect(rig.b.ctx.errors).toMatchObject([{ err: 'too many requests are waiting' }])
     expect(sink.queuedBytes).toBe(0)
+  })
+
+  it('tells when the requests of one task are done, whatever other tasks wait for', async () => {
+    open()
+    let release: (() => void) | null = null
+    respond = (req, res) => {
+      if (req.url === '/slow') release = () => res.end()
+      else res.end()
+    }
+    const slow = new Rig(node([`${base}/slow`]), {}, 8)
+    const fast = new Rig(node([`${base}/fast`]))
+    slow.start()
+    fast.start()
+    for (const rig of [slow, fast]) {
+      rig.b.feed.rows(rig.b.op, ['m v=1 @1'])
+      rig.deliver()
+    }
+    await sink.idle(7)
+    expect(seen.map((s) => s.url)).toContain('/fast')
+    while (release === null) await new Promise((resolve) => setImmediate(resolve))
+    ;(release as () => void)()
+    await sink.idle()
+    expect(seen.map((s) => s.url).sort()).toEqual(['/fast', '/slow'])
   })
 
   it('makes no further requests for a stopped task', async () => {
