@@ -409,6 +409,8 @@ export class ShardlineEngine implements Engine {
 
   private fromShard(m: FromShard): void {
     if (m.type === 'ready') this.ready[m.shard].resolve()
+    // The message overtakes frames that the task sent before it stopped; who waits for the stop expects them handled.
+    if (m.type === 'stopped' || m.type === 'failed') this.handles[m.shard].drainAll()
     this.runs.handle(m)
   }
 

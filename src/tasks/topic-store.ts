@@ -14,7 +14,8 @@ import { isObject, JsonNumber, parseLosslessJson } from './lossless-json.js'
 const flushMs = 50
 /** States that may wait; beyond it the next ones are written at once. */
 const maxWaiting = 10_000
-const maxKeyBytes = 1500
+/** The store's limit is 1978 bytes for the whole key. */
+const maxPartBytes = 800
 
 interface Change {
   readonly topic: string
@@ -23,17 +24,21 @@ interface Change {
   readonly state: EventState | null
 }
 
-const separator = '\0'
+/** Ends the topic in a key. LMDB keys are ordered, so a topic's states are one range. */
+const separator = '\u0001'
+const behindSeparator = '\u0002'
 
-function keyOf(topic: string, id: string): string {
-  const key = topic + separator + id
-  if (Buffer.byteLength(key) <= maxKeyBytes) return key
-  const hash = createHash('sha256').update(key).digest('hex')
-  return topicPart(topic) + separator + '#' + hash
+/** Of bounded length and without the separator; a zero character would split the key for the store. */
+function keyPart(text: string, forbidden: RegExp): string {
+  if (Buffer.byteLength(text) <= maxPartBytes && !forbidden.test(text)) return text
+  return `#${createHash('sha256').update(text).digest('hex')}`
 }
 
-const topicPart = (topic: string): string =>
-  Buffer.byteLength(topic) <= maxKeyBytes / 2 ? topic : `#${createHash('sha256').update(topic).digest('hex')}`
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the separators themselves
+const topicPart = (topic: string): string => keyPart(topic, /[\u0000\u0001]/)
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the store splits keys there
+const idPart = (id: string): string => keyPart(id, /\u0000/)
+const keyOf = (topic: string, id: string): string => topicPart(topic) + separator + idPart(id)
 
 export class LmdbTopicStore implements TopicStore {
   readonly #waiting = new Map<string, Change>()
@@ -62,8 +67,8 @@ export class LmdbTopicStore implements TopicStore {
   }
 
   #range(topic: string): Iterable<{ key: string; value: string }> {
-    const start = topicPart(topic) + separator
-    return this.db.getRange({ start, end: `${topicPart(topic)}\u0001` })
+    const part = topicPart(topic)
+    return this.db.getRange({ start: part + separator, end: part + behindSeparator })
   }
 
   put(topic: string, id: string, state: EventState): void {

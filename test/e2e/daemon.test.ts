@@ -140,7 +140,7 @@ test('accepted points are processed before the end', async () => {
   const dir = temporary()
   const log = join(dir, 'alerts.log')
   const server = await started({ dir })
-  const script = `stream|from().measurement('m')|alert().crit(lambda: TRUE).message('{{ .ID }}').id('{{ index .Fields "v" }}').log('${log}')`
+  const script = `stream|from().measurement('m')|alert().crit(lambda: TRUE).message('{{ index .Fields "v" }}').log('${log}')`
   expect((await server.json('POST', '/tasks', taskBody('a', { script }))).status).toBe(200)
   const lines = Array.from({ length: 2000 }, (_, i) => `m v=${i}i ${i + 1}`)
   expect((await server.write(lines.join('\n'))).status).toBe(204)
