@@ -15,6 +15,7 @@ import type { ChunkBuilder, OutColumn } from '../columns/chunk-builder.js'
 import { type Column, encodeUtf8 } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
 import { type PackPlan, packRow, RowScratch } from '../columns/packed-rows.js'
+import { type Demand, demandThrough, noDemand, unionDemand } from '../plan/needs.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { ByteHeap } from '../shard/byte-heap.js'
 import type { Pages, StateAllocator } from '../shard/pages.js'
@@ -59,18 +60,11 @@ export function layoutOf(planned: PlannedNode): RowLayout {
 
 /** Names that the nodes below look at: these must be columns, whatever else is handed on. */
 function readsBelow(planned: PlannedNode): string[] {
-  const names = new Set<string>()
-  const seen = new Set<PlannedNode>()
-  const visit = (p: PlannedNode): void => {
-    for (const c of p.children) {
-      if (seen.has(c)) continue
-      seen.add(c)
-      for (const r of c.node.def.effects?.(c.node).reads ?? []) names.add(r)
-      visit(c)
-    }
-  }
-  visit(planned)
-  return [...names].sort()
+  const below = (p: PlannedNode): Demand =>
+    p.children
+      .map((c) => demandThrough(c.node.def.effects?.(c.node) ?? { reads: [] }, below(c)))
+      .reduce(unionDemand, noDemand)
+  return [...below(planned).columns].sort()
 }
 
 export function builderOptions(layout: RowLayout) {
