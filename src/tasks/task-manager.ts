@@ -53,8 +53,14 @@ export interface TaskManagerParts {
 
 const idPattern = /^[-._\p{L}0-9]+$/u
 
+/** Bytes of the longest key that the store takes, with room to spare. */
+const maxIdBytes = 1024
+
 export function checkTaskId(id: string): void {
-  if (idPattern.test(id)) return
+  if (idPattern.test(id)) {
+    if (Buffer.byteLength(id) <= maxIdBytes) return
+    throw new ShardlineError('bad-task-id', `task ID must not be longer than ${maxIdBytes} bytes`)
+  }
   const text = `task ID must contain only letters, numbers, '-', '.' and '_'. ${JSON.stringify(id)}`
   throw new ShardlineError('bad-task-id', text)
 }

@@ -14,10 +14,10 @@ export interface StoredTasks {
 }
 
 export class Store {
-  readonly #root: RootDatabase<string, string>
-  readonly #tasks: Database<string, string>
+  readonly #root: RootDatabase<string, Buffer>
+  readonly #tasks: Database<string, Buffer>
 
-  private constructor(root: RootDatabase<string, string>) {
+  private constructor(root: RootDatabase<string, Buffer>) {
     this.#root = root
     this.#tasks = this.database('tasks')
   }
@@ -26,7 +26,9 @@ export class Store {
   static open(path: string): Store {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 })
-      return new Store(open<string, string>({ path, noSubdir: false, maxDbs: 16, encoding: 'string' }))
+      return new Store(
+        open<string, Buffer>({ path, noSubdir: false, maxDbs: 16, encoding: 'string', keyEncoding: 'binary' }),
+      )
     } catch (err) {
       throw new ShardlineError(
         'store-open',
@@ -36,9 +38,12 @@ export class Store {
     }
   }
 
-  /** A named database of the environment: text keys, text values. */
-  database(name: string): Database<string, string> {
-    return this.#root.openDB<string, string>(name, { encoding: 'string' })
+  /**
+   * A named database of the environment: text values under bytes. (Keys as text would pass through an encoding of the library
+   * that does not keep every character apart.)
+   */
+  database(name: string): Database<string, Buffer> {
+    return this.#root.openDB<string, Buffer>(name, { encoding: 'string', keyEncoding: 'binary' })
   }
 
   loadTasks(): StoredTasks {
@@ -48,25 +53,25 @@ export class Store {
       try {
         tasks.push(decodeTask(value))
       } catch (err) {
-        damaged.push([key, errorText(err)])
+        damaged.push([key.toString(), errorText(err)])
       }
     }
     return { tasks, damaged }
   }
 
   async putTask(task: TaskRecord): Promise<void> {
-    await this.#tasks.put(task.id, encodeTask(task))
+    await this.#tasks.put(Buffer.from(task.id), encodeTask(task))
   }
 
   async deleteTask(id: string): Promise<void> {
-    await this.#tasks.remove(id)
+    await this.#tasks.remove(Buffer.from(id))
   }
 
   /** One commit: the old name never vanishes without the new one. */
   async renameTask(oldId: string, task: TaskRecord): Promise<void> {
     await this.#root.transaction(() => {
-      void this.#tasks.remove(oldId)
-      void this.#tasks.put(task.id, encodeTask(task))
+      void this.#tasks.remove(Buffer.from(oldId))
+      void this.#tasks.put(Buffer.from(task.id), encodeTask(task))
     })
   }
 

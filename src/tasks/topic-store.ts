@@ -24,21 +24,17 @@ interface Change {
   readonly state: EventState | null
 }
 
-/** Ends the topic in a key. LMDB keys are ordered, so a topic's states are one range. */
-const separator = '\u0001'
-const behindSeparator = '\u0002'
+/** Ends the topic in a key: keys are ordered, so a topic's states are one range. */
+const separator = '\0'
+const behindSeparator = '\u0001'
 
-/** Of bounded length and without the separator; a zero character would split the key for the store. */
-function keyPart(text: string, forbidden: RegExp): string {
-  if (Buffer.byteLength(text) <= maxPartBytes && !forbidden.test(text)) return text
+/** Of bounded length and without the separator. */
+function keyPart(text: string): string {
+  if (Buffer.byteLength(text) <= maxPartBytes && !text.includes(separator)) return text
   return `#${createHash('sha256').update(text).digest('hex')}`
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the separators themselves
-const topicPart = (topic: string): string => keyPart(topic, /[\u0000\u0001]/)
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the store splits keys there
-const idPart = (id: string): string => keyPart(id, /\u0000/)
-const keyOf = (topic: string, id: string): string => topicPart(topic) + separator + idPart(id)
+const keyOf = (topic: string, id: string): string => keyPart(topic) + separator + keyPart(id)
 
 export class LmdbTopicStore implements TopicStore {
   readonly #waiting = new Map<string, Change>()
@@ -46,7 +42,7 @@ export class LmdbTopicStore implements TopicStore {
   #writing: Promise<unknown> = Promise.resolve()
 
   constructor(
-    private readonly db: Database<string, string>,
+    private readonly db: Database<string, Buffer>,
     private readonly log: Log,
   ) {}
 
@@ -66,9 +62,9 @@ export class LmdbTopicStore implements TopicStore {
     for (const [id, state] of waiting) if (state !== null) yield [id, state]
   }
 
-  #range(topic: string): Iterable<{ key: string; value: string }> {
-    const part = topicPart(topic)
-    return this.db.getRange({ start: part + separator, end: part + behindSeparator })
+  #range(topic: string): Iterable<{ value: string }> {
+    const part = keyPart(topic)
+    return this.db.getRange({ start: Buffer.from(part + separator), end: Buffer.from(part + behindSeparator) })
   }
 
   put(topic: string, id: string, state: EventState): void {
@@ -97,8 +93,8 @@ export class LmdbTopicStore implements TopicStore {
     this.#writing = this.db
       .transaction(() => {
         for (const [key, { topic, id, state }] of changes) {
-          if (state === null) void this.db.remove(key)
-          else void this.db.put(key, encode(topic, id, state))
+          if (state === null) void this.db.remove(Buffer.from(key))
+          else void this.db.put(Buffer.from(key), encode(topic, id, state))
         }
       })
       .catch((err: unknown) =>
