@@ -9,6 +9,7 @@ import type { BodyStream, Handler, Headers, HttpServer, ListenOptions, Request, 
 import { listenError } from './listen-error.js'
 
 export async function listenNode(handler: Handler, options: ListenOptions, maxBodyBytes: number): Promise<HttpServer> {
+  const streams = new Set<ServerResponse>()
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const reader = new BodyReader(
       options.gate,
@@ -16,7 +17,7 @@ export async function listenNode(handler: Handler, options: ListenOptions, maxBo
       { pause: () => incoming.pause(), resume: () => incoming.resume() },
       maxBodyBytes,
     )
-    const response = new NodeResponse(outgoing, reader)
+    const response = new NodeResponse(outgoing, reader, streams)
     incoming.on('data', (chunk: Buffer) => reader.push(chunk))
     incoming.on('end', () => reader.end())
     incoming.on('error', () => reader.abort())
@@ -32,7 +33,10 @@ export async function listenNode(handler: Handler, options: ListenOptions, maxBo
   return {
     kind: 'node',
     port: (server.address() as AddressInfo).port,
-    close: (deadlineMs) => closeServer(server, deadlineMs),
+    close: (deadlineMs) => {
+      for (const stream of streams) stream.destroy()
+      return closeServer(server, deadlineMs)
+    },
   }
 }
 
@@ -83,6 +87,8 @@ class NodeResponse implements Response {
   constructor(
     private readonly outgoing: ServerResponse,
     private readonly reader: BodyReader,
+    /** Answers without end: a closing server does not wait for them. */
+    private readonly streams: Set<ServerResponse>,
   ) {}
 
   get aborted(): boolean {
@@ -94,6 +100,7 @@ class NodeResponse implements Response {
   }
 
   closed(): void {
+    this.streams.delete(this.outgoing)
     if (!this.#done) {
       this.#aborted = true
       for (const handler of this.#handlers) handler()
@@ -116,6 +123,7 @@ class NodeResponse implements Response {
 
   stream(status: number, headers: Headers): BodyStream {
     this.outgoing.writeHead(status, headers)
+    this.streams.add(this.outgoing)
     return {
       write: (chunk) => (this.#aborted ? false : this.outgoing.write(chunk)),
       end: () => {

@@ -66,7 +66,7 @@ export async function listenUws(
   options: ListenOptions,
   maxBodyBytes: number,
 ): Promise<HttpServer> {
-  const active = new Set<UwsHttpResponse>()
+  const active: ActiveResponses = { answering: new Set(), streaming: new Set() }
   let closing = false
   const app = options.tls === undefined ? library.App() : library.SSLApp(tlsOptions(options))
   app.any('/*', (res, req) => {
@@ -106,9 +106,10 @@ export async function listenUws(
     close: async (deadlineMs) => {
       closing = true
       library.us_listen_socket_close(socket)
+      for (const response of [...active.streaming]) response.destroy()
       const end = Date.now() + deadlineMs
-      while (active.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
-      for (const response of active) response.destroy()
+      while (active.answering.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+      for (const response of [...active.answering]) response.destroy()
     },
   }
 }
@@ -185,6 +186,13 @@ class UwsSocket implements PausableSocket {
   }
 }
 
+interface ActiveResponses {
+  /** Not answered yet: a closing server waits for them. */
+  readonly answering: Set<UwsHttpResponse>
+  /** Answers without end: it does not wait for these. */
+  readonly streaming: Set<UwsHttpResponse>
+}
+
 class UwsHttpResponse implements Response {
   #aborted = false
   readonly #handlers: (() => void)[] = []
@@ -192,12 +200,12 @@ class UwsHttpResponse implements Response {
   constructor(
     private readonly res: UwsResponse,
     private readonly reader: BodyReader,
-    private readonly active: Set<UwsHttpResponse>,
+    private readonly active: ActiveResponses,
   ) {
-    active.add(this)
+    active.answering.add(this)
     res.onAborted(() => {
       this.#aborted = true
-      active.delete(this)
+      this.#forget()
       reader.abort()
       for (const handler of this.#handlers) handler()
     })
@@ -216,8 +224,8 @@ class UwsHttpResponse implements Response {
   }
 
   send(status: number, headers: Headers, body?: Uint8Array | string, closeConnection = false): void {
-    if (this.#aborted || !this.active.has(this)) return
-    this.active.delete(this)
+    if (this.#aborted || !this.active.answering.has(this)) return
+    this.#forget()
     this.res.cork(() => {
       this.#head(status, headers, closeConnection)
       // With an argument, even undefined, the library announces a length.
@@ -228,7 +236,14 @@ class UwsHttpResponse implements Response {
     this.reader.release()
   }
 
+  #forget(): void {
+    this.active.answering.delete(this)
+    this.active.streaming.delete(this)
+  }
+
   stream(status: number, headers: Headers): BodyStream {
+    this.active.answering.delete(this)
+    this.active.streaming.add(this)
     this.res.cork(() => this.#head(status, headers, false))
     return {
       write: (chunk) => {
@@ -240,8 +255,8 @@ class UwsHttpResponse implements Response {
         return ok
       },
       end: () => {
-        if (this.#aborted || !this.active.has(this)) return
-        this.active.delete(this)
+        if (this.#aborted || !this.active.streaming.has(this)) return
+        this.#forget()
         this.res.cork(() => this.res.end())
         this.reader.release()
       },

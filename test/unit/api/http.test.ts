@@ -215,6 +215,21 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     await expect(fetch(`${other.url}/slow`)).rejects.toThrow()
   })
 
+  test('close does not wait for answers without end', async () => {
+    const other = await serve(kind, ({ router }) => {
+      router.add('GET', '/endless', (call) => {
+        call.stream(200, 'text/plain').write('one\n')
+      })
+    })
+    const reply = await fetch(`${other.url}/endless`)
+    const reader = reply.body!.getReader()
+    await reader.read()
+    const started = performance.now()
+    await other.http.close(10_000)
+    expect(performance.now() - started).toBeLessThan(5000)
+    await expect(reader.read()).rejects.toThrow()
+  })
+
   test('a client that leaves is noticed', async () => {
     let gone = (): void => undefined
     const left = new Promise<void>((resolve) => {
