@@ -350,6 +350,8 @@ export class LineWriter {
     }
     this.slot = -1
     this.slotPos = 0
+    // A scan that needs no slot must not find rows to copy: the last slot belongs to the shards by now.
+    this.stagedBytes = 0
   }
 
   /** Closes the slot before the line at `pos` and opens another one. False when the append cannot go on here. */

@@ -179,6 +179,17 @@ describe('limits', () => {
     expect(made.pool.freeSlots()).toBe(2)
   })
 
+  test('a request that nobody reads leaves the slots of earlier ones alone', () => {
+    const { pool, writer } = make()
+    const first = writer.scan(Buffer.from('cpu,a=x v=2 1'), 'd', '', 'n', 0n)
+    if (first === 'no-slot' || first.kind === 'failure') throw new Error('refused')
+    const before = pool.bytes.slice()
+    const other = writer.scan(Buffer.from('cpu,a=x v=3 2'), 'unread', '', 'n', 0n)
+    if (other === 'no-slot' || other.kind === 'failure') throw new Error('refused')
+    expect(other).toMatchObject({ slots: [], unmatched: 1 })
+    expect(Buffer.compare(pool.bytes, before)).toBe(0)
+  })
+
   test('lines of tables nobody reads are validated and counted, and need no slot', () => {
     const made = make(1)
     made.pool.acquire()
