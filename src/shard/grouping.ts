@@ -13,7 +13,7 @@
  * a group is freed by `freeIfUnused` once its delete has passed through all operators, or by eviction.
  */
 import type { GroupInfo } from '../columns/chunk.js'
-import { decodeUtf8 } from '../columns/column.js'
+import { type Column, decodeUtf8 } from '../columns/column.js'
 import { ByteHeap } from './byte-heap.js'
 import type { Pages, StateAllocator } from './pages.js'
 
@@ -27,6 +27,10 @@ const HOLDERS = 6
 const GENERATION = 7
 const words = 8
 const firstBuckets = 1024
+/** Rows per pass of assignColumns: their scratch stays in the first-level cache. */
+const blockRows = 512
+/** A key's length prefix is 16 bits; longer values (the limit of lines is far below) are cut. */
+const maxPart = 65535
 
 export class Grouping implements GroupInfo {
   readonly byName: boolean
@@ -41,6 +45,7 @@ export class Grouping implements GroupInfo {
   private readonly buckets: Pages<Int32Array>
   private bucketMask = -1
   private freeHead = 0
+  private key = new Uint8Array(256)
 
   constructor(
     state: StateAllocator,
@@ -65,25 +70,36 @@ export class Grouping implements GroupInfo {
   }
 
   /**
-   * The groups of n encoded keys: key i is keys[starts[i] … + lengths[i]) with hash hashes[i]. out[i] gets the group or -1
-   * when the budget refused; returns how many were refused.
+   * The groups of n rows whose keys are the values of `columns`, one per tag name (null: absent everywhere), with the hash of
+   * the key per row. Not for groupings by name or by `*`. out[r] gets the group or -1 when the budget refused; returns how
+   * many were refused.
+   *
+   * Three passes over blocks of rows (buckets, records, keys) instead of one over rows: the misses of a pass do not depend on
+   * each other, so the processor overlaps them. Keys are compared in place; only a new group's key is put together.
    */
-  lookupMany(
-    keys: Uint8Array,
-    starts: Int32Array,
-    lengths: Int32Array,
-    hashes: Uint32Array | Int32Array,
+  assignColumns(
+    columns: readonly (Column | null)[],
     n: number,
+    hashes: Uint32Array,
     nowMs: number,
     out: Int32Array,
   ): number {
     const lo = nowMs | 0
     const hi = Math.floor(nowMs / 4294967296)
     let refused = 0
-    for (let i = 0; i < n; i++) {
-      const g = this.lookupAt(keys, starts[i], lengths[i], hashes[i] | 0, lo, hi)
-      out[i] = g
-      if (g < 0) refused++
+    for (let from = 0; from < n; from += blockRows) {
+      const to = Math.min(n, from + blockRows)
+      this.findHeads(hashes, from, to, out)
+      this.findRecords(hashes, from, to, out)
+      // Marks the rows whose record is of another key (-1) and touches the others.
+      if (columns.length === 1 && columns[0] !== null) this.compareColumn(columns[0], from, to, lo, hi, out)
+      else this.compareColumns(columns, from, to, lo, hi, out)
+      for (let r = from; r < to; r++) {
+        if (out[r] >= 0) continue
+        const g = this.lookupAt(this.key, 0, this.encode(columns, r), hashes[r] | 0, lo, hi)
+        if (g < 0) refused++
+        out[r] = g
+      }
     }
     return refused
   }
@@ -209,6 +225,138 @@ export class Grouping implements GroupInfo {
     this.capacity = 0
     this.freeHead = 0
     this.bucketMask = -1
+  }
+
+  /** out[r]: the first group of the row's bucket + 1, 0 for none. */
+  private findHeads(hashes: Uint32Array, from: number, to: number, out: Int32Array): void {
+    const { buckets, bucketMask } = this
+    if (bucketMask < 0) {
+      out.fill(0, from, to)
+      return
+    }
+    const { pages, shift, mask } = buckets
+    if (pages.length === 1) {
+      const page = pages[0]
+      for (let r = from; r < to; r++) out[r] = page[hashes[r] & bucketMask]
+      return
+    }
+    for (let r = from; r < to; r++) {
+      const b = hashes[r] & bucketMask
+      out[r] = pages[b >> shift][b & mask]
+    }
+  }
+
+  /** out[r]: from a head to the first group with the row's hash, -1 for none. */
+  private findRecords(hashes: Uint32Array, from: number, to: number, out: Int32Array): void {
+    const { pages, shift, mask } = this.records
+    for (let r = from; r < to; r++) {
+      const hash = hashes[r] | 0
+      let g = out[r] - 1
+      while (g >= 0) {
+        const page = pages[g >> shift]
+        const o = (g & mask) * words
+        if (page[o + HASH] === hash) break
+        g = page[o + NEXT] - 1
+      }
+      out[r] = g
+    }
+  }
+
+  private compareColumn(
+    column: Column,
+    from: number,
+    to: number,
+    seenLo: number,
+    seenHi: number,
+    out: Int32Array,
+  ): void {
+    const { kinds, i32, bytes } = column
+    const { pages, shift, mask } = this.records
+    const heap = this.heap.pages
+    for (let r = from; r < to; r++) {
+      const g = out[r]
+      if (g < 0) continue
+      const record = pages[g >> shift]
+      const o = (g & mask) * words
+      const length = kinds[r] === 0 ? 0 : Math.min(i32[2 * r + 1], maxPart)
+      if (record[o + LENGTH] !== length + 2) {
+        out[r] = -1
+        continue
+      }
+      const ref = record[o + KEY]
+      const page = heap[ref >>> 13]
+      const k = (ref & 8191) * 8 + 2
+      const start = i32[2 * r]
+      // Backwards: values of one tag mostly differ at their ends.
+      let i = length - 1
+      while (i >= 0 && page[k + i] === bytes[start + i]) i--
+      if (i >= 0) {
+        out[r] = -1
+        continue
+      }
+      record[o + SEEN_LO] = seenLo
+      record[o + SEEN_HI] = seenHi
+    }
+  }
+
+  private compareColumns(
+    columns: readonly (Column | null)[],
+    from: number,
+    to: number,
+    seenLo: number,
+    seenHi: number,
+    out: Int32Array,
+  ): void {
+    const { pages, shift, mask } = this.records
+    const heap = this.heap.pages
+    for (let r = from; r < to; r++) {
+      const g = out[r]
+      if (g < 0) continue
+      const record = pages[g >> shift]
+      const o = (g & mask) * words
+      const ref = record[o + KEY]
+      if (this.hasKey(heap[ref >>> 13], (ref & 8191) * 8, columns, r)) {
+        record[o + SEEN_LO] = seenLo
+        record[o + SEEN_HI] = seenHi
+      } else out[r] = -1
+    }
+  }
+
+  /** Whether the values of a row are the key at `o`. */
+  private hasKey(page: Uint8Array, o: number, columns: readonly (Column | null)[], row: number): boolean {
+    for (let c = 0; c < columns.length; c++) {
+      const column = columns[c]
+      const length = column === null || column.kinds[row] === 0 ? 0 : Math.min(column.i32[2 * row + 1], maxPart)
+      if ((page[o] | (page[o + 1] << 8)) !== length) return false
+      o += 2
+      if (length === 0) continue
+      const { bytes } = column!
+      const start = column!.i32[2 * row]
+      for (let i = 0; i < length; i++) if (page[o + i] !== bytes[start + i]) return false
+      o += length
+    }
+    return true
+  }
+
+  /** Puts the key of a row into `key`; returns its length. */
+  private encode(columns: readonly (Column | null)[], row: number): number {
+    let o = 0
+    for (const column of columns) {
+      const length = column === null || column.kinds[row] === 0 ? 0 : Math.min(column.i32[2 * row + 1], maxPart)
+      if (o + length + 2 > this.key.length) {
+        const grown = new Uint8Array(Math.max(this.key.length * 2, o + length + 2))
+        grown.set(this.key)
+        this.key = grown
+      }
+      this.key[o] = length
+      this.key[o + 1] = length >> 8
+      if (length > 0) {
+        const start = column!.i32[2 * row]
+        for (let i = 0; i < length; i++) this.key[o + 2 + i] = column!.bytes[start + i]
+      }
+      o += 2 + length
+    }
+    return o
   }
 
   private starTags(g: number): [string, string][] {

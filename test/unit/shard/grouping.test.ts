@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Column } from '../../../src/columns/column.js'
+import { Kind } from '../../../src/columns/kinds.js'
 import { fnvOffset, fnvPrime, mixHash } from '../../../src/route/routes.js'
 import { Grouping } from '../../../src/shard/grouping.js'
 import { ShardMemory, StateAllocator } from '../../../src/shard/pages.js'
@@ -54,26 +56,72 @@ describe('groups of a grouping', () => {
     expect(wrong).toBe(0)
   })
 
-  it('looks up many keys at once like one by one', () => {
-    const { g } = grouping()
-    const values = Array.from({ length: 1000 }, (_, i) => `v${(i * 7) % 300}`)
-    const parts = values.map(keyOf)
-    const keys = new Uint8Array(parts.reduce((n, p) => n + p.key.length, 0))
-    const starts = new Int32Array(values.length)
-    const lengths = new Int32Array(values.length)
-    const hashes = new Uint32Array(values.length)
-    let at = 0
-    parts.forEach((p, i) => {
-      keys.set(p.key, at)
-      starts[i] = at
-      lengths[i] = p.key.length
-      hashes[i] = p.hash
-      at += p.key.length
-    })
-    const out = new Int32Array(values.length)
-    expect(g.lookupMany(keys, starts, lengths, hashes, values.length, 5, out)).toBe(0)
-    expect([...out]).toEqual(values.map((v) => lookup(g, v)))
-    expect(g.size).toBe(300)
+  it('assigns the groups of whole columns like one by one', () => {
+    const cell = fc.oneof(fc.constantFrom('', 'a', 'b', 'ab', 'ba'), fc.string({ maxLength: 5 }), fc.constant(null))
+    const row = fc.tuple(cell, cell)
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 1500 }), fc.nat(3), (rows, hashBits) => {
+        const state = new StateAllocator(new ShardMemory(64 * MiB))
+        const dims = ['x', 'y']
+        const at = new Grouping(state, dims, false)
+        const n = rows.length
+        const columns = [0, 1].map((c) => {
+          const column = Column.alloc(n)
+          const parts: Uint8Array[] = []
+          let offset = 0
+          rows.forEach((r, i) => {
+            const v = r[c]
+            if (v === null) return
+            const bytes = utf8.encode(v)
+            column.kinds[i] = Kind.String
+            column.i32[2 * i] = offset
+            column.i32[2 * i + 1] = bytes.length
+            offset += bytes.length
+            parts.push(bytes)
+          })
+          column.bytes = Uint8Array.from(parts.flatMap((p) => [...p]))
+          return column
+        })
+        // Few distinct hashes: chains are long and must be told apart by the keys.
+        const hashes = Uint32Array.from(rows, (r) => (`${r[0] ?? ''}`.length * 7 + `${r[1] ?? ''}`.length) >> hashBits)
+        const out = new Int32Array(n)
+        expect(at.assignColumns(columns, n, hashes, 9, out)).toBe(0)
+        const ids = new Map<string, number>()
+        rows.forEach((r, i) => {
+          const text = JSON.stringify([r[0] ?? '', r[1] ?? ''])
+          if (!ids.has(text)) ids.set(text, ids.size)
+          if (out[i] !== ids.get(text)) throw new Error(`row ${i}: ${out[i]}`)
+          expect(at.tagValues(out[i])).toEqual([r[0] ?? '', r[1] ?? ''])
+        })
+        expect(at.size).toBe(ids.size)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('takes an absent column for empty values, and counts what the budget refuses', () => {
+    const state = new StateAllocator(new ShardMemory(24 * 1024))
+    const g = new Grouping(state, ['x', 'y'], false)
+    const n = 8000
+    const x = Column.alloc(n)
+    x.bytes = utf8.encode(Array.from({ length: n }, (_, i) => String(10_000 + i)).join(''))
+    for (let i = 0; i < n; i++) {
+      x.kinds[i] = Kind.String
+      x.i32[2 * i] = 5 * i
+      x.i32[2 * i + 1] = 5
+    }
+    const out = new Int32Array(n)
+    const refused = g.assignColumns(
+      [x, null],
+      n,
+      Uint32Array.from({ length: n }, (_, i) => i * 2654435761),
+      1,
+      out,
+    )
+    expect(refused).toBeGreaterThan(0)
+    expect(out.filter((id) => id === -1).length).toBe(refused)
+    expect(g.tagValues(3)).toEqual(['10003', ''])
+    expect(g.lastSeenMs(3)).toBe(1)
   })
 
   it('remembers times beyond 32 bits of milliseconds', () => {
