@@ -54,10 +54,16 @@ export class WindowRing {
     const p = this.places.pages[group >> this.places.shift]
     const o = (group & this.places.mask) * 3
     const toEnd = p[o + length] - p[o + first]
-    if (count > toEnd && (toEnd === 0 || rows.isBefore(group, toEnd - 1, ms, sub, inclusive))) {
+    if (count <= toEnd) {
+      p[o + first] += rows.dropBefore(group, ms, sub, inclusive)
+      return
+    }
+    // The row in the last place: of a full ring that starts behind it, the newest; else a row that was dropped as expired.
+    const last = toEnd > 0 ? toEnd - 1 : count === p[o + length] ? count - 1 : -1
+    if (last < 0 || rows.isBefore(group, last, ms, sub, inclusive)) {
       for (let i = 0; i < toEnd; i++) rows.dropFront(group)
       p[o + first] = rows.dropBefore(group, ms, sub, inclusive)
-    } else p[o + first] += rows.dropBefore(group, ms, sub, inclusive)
+    } else if (toEnd > 0) p[o + first] += rows.dropBefore(group, ms, sub, inclusive)
   }
 
   dispose(): void {

