@@ -6,7 +6,7 @@ import type { ResourceLimits } from 'node:worker_threads'
 import { ShardlineError } from '../errors.js'
 import { type Log, silentLog } from '../log.js'
 import type { ServerInfo } from '../operators/operator.js'
-import type { StatePolicy } from '../shard/messages.js'
+import type { StatePolicy, TaskPolicy } from '../shard/messages.js'
 import { type Clock, systemClock } from './clock.js'
 
 export interface EngineOptions {
@@ -29,6 +29,7 @@ export interface EngineOptions {
   /** Groups not seen for this long are evicted; 0: never. */
   readonly idleGroupMs?: number
   readonly statePolicy?: StatePolicy
+  readonly taskPolicy?: TaskPolicy
   /** Deadline of a drain. */
   readonly drainMs?: number
   /** Deadline of any other answer from the shards. */
@@ -86,6 +87,7 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
     waitingBytes: o.waitingBytes ?? 64 * 1024 * 1024,
     idleGroupMs: o.idleGroupMs ?? 0,
     statePolicy: o.statePolicy ?? 'drop-oldest',
+    taskPolicy: o.taskPolicy ?? 'block',
     drainMs: o.drainMs ?? 30_000,
     answerMs: o.answerMs ?? 10_000,
     heapBytes,

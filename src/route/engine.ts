@@ -102,6 +102,7 @@ export class ShardlineEngine implements Engine {
       room: this.room.sab,
       stateBytes: options.stateBytes,
       statePolicy: options.statePolicy,
+      taskPolicy: options.taskPolicy,
       idleGroupMs: options.idleGroupMs,
       server: options.server,
     }

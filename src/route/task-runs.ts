@@ -171,10 +171,11 @@ export class TaskRuns {
       this.postStop(key, mode)
     } else if (mode === 'discard') this.postStop(key, mode)
     const { done } = run.stopped
-    if ((await within(done, this.options.drainMs)) === null) {
+    const { drainMs, answerMs } = this.options
+    if ((await within(done, mode === 'drain' ? drainMs : answerMs)) === null) {
       this.log.error('task did not stop within its deadline: what it has not processed is dropped', { task: run.id })
       this.postStop(key, 'discard')
-      if ((await within(done, this.options.answerMs)) === null) {
+      if ((await within(done, answerMs)) === null) {
         // The shard is stuck in the task. Its cells stay taken, for the thread may still write them.
         this.log.error('task does not stop', { task: run.id })
         run.stopped.setAll(null)

@@ -9,6 +9,8 @@ import type { Operator } from '../operators/operator.js'
 
 const windowSamples = 1000
 const sampleEvery = 10
+/** The largest value counts from here on: the first calls run code that is not compiled yet. */
+const warmSamples = 20
 
 /** Time spent in children of the operator that is being measured; NaN while nothing is measured. */
 let childrenMs = Number.NaN
@@ -39,10 +41,8 @@ export function instrument(operator: Operator): void {
       childrenMs = outermost ? Number.NaN : outer + all
       samples = Math.min(samples + 1, windowSamples)
       mean += ((own * 1e6) / rows - mean) / samples
-      if (mean > largest) {
-        largest = mean
-        stats.set('avg_exec_time_ns', Math.round(largest))
-      }
+      if (samples >= warmSamples && mean > largest) largest = mean
+      stats.set('avg_exec_time_ns', Math.round(Math.max(largest, mean)))
     }
   }
 }

@@ -25,6 +25,7 @@ import { OutputWriter } from './output-ring.js'
 import { ShardMemory } from './pages.js'
 import { emptyEntry, RingConsumer, type RingEntry } from './ring.js'
 import type { BuildTask, ShardTask } from './task.js'
+import { TimeShare } from './time-share.js'
 import { TimerWheel } from './timer-wheel.js'
 import { TopicMirror } from './topic-mirror.js'
 
@@ -37,6 +38,8 @@ interface Running {
   readonly fromSeq: number
   task: ShardTask | null
   failing: boolean
+  /** Time it took lately, see TimeShare. */
+  busyMs: number
 }
 
 interface RouteTasks {
@@ -70,6 +73,11 @@ export class ShardLoop {
   private seq = 0
   private stopped = false
   private publishedMs = 0
+  private readonly share = new TimeShare(performance.now())
+  /** A task alone on a shard has nobody to make room for. */
+  private get sheds(): boolean {
+    return this.init.taskPolicy === 'shed' && this.live.length > 1
+  }
 
   constructor(
     private readonly init: ShardInit,
@@ -171,7 +179,12 @@ export class ShardLoop {
       this.stats.drop(spec.statsOffset, 'stopped', rows)
       return
     }
+    if (this.sheds && this.share.isOver(running.busyMs, this.live.length) && this.writersWait()) {
+      this.stats.drop(spec.statsOffset, 'shed', rows)
+      return
+    }
     const { runtime } = task
+    const start = performance.now()
     // Main reads this when the thread dies, to name the task that was running.
     this.ring.enter(spec.key)
     runtime.begin(rows)
@@ -183,6 +196,14 @@ export class ShardLoop {
     }
     runtime.end()
     this.ring.enter(0)
+    const ms = performance.now() - start
+    running.busyMs += ms
+    this.share.add(ms)
+  }
+
+  /** Main has found no room and waits for it. */
+  private writersWait(): boolean {
+    return Atomics.load(this.room, 1) !== 0
   }
 
   /** Between chunks. */
@@ -282,7 +303,7 @@ export class ShardLoop {
       this.post({ type: 'started', shard, key: spec.key, error: errorText(err) })
       return
     }
-    const running: Running = { spec, fromSeq, task, failing: false }
+    const running: Running = { spec, fromSeq, task, failing: false, busyMs: 0 }
     this.tasks.set(spec.key, running)
     this.live = [...this.live, task]
     for (const route of spec.routes) {
@@ -372,6 +393,8 @@ export class ShardLoop {
     if (!now && ms - this.publishedMs < publishEveryMs) return
     this.publishedMs = ms
     const { stats, memory } = this
+    const fade = this.share.settle(ms)
+    for (const r of this.tasks.values()) r.busyMs *= fade
     let groups = 0
     for (const t of this.live) {
       t.runtime.publish()

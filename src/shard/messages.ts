@@ -34,6 +34,7 @@ export interface ShardInit {
   /** Bytes of the state's pages; the V8 heap and the scratch have been taken off. */
   readonly stateBytes: number
   readonly statePolicy: StatePolicy
+  readonly taskPolicy: TaskPolicy
   /** Groups not seen for this long are evicted; 0 = never. */
   readonly idleGroupMs: number
   readonly server: ServerInfo
@@ -46,6 +47,12 @@ export interface ShardInit {
 
 /** What happens when a shard's state reaches its budget; see shard/eviction.ts. */
 export type StatePolicy = 'drop-oldest' | 'drop-newest' | 'block'
+
+/**
+ * What happens to a task that takes more than its share of a shard's time while writers wait for room: `block` holds the
+ * writers (as the original does), `shed` drops the task's rows (counted) until it is within its share again.
+ */
+export type TaskPolicy = 'block' | 'shed'
 
 /** What a shard needs to build a task by itself; it parses and plans the script again, deterministically. */
 export interface TaskSpec {

@@ -108,8 +108,8 @@ describe('engine', () => {
     const other = await t.task('other')
     await t.write('boom,host=a v=1 1\nboom,host=b v=1 1\nboom,host=c v=1 1\nboom,host=d v=1 1')
     await t.settled(other)
+    await expect.poll(() => t.failures).toEqual(['t: probe failed on boom'])
     await t.engine.stopTask(task.key, 'drain')
-    expect(t.failures).toEqual(['t: probe failed on boom'])
     await t.write(row(1, 1))
     await t.settled(other)
     expect(other.stats().processed).toBe(5)
@@ -365,5 +365,67 @@ describe('engine', () => {
       .poll(async () => (await t.rows(task))[0].filter((r) => r.startsWith('evicted')))
       .toEqual(['evicted ha'])
     await expect.poll(() => task.stats().groups).toBe(1)
+  })
+
+  it('sheds the rows of a slow task, not its neighbour’s, where tasks may shed', async () => {
+    const t = await start({ shards: 1, slots: 8, taskPolicy: 'shed', writeWaitMs: 60_000 })
+    const slow = await t.task('slow', { vars: { slowMs: 20, limit: 0 } })
+    const quick = await t.task('quick', { vars: { limit: 0 } })
+    const start0 = performance.now()
+    await Promise.all(Array.from({ length: 400 }, (_, i) => t.write(row('a', i))))
+    await t.settled(slow)
+    await t.settled(quick)
+    expect(performance.now() - start0).toBeLessThan(400 * 20)
+    expect(quick.stats()).toMatchObject({ delivered: 400, processed: 400 })
+    const { delivered, processed, dropped } = slow.stats()
+    expect(dropped.shed).toBeGreaterThan(100)
+    expect([delivered, processed + dropped.shed]).toEqual([400, 400])
+  })
+
+  it('takes datagrams through the UDP sink, and leaves them with the listener while there is no room', async () => {
+    const t = await start({ shards: 1, slots: 2, udpPolicy: 'drop-newest' })
+    const gate = new Gate()
+    const task = await t.task('t', { vars: { gate: gate.sab } })
+    const sink = t.engine.udpSink()
+    const send = (lines: string): 'published' | 'no slot' | 'no room' => {
+      if (!sink.writer.begin('d', 'r', 'n', sink.nowNs())) return 'no slot'
+      const body = Buffer.from(lines)
+      if (sink.writer.append(body, 0, body.length) !== 0) return 'no slot'
+      const prepared = sink.writer.finish()
+      if (sink.publish(prepared)) return 'published'
+      sink.writer.discard(prepared)
+      return 'no room'
+    }
+    expect([send(row('a', 1)), send(row('a', 2)), send(row('a', 3))]).toEqual(['published', 'published', 'no slot'])
+    const room = sink.whenRoom()
+    gate.open()
+    await room
+    await t.settled(task)
+    expect(send(row('a', 4))).toBe('published')
+    await t.settled(task)
+    expect(task.stats()).toMatchObject({ delivered: 3, processed: 3 })
+  })
+
+  it('makes room for datagrams by shedding older ones after a moment', async () => {
+    const t = await start({ shards: 1, slots: 4, udpPolicy: 'drop-oldest' })
+    const gate = new Gate()
+    const task = await t.task('t', { vars: { gate: gate.sab } })
+    const sink = t.engine.udpSink()
+    let published = 0
+    for (let i = 0; published < 12; i++) {
+      if (!sink.writer.begin('d', 'r', 'n', sink.nowNs())) {
+        await sink.whenRoom()
+        continue
+      }
+      const body = Buffer.from(row('a', i))
+      sink.writer.append(body, 0, body.length)
+      expect(sink.publish(sink.writer.finish())).toBe(true)
+      published++
+    }
+    gate.open()
+    await t.settled(task)
+    const { delivered, processed, dropped } = task.stats()
+    expect([delivered, processed + dropped.shed]).toEqual([12, 12])
+    expect(dropped.shed).toBeGreaterThanOrEqual(8)
   })
 })
