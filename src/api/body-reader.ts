@@ -1,6 +1,7 @@
 /**
  * Collects the body of one request for an adapter: chunks in, one Uint8Array out, with the limit and the gate's account.
- * The reader holds a paused socket until the gate admits it. Main thread.
+ * The reader holds a paused socket until the gate admits it. A body of declared length is copied once, into place; its memory
+ * is taken when the first bytes come. Main thread.
  */
 import type { BodyGate, BodyTicket } from './body-gate.js'
 import { BodyTooLarge, RequestAborted } from './http.js'
@@ -12,6 +13,9 @@ export interface PausableSocket {
 
 export class BodyReader {
   readonly #chunks: Uint8Array[] = []
+  #whole: Uint8Array | undefined
+  /** Nobody wants the rest. */
+  #left = false
   #total = 0
   #ended = false
   #failed: Error | undefined
@@ -21,7 +25,7 @@ export class BodyReader {
 
   constructor(
     private readonly gate: BodyGate,
-    declaredBytes: number,
+    private readonly declaredBytes: number,
     private readonly socket: PausableSocket,
     /** Beyond this nothing is kept, whatever the handler allows. */
     private readonly hardLimitBytes: number,
@@ -30,17 +34,21 @@ export class BodyReader {
       if (!this.#ended && this.#failed === undefined) socket.resume()
     })
     if (!this.#ticket.admitted) socket.pause()
+    if (declaredBytes > hardLimitBytes) this.#failed = new BodyTooLarge(hardLimitBytes)
   }
 
-  /** `chunk` must stay valid: adapters copy what their library reuses. */
-  push(chunk: Uint8Array): void {
-    if (this.#failed !== undefined || chunk.byteLength === 0) return
+  /** `reused`: the library takes the memory of the chunk back when this returns. */
+  push(chunk: Uint8Array, reused: boolean): void {
+    if (this.#left || this.#failed !== undefined || chunk.byteLength === 0) return
     this.#total += chunk.byteLength
     if (this.#total > Math.min(this.#limit, this.hardLimitBytes)) {
       this.#fail(new BodyTooLarge(Math.min(this.#limit, this.hardLimitBytes)))
       return
     }
-    this.#chunks.push(chunk)
+    if (this.#total <= this.declaredBytes) {
+      if (!reused && chunk.byteLength === this.declaredBytes) this.#whole = chunk
+      else (this.#whole ??= Buffer.allocUnsafeSlow(this.declaredBytes)).set(chunk, this.#total - chunk.byteLength)
+    } else this.#chunks.push(reused ? chunk.slice() : chunk)
     this.gate.grow(this.#ticket, this.#total)
   }
 
@@ -62,7 +70,8 @@ export class BodyReader {
 
   read(limitBytes: number): Promise<Uint8Array> {
     this.#limit = limitBytes
-    if (this.#total > limitBytes && this.#failed === undefined) this.#fail(new BodyTooLarge(limitBytes))
+    if (Math.max(this.#total, this.declaredBytes) > limitBytes && this.#failed === undefined)
+      this.#fail(new BodyTooLarge(limitBytes))
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
       this.#trySettle()
@@ -76,22 +85,29 @@ export class BodyReader {
   }
 
   #leave(): void {
+    this.#left = true
     this.#chunks.length = 0
+    this.#whole = undefined
     this.gate.leave(this.#ticket)
   }
 
   #fail(err: Error): void {
     this.#failed = err
     this.#chunks.length = 0
+    this.#whole = undefined
     this.#trySettle()
+  }
+
+  #body(): Uint8Array {
+    if (this.#whole !== undefined) return this.#whole.subarray(0, this.#total)
+    return this.#chunks.length === 1 ? this.#chunks[0]! : concat(this.#chunks, this.#total)
   }
 
   #trySettle(): void {
     const settle = this.#settle
     if (settle === undefined) return
     if (this.#failed !== undefined) settle.reject(this.#failed)
-    else if (this.#ended)
-      settle.resolve(this.#chunks.length === 1 ? this.#chunks[0]! : concat(this.#chunks, this.#total))
+    else if (this.#ended) settle.resolve(this.#body())
     else return
     this.#settle = undefined
   }

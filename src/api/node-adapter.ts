@@ -18,7 +18,7 @@ export async function listenNode(handler: Handler, options: ListenOptions, maxBo
       maxBodyBytes,
     )
     const response = new NodeResponse(outgoing, reader, streams)
-    incoming.on('data', (chunk: Buffer) => reader.push(chunk))
+    incoming.on('data', (chunk: Buffer) => reader.push(chunk, false))
     incoming.on('end', () => reader.end())
     incoming.on('error', () => reader.abort())
     outgoing.on('close', () => response.closed())

@@ -92,8 +92,7 @@ export async function listenUws(
       body: (limit) => reader.read(limit),
     }
     res.onData((chunk, last) => {
-      // The library takes its buffer back when this returns.
-      reader.push(new Uint8Array(chunk.slice(0)))
+      reader.push(new Uint8Array(chunk), true)
       if (last) reader.end()
     })
     handler(request, response)
