@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { createConnection } from 'node:net'
-import { errorText, ShardlineError } from '../errors.js'
+import { errorText, type ShardlineError } from '../errors.js'
 import { BodyReader, type PausableSocket } from './body-reader.js'
 import type { BodyStream, Handler, Headers, HttpServer, ListenOptions, Request, Response } from './http.js'
 import { statusTexts } from './http.js'
@@ -267,9 +267,4 @@ class UwsHttpResponse implements Response {
     for (const name of Object.keys(headers)) this.res.writeHeader(name, headers[name]!)
     if (closeConnection) this.res.writeHeader('Connection', 'close')
   }
-}
-
-export function assertUws(loaded: ReturnType<typeof loadUws>): UwsLibrary {
-  if (loaded.library === undefined) throw new ShardlineError('uws-missing', loaded.reason, 500)
-  return loaded.library
 }

@@ -1,5 +1,4 @@
 /** Vars of a request as they are stored and shown: durations as integer ns, integers exact, the original's error texts. */
-import { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import { durationLiteral } from '../tickscript/literals.js'
 import { isObject, type Json, JsonNumber } from './lossless-json.js'
@@ -73,9 +72,4 @@ function listItems(name: string, value: Json): TaskVar[] {
     if (item.value instanceof JsonNumber) throw bad(name, 'unsupported Var type json.Number.')
     return { type: item.type, value: plainValue(name, item.type, item.value!), description }
   })
-}
-
-/** A duration var's value, for what evaluates scripts. */
-export function durationOf(value: unknown): Duration {
-  return new Duration(BigInt(value as number | bigint))
 }
