@@ -12,7 +12,6 @@ import type { Kernel, Operand } from './functions/function-def.js'
 import { matchSignature } from './functions/registry.js'
 import { type Scope, typeOf } from './interpreter.js'
 import type { BinaryNode, CallNode, Node, Program, RefNode, UnaryNode } from './program.js'
-import type { Pattern } from './regex.js'
 import { compareBytes, compareText, concat, equalBytes, fromBytes, toBytes } from './text.js'
 import { Failure, resultType, Type } from './types.js'
 
@@ -38,9 +37,9 @@ export interface LoopEnv {
   outF64: Float64Array
   outI32: Int32Array
   ok: Uint8Array
-  /** Appends to the output's bytes and stores offset and length in the row. */
-  appendBytes(row: number, bytes: Uint8Array, offset: number, length: number): void
-  appendText(row: number, s: string): void
+  /** Appends to the output's bytes and stores offset and length in the row. False: there are too many already. */
+  appendBytes(row: number, bytes: Uint8Array, offset: number, length: number): boolean
+  appendText(row: number, s: string): boolean
   /** Evaluates one row exactly. */
   slow(i: number, row: number): void
 }
@@ -183,8 +182,8 @@ class Generator {
       case Type.String:
         if (v.column !== undefined) {
           const [bytes, offset, length] = this.span(v.column)
-          this.emit(`env.appendBytes(r, ${bytes}, ${offset}, ${length})`)
-        } else this.emit(`env.appendText(r, ${v.js})`)
+          this.leaveIf(`!env.appendBytes(r, ${bytes}, ${offset}, ${length})`)
+        } else this.leaveIf(`!env.appendText(r, ${v.js})`)
         break
       default: {
         const i32 = this.env('outI32')
@@ -470,7 +469,9 @@ class Generator {
   }
 
   private join(a: Val, b: Val): Val {
-    return { js: this.temp(`${this.functionArg(concat)}(${this.text(a)}, ${this.text(b)})`) }
+    const v = this.temp(`${this.functionArg(concat)}(${this.text(a)}, ${this.text(b)})`)
+    this.leaveIf(`${v} === undefined`)
+    return { js: v }
   }
 
   private compareStrings(op: BinaryNode['op'], a: Val, b: Val): Val {
@@ -563,6 +564,3 @@ class Generator {
 export function generate(program: Program, kinds: Uint8Array, mode: Mode): Generated {
   return new Generator(program, kinds).generate(mode)
 }
-
-/** Used by tests to tell a pattern literal from a text. */
-export type LiteralValue = Operand | Uint8Array | Pattern

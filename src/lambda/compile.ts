@@ -28,6 +28,11 @@ const compileAfterRows = 48
 /** Larger expressions stay with the interpreter. */
 const maxCompiledSize = 2000
 
+/** Bytes of the strings of one chunk's results. */
+const maxOutputBytes = 1 << 27
+
+const tooMuchText = 'the strings of one chunk of results are too long'
+
 const memoryText = 'no memory left for the state of a lambda function'
 
 /** Knobs for tests: which ways may serve rows. */
@@ -359,35 +364,40 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
     if (typeof v === 'number') out.f64[row] = v
     else if (typeof v === 'bigint') setInt64(out.i32, row, v)
     else if (typeof v === 'boolean') out.i32[2 * row] = v ? 1 : 0
-    else if (typeof v === 'string') this.appendText(row, v)
-    else if (v instanceof Duration) setInt64(out.i32, row, v.ns)
+    else if (typeof v === 'string') {
+      if (!this.appendText(row, v)) throw new Failure(tooMuchText)
+    } else if (v instanceof Duration) setInt64(out.i32, row, v.ns)
   }
 
-  appendText(row: number, s: string): void {
-    this.reserve(s.length * 3)
+  appendText(row: number, s: string): boolean {
+    if (!this.reserve(s.length * 3)) return false
     const end = writeBytes(s, this.outBytes, this.outUsed)
     this.outI32[2 * row] = this.outUsed
     this.outI32[2 * row + 1] = end - this.outUsed
     this.outUsed = end
+    return true
   }
 
-  appendBytes(row: number, bytes: Uint8Array, offset: number, length: number): void {
-    this.reserve(length)
+  appendBytes(row: number, bytes: Uint8Array, offset: number, length: number): boolean {
+    if (!this.reserve(length)) return false
     const to = this.outBytes
     const at = this.outUsed
     for (let i = 0; i < length; i++) to[at + i] = bytes[offset + i]
     this.outI32[2 * row] = at
     this.outI32[2 * row + 1] = length
     this.outUsed = at + length
+    return true
   }
 
   /** The buffer belongs to the output column, whatever the column's `bytes` pointed to before. */
-  private reserve(more: number): void {
-    if (this.outUsed + more <= this.outBytes.length) return
+  private reserve(more: number): boolean {
+    if (this.outUsed + more <= this.outBytes.length) return true
+    if (this.outUsed + more > maxOutputBytes) return false
     const grown = new Uint8Array(Math.max(1024, this.outBytes.length * 2, this.outUsed + more))
     grown.set(this.outBytes.subarray(0, this.outUsed))
     this.outBytes = grown
     this.strings.set(this.out!, grown)
+    return true
   }
 
   // The interpreter's questions about the current row.

@@ -19,7 +19,17 @@ import {
 } from './program.js'
 import { Pattern } from './regex.js'
 import { compareText, concat } from './text.js'
-import { divideByZero, Failure, floatToInt64, guardText, mismatchText, resultType, Type, typeName } from './types.js'
+import {
+  divideByZero,
+  Failure,
+  floatToInt64,
+  guardText,
+  mismatchText,
+  resultType,
+  Type,
+  tooLong,
+  typeName,
+} from './types.js'
 
 /** What the interpreter asks of the row. */
 export interface Scope {
@@ -228,7 +238,11 @@ function calculate(op: BinaryNode['op'], a: Operand, b: Operand): Operand {
     return op === '+' ? a + b : op === '-' ? a - b : op === '*' ? a * b : a / b
   }
   if (typeof a === 'bigint' && typeof b === 'bigint') return int64(op, a, b)
-  if (typeof a === 'string') return concat(a, b as string)
+  if (typeof a === 'string') {
+    const joined = concat(a, b as string)
+    if (joined === undefined) throw new Failure(tooLong)
+    return joined
+  }
   if (a instanceof Duration) {
     if (b instanceof Duration) {
       const v = int64(op, a.ns, b.ns)

@@ -10,7 +10,7 @@
  * `testBytes` keeps the answers for recently seen byte strings: tags and enum-like fields repeat within a chunk.
  */
 import { RE2JS } from 're2js'
-import { equalBytes, fromBytes, toBytes } from './text.js'
+import { complete, equalBytes, fromBytes, maxTextLength, toBytes } from './text.js'
 
 interface Literal {
   readonly bytes: Uint8Array
@@ -78,8 +78,8 @@ export class Pattern {
     return answer
   }
 
-  /** All matches replaced; `$1`, `${1}`, `$name`, `$$` in `replacement` as Go expands them. */
-  replaceAll(s: string, replacement: string): string {
+  /** All matches replaced; `$1`, `${1}`, `$name`, `$$` in `replacement` as Go expands them. undefined: too long. */
+  replaceAll(s: string, replacement: string): string | undefined {
     const parts = expansion(replacement)
     const m = this.re2.matcher(s)
     let out = ''
@@ -96,10 +96,11 @@ export class Pattern {
           else out += this.groupOf(part.group, m)
         }
       } else out += s.slice(end, from)
+      if (out.length > maxTextLength) return undefined
       end = to
       first = false
     }
-    return out + s.slice(end)
+    return complete(out + s.slice(end))
   }
 
   private groupOf(name: string, m: { group(group: number): string | null }): string {

@@ -120,13 +120,28 @@ function validSize(b: Uint8Array, i: number): number {
   return size
 }
 
-/** Joins; carried bytes that now complete a character become that character. They can only meet at the seam. */
-export function concat(a: string, b: string): string {
+/** Longest string that an expression may make, in UTF-16 units: a few nested replacements would fill any memory. */
+export const maxTextLength = 1 << 18
+
+/**
+ * Joins; carried bytes that now complete a character become that character: they can only meet at the seam. undefined:
+ * too long.
+ */
+export function concat(a: string, b: string): string | undefined {
+  if (a.length + b.length > maxTextLength) return undefined
   const joined = a + b
   if (a.length === 0 || b.length === 0 || !isCarried(a.charCodeAt(a.length - 1)) || !isCarried(b.charCodeAt(0))) {
     return joined
   }
-  const bytes = toBytes(joined)
+  return complete(joined)
+}
+
+const carriedBytes = /[\udc80-\udcff]/
+
+/** A text put together of pieces: carried bytes that complete a character become it. */
+export function complete(s: string): string {
+  if (!carriedBytes.test(s)) return s
+  const bytes = toBytes(s)
   return fromBytes(bytes, 0, bytes.length)
 }
 

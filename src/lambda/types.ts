@@ -125,6 +125,8 @@ export class Failure {
   ) {}
 }
 
+export const tooLong = 'result of a string function is too long'
+
 export const divideByZero = 'runtime error: integer divide by zero'
 
 export const maxInt64 = 2n ** 63n - 1n

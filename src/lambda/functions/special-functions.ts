@@ -186,11 +186,15 @@ function ascending(n: number, x: number): number {
   return sum
 }
 
-/** Order n of an int argument; J_−n = (−1)^n J_n. */
+/** Recurrences take one step per order: higher ones would hold up the shard. */
+const maxOrder = 10_000
+
+/** Order n of an int argument; J_−n = (−1)^n J_n. NaN for orders above 10,000 that are not far above x. */
 export function jn(n: number, x: number): number {
   if (Number.isNaN(x)) return x
   if (!Number.isFinite(x)) return 0
   const order = Math.abs(n)
+  if (order > maxOrder) return order > 2 * Math.abs(x) ? 0 : Number.NaN
   const flip = (n < 0 ? order % 2 === 1 : false) !== (x < 0 && order % 2 === 1)
   const v = jnPositive(order, Math.abs(x))
   return flip ? -v : v
@@ -282,12 +286,14 @@ function smallY1(x: number, log: number): number {
   return (2 * log * ascending(1, x) - 2 / x - sum) / Math.PI
 }
 
+/** As jn; Y_−n = (−1)^n Y_n. */
 export function yn(n: number, x: number): number {
   if (x < 0 || Number.isNaN(x)) return Number.NaN
   if (x === Infinity) return 0
   const order = Math.abs(n)
   const flip = n < 0 && order % 2 === 1
   if (x === 0) return flip ? Infinity : -Infinity
+  if (order > maxOrder) return order > 2 * x ? (flip ? Infinity : -Infinity) : Number.NaN
   const v = order === 0 ? y0(x) : order === 1 ? y1(x) : forward(order, x, y0(x), y1(x))
   return flip ? -v : v
 }

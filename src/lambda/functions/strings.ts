@@ -1,7 +1,7 @@
 /** String functions (spec tickscript 8.4). Offsets and lengths are bytes of UTF-8. */
 import type { Pattern } from '../regex.js'
-import { byteLength, byteSlice, concat, isAscii } from '../text.js'
-import { Failure, Type } from '../types.js'
+import { byteLength, byteSlice, complete, isAscii, maxTextLength } from '../text.js'
+import { Failure, Type, tooLong } from '../types.js'
 import { type FunctionDef, type Kernel, type Signature, sig } from './function-def.js'
 
 const { Int, String: Str, Bool, Regex } = Type
@@ -30,53 +30,61 @@ function codePoints(s: string): number {
 }
 
 function indexAny(s: string, chars: string): number {
+  const has = membership(chars)
   let at = 0
   for (const ch of s) {
-    if (hasChar(chars, ch)) return byteIndex(s, at)
+    if (has(ch)) return byteIndex(s, at)
     at += ch.length
   }
   return -1
 }
 
 function lastIndexAny(s: string, chars: string): number {
+  const has = membership(chars)
   let at = 0
   let last = -1
   for (const ch of s) {
-    if (hasChar(chars, ch)) last = at
+    if (has(ch)) last = at
     at += ch.length
   }
   return byteIndex(s, last)
 }
 
-/** Whether the code point occurs in the set; a half of a pair is not a member. */
-function hasChar(chars: string, ch: string): boolean {
-  if (ch.length === 2 || chars.length === 0) return chars.includes(ch)
-  const c = ch.charCodeAt(0)
-  if (c < 0xd800 || c >= 0xe000) return chars.includes(ch)
-  for (const other of chars) if (other === ch) return true
-  return false
+/** Whether a code point is in the set. Long sets are hashed: both strings may be data. */
+function membership(chars: string): (ch: string) => boolean {
+  if (chars.length <= 8 && isAscii(chars)) return (ch) => chars.includes(ch)
+  const set = new Set(chars)
+  return (ch) => set.has(ch)
 }
 
-function replace(s: string, old: string, by: string, n: number): string {
+/** undefined: too long. */
+function replace(s: string, old: string, by: string, n: number): string | undefined {
   if (n === 0 || (old === by && n < 0)) return s
   let left = n < 0 ? Infinity : n
   let out = ''
   if (old === '') {
     let at = 0
     for (const ch of s) {
-      if (left-- <= 0) return concat(out, s.slice(at))
-      out = concat(concat(out, by), ch)
+      if (left-- <= 0) return complete(out + s.slice(at))
+      out += by + ch
+      if (out.length > maxTextLength) return undefined
       at += ch.length
     }
-    return left > 0 ? concat(out, by) : out
+    return complete(left > 0 ? out + by : out)
   }
   let from = 0
   for (let at = s.indexOf(old); at >= 0 && left > 0; at = s.indexOf(old, from)) {
-    out = concat(concat(out, s.slice(from, at)), by)
+    out += s.slice(from, at) + by
+    if (out.length > maxTextLength) return undefined
     from = at + old.length
     left--
   }
-  return concat(out, s.slice(from))
+  return complete(out + s.slice(from))
+}
+
+function made(s: string | undefined): string {
+  if (s === undefined) throw new Failure(tooLong)
+  return s
 }
 
 /** Cut only where it costs no error; undefined: `substring` has the text. */
@@ -123,21 +131,23 @@ const spaces =
   '\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'
 
 function trimLeft(s: string, cutset: string): string {
+  const has = membership(cutset)
   let from = 0
   for (const ch of s) {
-    if (!hasChar(cutset, ch)) break
+    if (!has(ch)) break
     from += ch.length
   }
   return s.slice(from)
 }
 
 function trimRight(s: string, cutset: string): string {
+  const has = membership(cutset)
   let to = s.length
   while (to > 0) {
     const low = s.charCodeAt(to - 1)
     const high = to > 1 ? s.charCodeAt(to - 2) : 0
     const size = low >= 0xdc00 && low < 0xe000 && high >= 0xd800 && high < 0xdc00 ? 2 : 1
-    if (!hasChar(cutset, s.slice(to - size, to))) break
+    if (!has(s.slice(to - size, to))) break
     to -= size
   }
   return s.slice(0, to)
@@ -201,8 +211,8 @@ export const stringFunctions: readonly FunctionDef[] = [
     doc: 'Replaces the first n occurrences of old; all when n is negative.',
     params: ['s', 'old', 'new', 'n'],
     signatures: [sig([Str, Str, Str, Int], Str)],
-    call: (args) => replace(args[0] as string, args[1] as string, args[2] as string, Number(args[3] as bigint)),
-    kernel: () => ({ fn: replace }),
+    call: (args) => made(replace(args[0] as string, args[1] as string, args[2] as string, Number(args[3] as bigint))),
+    kernel: () => ({ fn: replace, partial: true }),
   },
   {
     name: 'strSubstring',
@@ -251,7 +261,7 @@ export const stringFunctions: readonly FunctionDef[] = [
     doc: 'Replaces every match of a regex; $1 and $name in the replacement insert groups (braces allowed), $$ a dollar.',
     params: ['regex', 's', 'replacement'],
     signatures: [sig([Regex, Str, Str], Str)],
-    call: (args) => (args[0] as Pattern).replaceAll(args[1] as string, args[2] as string),
-    kernel: () => ({ fn: (p: Pattern, s: string, r: string) => p.replaceAll(s, r) }),
+    call: (args) => made((args[0] as Pattern).replaceAll(args[1] as string, args[2] as string)),
+    kernel: () => ({ fn: (p: Pattern, s: string, r: string) => p.replaceAll(s, r), partial: true }),
   },
 ]

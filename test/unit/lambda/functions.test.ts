@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { Value } from '../../../src/columns/values.js'
 import { functions } from '../../../src/lambda/functions/registry.js'
 import { Duration, value } from './helpers.js'
@@ -169,6 +169,23 @@ const misc: [string, Value][] = [
 describe('misc', () => {
   it.each(misc)('%s', (text, expected) => {
     expect(value(text)).toEqual(expected)
+  })
+})
+
+describe('time zone', () => {
+  const before = process.env.TZ
+  afterEach(() => {
+    process.env.TZ = before
+  })
+
+  it('the parts of a time are those of the local zone', () => {
+    process.env.TZ = 'Asia/Kolkata'
+    expect(value('hour("time")')).toBe(8n)
+    expect(value('minute("time")')).toBe(30n)
+    process.env.TZ = 'America/Los_Angeles'
+    expect(value('hour("time")')).toBe(20n)
+    expect(value('day("time")')).toBe(13n)
+    expect(value('unixNano("time")')).toBe(1_500_001_200_000_000_000n)
   })
 })
 

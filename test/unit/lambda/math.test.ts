@@ -69,6 +69,10 @@ describe('special functions against 40-digit references', () => {
     expect(special.erf(Number.NaN)).toBeNaN()
     expect(special.jn(1000, 0.5)).toBe(0)
     expect(special.yn(200, 0.5)).toBe(-Infinity)
+    expect(special.jn(2 ** 53, 3)).toBe(0)
+    expect(special.jn(2 ** 53, 2 ** 60)).toBeNaN()
+    expect(special.yn(-(2 ** 53), 2 ** 60)).toBeNaN()
+    expect(Math.abs(special.jn(9999, 10_000))).toBeLessThan(0.1)
   })
 })
 

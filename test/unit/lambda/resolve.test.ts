@@ -115,6 +115,46 @@ describe.each(ways)('references, %s', (_, tuning) => {
     expect(out.bytes).not.toBe(foreign)
   })
 
+  it('bounds the length of strings and of a chunk of them', () => {
+    const long = chunkOf([{ fields: { s: 'x'.repeat(60_000) } }, { fields: { s: 'y' } }])
+    for (const text of [
+      '"s" + "s" + "s" + "s" + "s"',
+      'strReplace("s", \'\', "s", -1)',
+      "strReplace(\"s\", 'x', '12345', -1)",
+      'regexReplace(/x/, "s", \'12345\')',
+    ]) {
+      const { values, errors } = evaluateAll(compileText(text, tuning), long)
+      expect(values[0], text).toBe('error')
+      expect(values[1], text).not.toBe('error')
+      expect(errors.count).toBe(1)
+      expect(errors.first).toContain('result of a string function is too long')
+    }
+    const many = chunkOf(new Array(1200).fill({ fields: { s: 'x'.repeat(60_000) } }))
+    const { values, errors } = evaluateAll(compileText('"s" + "s" + "s"', tuning), many)
+    expect(errors.first).toBe('the strings of one chunk of results are too long')
+    expect(errors.count).toBeGreaterThan(0)
+    expect(values[0]).toHaveLength(180_000)
+    expect(values[1199]).toBe('error')
+  })
+
+  it('string functions stay near linear on long data', () => {
+    const half = 'aé'.repeat(20_000)
+    const chunk = chunkOf([{ fields: { s: half, t: half.replaceAll('a', 'b').replaceAll('é', 'ü') } }])
+    const started = performance.now()
+    for (const text of [
+      "strReplace(\"s\", '', '-', -1)",
+      'strTrim("s", "s")',
+      'strIndexAny("s", "t")',
+      'strLastIndexAny("s", "t")',
+      'strToUpper("s")',
+      'strTrimSpace("s")',
+      'strCount("s", \'aé\')',
+    ]) {
+      expect(evaluateAll(compileText(text, tuning), chunk).errors.count, text).toBe(0)
+    }
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
   it('keeps bytes that are not UTF-8', () => {
     const chunk = chunkOf([{ fields: { s: 'abcd' } }])
     chunk.field('s')!.bytes.set([0xc3, 0x41, 0xff, 0xa9])
