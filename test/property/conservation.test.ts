@@ -50,8 +50,11 @@ describe('conservation of points', () => {
               if (a.kind === 'http' || a.kind === 'udp') write(a.kind, a.rows)
               else if (a.kind === 'hold') gate.close()
               else if (a.kind === 'release') gate.open()
-              else if (a.kind === 'bad') expect((await t.write('m v=1 1\nm')).status).toBe(a.kind === 'bad' ? 400 : 0)
-              else {
+              else if (a.kind === 'bad') {
+                // Parsing needs a slot, which a held shard may not give.
+                gate.open()
+                expect((await t.write('m v=1 1\nm')).status).toBe(400)
+              } else {
                 // A shard that stands at the gate cannot answer.
                 gate.open()
                 if (a.kind === 'start') {
