@@ -2,12 +2,15 @@
  * Makes chunks of the batches in slots: for one route, the rows of this shard, at most `maxChunkRows` at a time. Thread: shard
  * worker.
  *
- * Encoded columns are views of the slot where the chunk is a run of all rows, gathers into scratch otherwise; everything else
- * of a row is reachable through its line. The chunk and all it points at are valid until the next `load`, and only while the
- * slot is held.
+ * A batch is wrapped as the Arrow RecordBatch it is (columns/arrow.ts) and read through its raw buffers; one of few rows is
+ * read by offset, because wrapping it would cost more than its rows. Encoded columns are views of the slot where the chunk is
+ * a run of all rows, gathers into scratch otherwise; everything else of a row is reachable through its line. The chunk and all
+ * it points at are valid until the next `load`, and only while the slot is held.
  *
  *   scratch of a shard: 8192 rows × (times 12 + groups 4 + hashes 4 + 17 per encoded column) bytes
  */
+
+import { BatchColumns, recordBatchOf } from '../columns/arrow.js'
 import { Chunk, type GroupInfo, maxChunkRows, type NamedColumn } from '../columns/chunk.js'
 import { Column } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
@@ -17,7 +20,7 @@ import { type BatchOffsets, type BatchSchema, batchOffsets } from '../ingest/bat
 import type { SharedSlots } from '../ingest/slots.js'
 import type { Route } from '../route/routes.js'
 
-/** Views are cheaper than copies only from this many rows on. */
+/** Arrow's wrapper, and views instead of copies, are cheaper only from this many rows on. */
 const minViewRows = 64
 
 /** The one group of rows that are not grouped. */
@@ -34,9 +37,9 @@ export class BatchSource {
   /** The route that nextRoute() stands on, and the number of rows that this shard has of it. */
   routeId = -1
   rows = 0
+  private readonly data: SharedArrayBuffer
   private readonly i32: Int32Array
   private readonly u32: Uint32Array
-  private readonly f64: Float64Array
   private readonly u8: Uint8Array
   /** One view per slot: what string payloads and lines point into. */
   private readonly slotBytes: Uint8Array[] = []
@@ -57,16 +60,18 @@ export class BatchSource {
   private list = -1
   private starts: Int32Array | null = null
   private lengths: Int32Array | null = null
+  /** Raw buffers of the wrapped batch; null for one of few rows. */
+  private columns: BatchColumns | null = null
 
   constructor(
     slots: SharedSlots,
     private readonly shard: number,
     private readonly shards: number,
   ) {
+    this.data = slots.data
     this.slotSize = slots.slotBytes
     this.i32 = new Int32Array(slots.data)
     this.u32 = new Uint32Array(slots.data)
-    this.f64 = new Float64Array(slots.data)
     this.u8 = new Uint8Array(slots.data)
     for (let s = 0; s < slots.slots; s++)
       this.slotBytes.push(new Uint8Array(slots.data, s * slots.slotBytes, slots.slotBytes))
@@ -90,6 +95,10 @@ export class BatchSource {
     this.offsets = batchOffsets(schema, this.batchRows, offset)
     this.starts = null
     this.lengths = null
+    this.columns =
+      this.batchRows < minViewRows
+        ? null
+        : new BatchColumns(recordBatchOf(this.data, this.base, offset, schema), schema)
   }
 
   /** Goes to the next route that has rows for this shard. False: there is none left. */
@@ -142,8 +151,8 @@ export class BatchSource {
 
   private loadTimes(rows: Int32Array | null, from: number, n: number): void {
     const { ms, sub } = this.chunk
-    const { i32 } = this
-    const w = (this.base + this.offsets.times) >> 2
+    const i32 = this.columns === null ? this.i32 : this.columns.times
+    const w = this.columns === null ? (this.base + this.offsets.times) >> 2 : 0
     for (let r = 0; r < n; r++) {
       const i = w + 2 * (rows === null ? from + r : rows[r])
       const lo = i32[i]
@@ -155,7 +164,10 @@ export class BatchSource {
 
   private loadLines(rows: Int32Array | null, from: number, n: number): void {
     const { chunk } = this
-    if (this.starts === null || this.lengths === null) {
+    if (this.columns !== null) {
+      this.starts = this.columns.lineStarts
+      this.lengths = this.columns.lineLengths
+    } else if (this.starts === null || this.lengths === null) {
       const s = (this.base + this.offsets.lineStarts) >> 2
       const l = (this.base + this.offsets.lineLengths) >> 2
       this.starts = this.i32.subarray(s, s + this.batchRows)
@@ -186,24 +198,24 @@ export class BatchSource {
   }
 
   private fieldColumn(c: number, rows: Int32Array | null, from: number, n: number, scratch: number): Column {
-    const payload = this.base + this.offsets.payloads[c]
-    const kinds = this.base + this.offsets.kinds[c]
-    if (rows === null && n >= minViewRows) {
-      const p = payload + 8 * from
+    const { columns } = this
+    if (columns !== null && rows === null && n >= minViewRows) {
       const view = new Column(
-        this.u8.subarray(kinds + from, kinds + from + n),
-        this.f64.subarray(p >> 3, (p >> 3) + n),
-        this.i32.subarray(p >> 2, (p >> 2) + 2 * n),
+        columns.kinds[c].subarray(from, from + n),
+        columns.f64[c].subarray(from, from + n),
+        columns.i32[c].subarray(2 * from, 2 * (from + n)),
       )
       view.bytes = this.bytes
       return view
     }
     const out = this.scratchColumn(scratch)
-    const { u8, i32 } = this
-    const w = payload >> 2
+    const u8 = columns === null ? this.u8 : columns.kinds[c]
+    const i32 = columns === null ? this.i32 : columns.i32[c]
+    const k = columns === null ? this.base + this.offsets.kinds[c] : 0
+    const w = columns === null ? (this.base + this.offsets.payloads[c]) >> 2 : 0
     for (let r = 0; r < n; r++) {
       const row = rows === null ? from + r : rows[r]
-      out.kinds[r] = u8[kinds + row]
+      out.kinds[r] = u8[k + row]
       out.i32[2 * r] = i32[w + 2 * row]
       out.i32[2 * r + 1] = i32[w + 2 * row + 1]
     }
@@ -212,8 +224,8 @@ export class BatchSource {
 
   private tagColumn(c: number, rows: Int32Array | null, from: number, n: number, scratch: number): Column {
     const out = this.scratchColumn(scratch)
-    const { i32 } = this
-    const w = (this.base + this.offsets.tags[c]) >> 2
+    const i32 = this.columns === null ? this.i32 : this.columns.tags[c]
+    const w = this.columns === null ? (this.base + this.offsets.tags[c]) >> 2 : 0
     for (let r = 0; r < n; r++) {
       const i = w + 2 * (rows === null ? from + r : rows[r])
       const length = i32[i + 1]

@@ -121,6 +121,15 @@ export class Grouping implements GroupInfo {
     return this.records.get(g, SEEN_HI) * 4294967296 + (this.records.get(g, SEEN_LO) >>> 0)
   }
 
+  /** Notes that a row of the group came, for those that found it without a look-up of its key. */
+  touch(g: number, nowMs: number): void {
+    const { records } = this
+    const page = records.pages[g >> records.shift]
+    const o = (g & records.mask) * words
+    page[o + SEEN_LO] = nowMs | 0
+    page[o + SEEN_HI] = Math.floor(nowMs / 4294967296)
+  }
+
   retain(g: number): void {
     this.records.set(g, this.records.get(g, HOLDERS) + 1, HOLDERS)
   }

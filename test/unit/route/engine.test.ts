@@ -53,6 +53,20 @@ describe('engine', () => {
     expect([seen, perGroup.size]).toEqual([10_000, 40])
   })
 
+  it('cuts a long batch into chunks, whole or by shard, with the same cells', async () => {
+    for (const shards of [1, 2]) {
+      const t = await start({ shards, slots: 4, slotBytes: 4 * MiB })
+      const task = await t.task('t')
+      const n = 20_000
+      await t.write(Array.from({ length: n }, (_, i) => row(i % 97, i, i)).join('\n'))
+      await t.settled(task)
+      const seen = (await t.rows(task)).flat().sort()
+      const wanted = Array.from({ length: n }, (_, i) => `cpu,host=h${i % 97} v=${i} @${i}`).sort()
+      expect(seen.length).toBe(n)
+      expect(seen.filter((r, i) => r !== wanted[i])).toEqual([])
+    }
+  })
+
   it('closes the accounts of requests and of tasks', async () => {
     const t = await start()
     const all = await t.task('all')
