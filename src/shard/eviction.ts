@@ -85,7 +85,7 @@ export class Evictor {
 
   /** Policy block: whether the shard may take the next entry. `clockMs` is any steady clock. */
   mayTake(clockMs: number): boolean {
-    if (this.policy !== 'block' || this.memory.used <= this.highBytes) {
+    if (this.policy !== 'block' || this.memory.used - this.memory.idle <= this.highBytes) {
       this.blockedSince = -1
       return true
     }
