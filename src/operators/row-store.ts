@@ -62,7 +62,11 @@ export function layoutOf(planned: PlannedNode): RowLayout {
 function readsBelow(planned: PlannedNode): string[] {
   const below = (p: PlannedNode): Demand =>
     p.children
-      .map((c) => demandThrough(c.node.def.effects?.(c.node) ?? { reads: [] }, below(c)))
+      .flatMap((c) => {
+        const effects = c.node.def.effects?.(c.node) ?? { reads: [] }
+        const out = below(c)
+        return c.parents.flatMap((parent, port) => (parent === p ? [demandThrough(effects, out, port)] : []))
+      })
       .reduce(unionDemand, noDemand)
   return [...below(planned).columns].sort()
 }

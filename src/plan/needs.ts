@@ -27,15 +27,18 @@ export function unionDemand(a: Demand, b: Demand): Demand {
   }
 }
 
-/** What a node demands of its input, given what its children demand of its output. */
-export function demandThrough(effects: NodeEffects, out: Demand): Demand {
+/** What a node demands of its parent number `parent`, given what its children demand of its output. */
+export function demandThrough(effects: NodeEffects, out: Demand, parent: number): Demand {
   const reads = new Set(effects.reads)
   const kept = effects.keepsFields === undefined ? null : new Set(effects.keepsFields)
-  let passedFields = out.fields
-  if (kept !== null) passedFields = out.fields === null ? kept : new Set([...out.fields].filter((f) => kept.has(f)))
+  const sources = (name: string): readonly string[] => {
+    if (kept !== null && !kept.has(name)) return []
+    return effects.fieldsFrom?.(parent, name) ?? [name]
+  }
+  const passedFields = out.fields === null ? kept : new Set([...out.fields].flatMap(sources))
   const passedTags = effects.groupTagsOnly ? new Set<string>() : out.tags
   // A column read below reaches the source only if its cell, as a field or as a tag, can pass through this node.
-  const passedColumns = [...out.columns].filter((c) => !effects.groupTagsOnly || kept === null || kept.has(c))
+  const passedColumns = [...out.columns].flatMap((c) => (effects.groupTagsOnly ? sources(c) : [c, ...sources(c)]))
   return {
     fields: effects.wholeFields ? null : unionOrAll(reads, passedFields),
     tags: effects.wholeTags ? null : unionOrAll(reads, passedTags),

@@ -53,9 +53,11 @@ function demandPerNode(
     const node = pipeline.nodes[i]
     const out = below.get(node) ?? noDemand
     below.set(node, out)
-    const demand = demandThrough(effects.get(node)!, out)
-    for (const parent of node.parents) below.set(parent, unionDemand(below.get(parent) ?? noDemand, demand))
-    if (node.parents.length === 0) for (const c of demand.columns) columns.add(c)
+    const e = effects.get(node)!
+    node.parents.forEach((parent, port) => {
+      below.set(parent, unionDemand(below.get(parent) ?? noDemand, demandThrough(e, out, port)))
+    })
+    if (node.parents.length === 0) for (const c of demandThrough(e, out, 0).columns) columns.add(c)
   }
   return { below, columns }
 }
@@ -86,7 +88,8 @@ function partitionKey(
     outputs.set(node, { grouping, written })
     if (e.pinned !== undefined && pinned === null) pinned = `${node.name} ${e.pinned}`
     if (e.stateful) {
-      const state = input.grouping
+      const state =
+        e.stateTags === undefined ? input.grouping : intersect(input.grouping, { all: false, tags: e.stateTags })
       const before = key
       key = intersect(key, state)
       if (!stateful || describe(before) !== describe(key)) reason = `${node.name} keeps state per ${describe(state)}`

@@ -85,6 +85,8 @@ export interface NodeEffects {
   wholeTags?: boolean
   /** What is left of the incoming cells downstream: only these fields (undefined: all that came in). */
   keepsFields?: readonly string[]
+  /** The input fields of parent number `parent` that an output field of this name can come from; absent: the same one. */
+  fieldsFrom?(parent: number, name: string): readonly string[]
   /** Outgoing rows carry only the group's tags. */
   groupTagsOnly?: boolean
   /** Tags that this node writes or removes: they leave the partition key of groupings downstream. */
@@ -93,6 +95,8 @@ export interface NodeEffects {
   grouping?: { dims: readonly string[] | '*'; exclude?: readonly string[]; byName: boolean }
   /** Keeps state per group (so its effective grouping bounds the partition key). */
   stateful?: boolean
+  /** With `stateful`: state is kept per these of the group's tags only (join.on). */
+  stateTags?: readonly string[]
   /** State is shared by all groups or order across groups matters: the task runs on one shard. The text says why. */
   pinned?: string
 }
