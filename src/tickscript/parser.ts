@@ -3,6 +3,7 @@
  * give the error's text.
  */
 import type { Tree } from '@lezer/common'
+import { ShardlineError } from '../errors.js'
 import type { Expression, Program } from './ast.js'
 import { tickParser } from './generated/tick.js'
 import * as term from './generated/tick.terms.js'
@@ -13,16 +14,43 @@ import { endOfInput, lastRead, lexicalError, maxDepth, tooDeep } from './tokeniz
 import { treeToAst, treeToExpression } from './tree-to-ast.js'
 
 const programParser = tickParser.configure({ strict: true, top: 'Program' })
+const recoveringParser = tickParser.configure({ top: 'Program' })
 const lambdaParser = tickParser.configure({ strict: true, top: 'LambdaBody' })
 
 /** Longest script in characters: parsing a dense one of this size takes about two seconds. */
-const maxScriptLength = 1 << 20
+export const maxScriptLength = 1 << 20
 
 /** Throws ShardlineError `parser: …`. */
 export function parse(source: string): Program {
   if (source.length > maxScriptLength) throw parserError(`script is longer than ${maxScriptLength} characters`)
   const text = new Source(wellFormed(source))
   return treeToAst(parseTree(programParser, text, operands), text)
+}
+
+/** The tree of a part of a script. Throws ShardlineError `parser: …`; bad literals show only when the tree is read. */
+export function strictTree(source: Source, from: number, to: number): Tree {
+  return parseTree(programParser, source, operands, from, to)
+}
+
+/** The same without errors: what cannot be parsed is skipped or completed. */
+export function recoveredTree(source: Source, from: number, to: number): Tree {
+  return recoveringParser.parse(source.text, undefined, [{ from, to }])
+}
+
+/** The literals among those read by the last parse that are none: start, end and fault, in order. */
+export function badLiterals(text: string): { from: number; to: number; fault: ShardlineError }[] {
+  const bad: { from: number; to: number; fault: ShardlineError }[] = []
+  const { literals } = lastRead
+  for (let i = 0; i < literals.length; i += 3) {
+    const [from, to] = [literals[i]!, literals[i + 1]!]
+    try {
+      readLiteral(text.slice(from, to), literals[i + 2]!)
+    } catch (err) {
+      if (!(err instanceof ShardlineError)) throw err
+      bad.push({ from, to, fault: err })
+    }
+  }
+  return bad
 }
 
 /** Parses the expression of a lambda given without `lambda:` (lambda vars, match expressions). */
@@ -32,17 +60,24 @@ export function parseLambdaBody(source: string): Expression {
 }
 
 /** Lone surrogates become U+FFFD, as they do in UTF-8. */
-function wellFormed(source: string): string {
+export function wellFormed(source: string): string {
   return /[\ud800-\udfff]/.test(source) ? Buffer.from(source).toString() : source
 }
 
-function parseTree(parser: typeof programParser, source: Source, afterStatement: string): Tree {
+function parseTree(
+  parser: typeof programParser,
+  source: Source,
+  afterStatement: string,
+  from = 0,
+  to = source.text.length,
+): Tree {
   lastRead.token = endOfInput
-  lastRead.start = source.text.length
+  lastRead.start = to
+  lastRead.end = to
   lastRead.context = null
   lastRead.literals = []
   try {
-    return parser.parse(source.text)
+    return parser.parse(source.text, undefined, [{ from, to }])
   } catch (err) {
     // Anything else than the parser's own complaint is a fault of ours.
     if (!(err instanceof SyntaxError)) throw err
@@ -57,11 +92,14 @@ function checkLiterals(text: string): void {
   for (let i = 0; i < literals.length; i += 3) {
     const start = literals[i]!
     if (start >= stop) return
-    const literal = text.slice(start, literals[i + 1]!)
-    if (literals[i + 2] === term.Number) numberLiteral(literal)
-    else if (literals[i + 2] === term.Duration) durationLiteral(literal)
-    else regexLiteral(literal)
+    readLiteral(text.slice(start, literals[i + 1]!), literals[i + 2]!)
   }
+}
+
+function readLiteral(literal: string, token: number): void {
+  if (token === term.Number) numberLiteral(literal)
+  else if (token === term.Duration) durationLiteral(literal)
+  else regexLiteral(literal)
 }
 
 function unexpected(source: Source, afterStatement: string): Error {

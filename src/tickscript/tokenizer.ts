@@ -13,8 +13,9 @@ export const maxDepth = 200
 
 /** The last token handed to the parser. */
 export interface LastRead {
-  /** UTF-16 offset of the token. */
+  /** UTF-16 offset of the token, and of what follows it. */
   start: number
+  end: number
   /** Its term, endOfInput, lexicalError or tooDeep. */
   token: number
   /** Text of the lexical error. */
@@ -28,7 +29,7 @@ export const endOfInput = -1
 export const lexicalError = -2
 export const tooDeep = -3
 
-export const lastRead: LastRead = { start: 0, token: endOfInput, message: '', context: null, literals: [] }
+export const lastRead: LastRead = { start: 0, end: 0, token: endOfInput, message: '', context: null, literals: [] }
 
 const keywords = new Map<string, number>([
   ['AND', term.And],
@@ -78,6 +79,7 @@ export const tickTokens = new ExternalTokenizer(
     lastRead.context = context
     const token = context.depth > maxDepth ? tooDeep : read(input, context)
     lastRead.token = token
+    lastRead.end = input.pos
     if (token < 0) return
     if (token === term.Number || token === term.Duration || token === term.Regex) {
       lastRead.literals.push(start, input.pos, token)
