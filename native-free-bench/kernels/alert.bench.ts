@@ -109,6 +109,10 @@ function withoutEvaluation(op: AlertOperator): AlertOperator {
   return op
 }
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = maxChunkRows
+export const boundBy = 'one status byte per row: memory bandwidth'
+
 export function add(bench: Bench): void {
   const memory = new ShardMemory(1e9)
   const grouping = new Grouping(new StateAllocator(memory), ['h'], false)

@@ -1,6 +1,5 @@
 /** Rows per second of group assignment over one tag and over two, with the router's hashes and without. */
-import { cpus } from 'node:os'
-import { Bench } from 'tinybench'
+import type { Bench } from 'tinybench'
 import { Chunk, maxChunkRows } from '../../src/columns/chunk.js'
 import { Column } from '../../src/columns/column.js'
 import { Kind } from '../../src/columns/kinds.js'
@@ -57,27 +56,21 @@ function randomChunks(tags: readonly string[]): Chunk[] {
   return chunks
 }
 
-const bench = new Bench({ time: 1000, warmupTime: 300 })
-const out = new Int32Array(maxChunkRows)
-for (const tags of [['ip'], ['id', 'ip']]) {
-  for (const hashed of [true, false]) {
-    const chunks = randomChunks(tags)
-    for (const c of chunks) if (!hashed) c.hashedTags = null
-    const assign = new GroupAssign(new Grouping(new StateAllocator(new ShardMemory(1e9)), tags, false))
-    let k = 0
-    bench.add(`${tags.join(', ')}${hashed ? '' : ', own hash'}`, () => {
-      assign.assign(chunks[k++ % chunkCount], out, k)
-    })
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = maxChunkRows
+export const boundBy = 'cache misses: bucket, record and key of a random group'
+
+export function add(bench: Bench): void {
+  const out = new Int32Array(maxChunkRows)
+  for (const tags of [['ip'], ['id', 'ip']]) {
+    for (const hashed of [true, false]) {
+      const chunks = randomChunks(tags)
+      for (const c of chunks) if (!hashed) c.hashedTags = null
+      const assign = new GroupAssign(new Grouping(new StateAllocator(new ShardMemory(1e9)), tags, false))
+      let k = 0
+      bench.add(`group-assign: 94k groups by ${tags.join(', ')}${hashed ? '' : ', own hash'}`, () => {
+        assign.assign(chunks[k++ % chunkCount], out, k)
+      })
+    }
   }
 }
-await bench.run()
-const results = bench.tasks.map((t) => {
-  const result = t.result
-  const meanMs = result.state === 'completed' ? result.latency.mean : Number.NaN
-  return { kernel: `group-assign ${t.name}`, rowsPerSecond: Math.round((maxChunkRows / meanMs) * 1000) }
-})
-console.table(results)
-const [cpu] = cpus()
-console.log(
-  JSON.stringify({ date: new Date().toISOString(), cpu: cpu.model, cores: cpus().length, groupCount, results }),
-)

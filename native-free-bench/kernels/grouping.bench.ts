@@ -43,6 +43,10 @@ function batches(order: (i: number) => number): Batch[] {
   return out
 }
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = batchRows
+export const boundBy = 'cache misses: bucket, record and key of a random group'
+
 export function add(bench: Bench): void {
   let seed = 1
   const random = (): number => {

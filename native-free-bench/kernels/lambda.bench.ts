@@ -9,6 +9,7 @@ import { Lambda } from '../../src/tickscript/node-def.js'
 import { parseLambdaBody } from '../../src/tickscript/parser.js'
 
 export const rowsPerOperation = maxChunkRows
+export const boundBy = 'arithmetic; string functions: decoding and encoding UTF-8'
 
 const grouping: GroupInfo = {
   tagNames: () => [],

@@ -7,6 +7,10 @@ import { TimerWheel } from '../../src/shard/timer-wheel.js'
 const groupCount = 94_000
 const rows = 8192
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = rows
+export const boundBy = 'cache misses of random groups'
+
 export function add(bench: Bench): void {
   const state = new StateAllocator(new ShardMemory(1e9))
   const sums = state.f64()

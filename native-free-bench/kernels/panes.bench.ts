@@ -134,6 +134,10 @@ export function paneBytes(period: number, every: number, methods: readonly strin
 
 const chunkCount = 64
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = maxChunkRows
+export const boundBy = 'cache misses of random groups; with time passing, reading up to 12 panes per emission'
+
 export function add(bench: Bench): void {
   for (const [name, kind, methods] of [
     ['sum of ints', Kind.Int, ['sum']],

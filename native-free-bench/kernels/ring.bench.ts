@@ -5,6 +5,10 @@ import { emptyEntry, RingConsumer, RingProducer, ringBuffer, Source } from '../.
 
 const entries = 1024
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = entries
+export const boundBy = 'atomic operations on the entry words'
+
 export function add(bench: Bench): void {
   const sab = ringBuffer(entries)
   const producer = new RingProducer(sab, entries)

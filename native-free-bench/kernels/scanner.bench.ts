@@ -52,6 +52,10 @@ export function scanning(body: Uint8Array, partition: Partition | null, reads: s
   }
 }
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = linesPerBody
+export const boundBy = 'the byte loop: one load and a table look-up per byte'
+
 export function add(bench: Bench): void {
   const combined = combinedBody()
   const cpu = cpuBody()

@@ -39,6 +39,10 @@ export function rowBytes(rowsPerGroup: number): number {
 
 const chunkCount = 64
 
+/** What one operation stands for, and what bounds its rate. */
+export const rowsPerOperation = maxChunkRows
+export const boundBy = 'copying rows into blocks, then sorting or scanning them at emission'
+
 export function add(bench: Bench): void {
   for (const [name, method, period, every] of [
     ['tumbling, then percentile', 'percentile', 10, 10],
