@@ -10,8 +10,10 @@ import { TopicService } from './alert/topics.js'
 import { Api } from './api/api.js'
 import type { HttpServer } from './api/http.js'
 import { startHttpServer } from './api/http-server.js'
+import type { Router } from './api/router.js'
 import { addSystem } from './api/system.js'
 import { addTasks } from './api/tasks.js'
+import { addTemplates } from './api/templates.js'
 import { addWrite } from './api/write.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
@@ -22,12 +24,12 @@ import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { Metrics } from './observe/metrics.js'
 import { ShardlineEngine } from './route/engine.js'
-import { noTemplates } from './tasks/compile-script.js'
 import { HttpOutViews } from './tasks/http-out-views.js'
 import { HttpPostSink } from './tasks/http-post-sink.js'
 import { httpOutObserver, httpPostObserver } from './tasks/observers.js'
 import { TaskManager } from './tasks/task-manager.js'
 import { Store } from './tasks/task-store.js'
+import { TemplateManager } from './tasks/template-manager.js'
 import { LmdbTopicStore } from './tasks/topic-store.js'
 import { kapacitorVersion, shardlineVersion } from './version.js'
 
@@ -111,19 +113,21 @@ export class Server {
     })
     this.onClose('httppost', () => posts.close())
 
+    const templates = new TemplateManager(store, log.with({ service: 'task_store' }))
     const tasks = new TaskManager({
       store,
       engine,
-      templates: noTemplates,
+      templates,
       observers: [alerts, httpOutObserver(views), httpPostObserver(posts, engine)],
       log: log.with({ service: 'task_store' }),
     })
+    templates.attach(tasks)
     this.onClose('task_store', () => tasks.close())
     await tasks.open()
     topics.restore((topic) => !topic.startsWith('main:'))
 
     const udp = await this.openUdp(engine)
-    await this.openHttp(identity, engine, tasks, views, udp)
+    await this.openHttp(identity, engine, tasks, views, udp, (router) => addTemplates(router, templates))
   }
 
   private async openEngine(identity: Identity): Promise<ShardlineEngine> {
@@ -195,6 +199,7 @@ export class Server {
     tasks: TaskManager,
     views: HttpOutViews,
     udp: readonly UdpListener[],
+    addMore: (router: Router) => void,
   ): Promise<void> {
     const { config } = this
     const log = this.log.with({ service: 'http' })
@@ -214,6 +219,7 @@ export class Server {
       debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats()),
     })
     addTasks(api.router, tasks, (task, endpoint) => views.read(task, endpoint))
+    addMore(api.router)
     const settings = {
       defaultRetentionPolicy: config['default-retention-policy'],
       maxBodyBytes: config.engine['max-body-size'],

@@ -51,6 +51,16 @@ const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'c
 /** Longest time that a new time of an unchanged level waits. */
 const timeOnlyDelayMs = 100
 
+/** A run of a task. `taskId` and `taskMaster` differ from `id` and `main` for a replay. */
+export interface AlertingTask {
+  readonly id: string
+  readonly taskId?: string
+  readonly taskMaster?: string
+}
+
+const topicOf = (task: AlertingTask, node: string): string =>
+  anonymousTopic(task.taskId ?? task.id, node, task.taskMaster)
+
 interface TaskAlerts {
   readonly id: string
   /** Of the run; -1 until it has started. */
@@ -87,14 +97,14 @@ export class AlertService {
   }
 
   /** Creates the handlers of the task's nodes. Throws what stops the start; `stopped` then cleans up. */
-  starting(task: { readonly id: string }, plan: TaskPlan): [string, string, number, string][] {
+  starting(task: AlertingTask, plan: TaskPlan): [string, string, number, string][] {
     const { topics } = this.parts
     const entry: TaskAlerts = { id: task.id, key: -1, nodes: new Map() }
     this.tasks.set(task.id, entry)
     const used = new Set<string>()
     for (const planned of plan.nodes) {
       if (planned.node.def.kind !== 'alert') continue
-      const node = this.startNode(task.id, planned)
+      const node = this.startNode(task, planned)
       entry.nodes.set(planned.index, node)
       for (const topic of [node.anonymous, node.topic]) {
         if (topic === '') continue
@@ -119,7 +129,7 @@ export class AlertService {
   }
 
   /** Handlers drain for a bounded time; only this task's stop waits for it. */
-  async stopped(task: { readonly id: string }, deleted: boolean): Promise<void> {
+  async stopped(task: AlertingTask, deleted: boolean): Promise<void> {
     const entry = this.tasks.get(task.id)
     const { topics } = this.parts
     this.tasks.delete(task.id)
@@ -129,7 +139,7 @@ export class AlertService {
       await Promise.all(own.map((t) => topics.close(t)))
       if (deleted) for (const t of own) topics.remove(t)
     }
-    if (deleted) topics.removeMatching(anonymousTopic(task.id, ''))
+    if (deleted) topics.removeMatching(topicOf(task, ''))
   }
 
   /** Counters of one node of a running task, for the statistics view. */
@@ -143,10 +153,10 @@ export class AlertService {
     await this.parts.topics.closeAll()
   }
 
-  private startNode(taskId: string, planned: PlannedNode): AlertNode {
+  private startNode(task: AlertingTask, planned: PlannedNode): AlertNode {
     const { node } = planned
     const { topics, configs, log } = this.parts
-    const nodeLog = log.with({ task: taskId, node: node.name })
+    const nodeLog = log.with({ task: task.id, node: node.name })
     const created: AlertHandler[] = node.handlers.map((h) => createHandler(h.kind, h.props, { configs, log: nodeLog }))
     let stateChangesOnly = false
     const globalSlack = configs.slack.some((s) => s.global && (s.isDefault || configs.slack.length === 1))
@@ -155,7 +165,7 @@ export class AlertService {
     }
     // In 1.5.7 a global slack section alone makes every node send state changes only.
     if (globalSlack) stateChangesOnly = true
-    const anonymous = created.length > 0 ? anonymousTopic(taskId, node.name) : ''
+    const anonymous = created.length > 0 ? topicOf(task, node.name) : ''
     created.forEach((h, i) => {
       topics.addHandler(anonymous, String(i), h)
     })

@@ -91,7 +91,7 @@ export class AlertOperator extends Operator {
     this.category = textProp(node, 'category', '')
     this.inhibits = inhibitCalls(node)
     this.topic = textProp(node, 'topic', '')
-    this.anonymous = node.handlers.length > 0 ? anonymousTopic(ctx.taskId, ctx.nodeName) : ''
+    this.anonymous = node.handlers.length > 0 ? anonymousTopic(ctx.taskId, ctx.nodeName, ctx.taskMaster) : ''
   }
 
   receive(chunk: Chunk): void {
@@ -114,7 +114,7 @@ export class AlertOperator extends Operator {
     const m = message as AlertControl
     if (m?.type !== 'alert') return undefined
     this.stateChangesOnly ||= m.stateChangesOnly
-    if (m.anonymous) this.anonymous = anonymousTopic(this.ctx.taskId, this.ctx.nodeName)
+    if (m.anonymous) this.anonymous = anonymousTopic(this.ctx.taskId, this.ctx.nodeName, this.ctx.taskMaster)
     return true
   }
 

@@ -37,6 +37,8 @@ export interface ServerInfo {
 /** What the loop gives each operator. One per operator instance (task × node × shard). */
 export interface OperatorContext {
   readonly taskId: string
+  /** `main`, or the id of the replay that runs the task. */
+  readonly taskMaster?: string
   /** `window2`: kind and id, as in DOT and logs. */
   readonly nodeName: string
   /** Position in the task's node list: identifies the node in messages and statistics. */

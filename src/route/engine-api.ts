@@ -22,7 +22,12 @@ export interface WriteResult {
 }
 
 export interface StartTask {
+  /** Names the run on main: in logs, frames and failures. */
   readonly id: string
+  /** The task's id as its script sees it; `id` by default. */
+  readonly taskId?: string
+  /** First part of the names of its nodes' own topics; `main` by default. */
+  readonly taskMaster?: string
   readonly type: 'stream' | 'batch'
   readonly script: string
   readonly vars: Record<string, { type: string; value: unknown; description?: string }>

@@ -119,7 +119,8 @@ export class TaskRuns {
       id: task.id,
       spec: {
         key,
-        id: task.id,
+        id: task.taskId ?? task.id,
+        taskMaster: task.taskMaster ?? 'main',
         type: task.type,
         script: task.script,
         vars: task.vars,

@@ -157,6 +157,7 @@ export class TaskRuntime {
 
 export class NodeContext implements OperatorContext {
   readonly taskId: string
+  readonly taskMaster: string
   readonly nodeName: string
   readonly nodeIndex: number
   readonly shard: number
@@ -179,6 +180,7 @@ export class NodeContext implements OperatorContext {
   ) {
     const { env, spec } = task
     this.taskId = spec.id
+    this.taskMaster = spec.taskMaster
     this.nodeName = planned.node.name
     this.nodeIndex = planned.index
     this.quiet = planned.node.quiet

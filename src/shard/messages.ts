@@ -58,7 +58,10 @@ export type TaskPolicy = 'block' | 'shed'
 export interface TaskSpec {
   /** Number of this run of the task, unique in the process. */
   readonly key: number
+  /** As the script sees it. */
   readonly id: string
+  /** First part of the names of its nodes' own topics. */
+  readonly taskMaster: string
   readonly type: 'stream' | 'batch'
   readonly script: string
   /** Task vars as given to the API (JSON). */

@@ -11,11 +11,8 @@ export interface Templates {
   scriptOf(id: string): string
 }
 
-export const noTemplates: Templates = {
-  scriptOf(id) {
-    throw new ShardlineError('no-template', `unknown template ${id}: err: no template exists`)
-  },
-}
+export const unknownTemplate = (id: string): ShardlineError =>
+  new ShardlineError('no-template', `unknown template ${id}: err: no template exists`)
 
 export function compileScript(script: string, vars: TaskVars): Evaluation {
   try {

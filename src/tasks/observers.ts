@@ -4,7 +4,7 @@ import type { Engine } from '../route/engine-api.js'
 import { Out } from '../shard/output.js'
 import type { HttpOutViews } from './http-out-views.js'
 import type { HttpPostSink, PreparedHttpPosts } from './http-post-sink.js'
-import type { TaskObserver } from './task-manager.js'
+import type { TaskObserver } from './task-runner.js'
 
 export function httpOutObserver(views: HttpOutViews): TaskObserver {
   return {

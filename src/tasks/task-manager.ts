@@ -8,14 +8,14 @@ import { randomUUID } from 'node:crypto'
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
-import type { Engine, RunningTask, StartTask, TaskStatsView } from '../route/engine-api.js'
+import type { Engine, RunningTask, TaskStatsView } from '../route/engine-api.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { compileScript, type Templates } from './compile-script.js'
 import { KeyedLock } from './keyed-lock.js'
-import type { Dbrp, TaskRecord, TaskStatus, TaskVars } from './task-record.js'
+import { checkId, type Dbrp, nowNs, type TaskRecord, type TaskStatus, type TaskVars } from './task-record.js'
 import type { TaskRequest } from './task-request.js'
+import { type RunRecord, startError, type TaskObserver, TaskRunner } from './task-runner.js'
 import type { Store } from './task-store.js'
 import { storedVars } from './vars.js'
 
@@ -23,24 +23,13 @@ export interface Execution {
   readonly running: RunningTask
   readonly plan: TaskPlan
   /** What runs: a later change of the script does not touch it. */
-  readonly record: TaskRecord
+  readonly record: RunRecord
 }
 
 export interface TaskEntry {
   record: TaskRecord
   execution: Execution | undefined
   error: string
-}
-
-/** Parts that follow the life of tasks: alerts, httpOut endpoints. */
-export interface TaskObserver {
-  /** Before the shards build the task; what it returns of alert states goes with it. May throw: the task does not start. */
-  starting?(task: TaskRecord, plan: TaskPlan): StartTask['alertStates']
-  started?(running: RunningTask, task: TaskRecord, plan: TaskPlan): void
-  /** After the shards have stopped it, or after a start that failed (then `running` may be missing). */
-  stopped?(task: TaskRecord, deleted: boolean, running: RunningTask | undefined): void | Promise<void>
-  /** Counters of a node that main keeps, added to those of the shards. */
-  countersOf?(taskKey: number, nodeIndex: number): Readonly<Record<string, number>>
 }
 
 export interface TaskManagerParts {
@@ -51,30 +40,13 @@ export interface TaskManagerParts {
   readonly log: Log
 }
 
-const idPattern = /^[-._\p{L}0-9]+$/u
-
-/** Bytes of the longest key that the store takes, with room to spare. */
-const maxIdBytes = 1024
-
-export function checkTaskId(id: string): void {
-  if (idPattern.test(id)) {
-    if (Buffer.byteLength(id) <= maxIdBytes) return
-    throw new ShardlineError('bad-task-id', `task ID must not be longer than ${maxIdBytes} bytes`)
-  }
-  const text = `task ID must contain only letters, numbers, '-', '.' and '_'. ${JSON.stringify(id)}`
-  throw new ShardlineError('bad-task-id', text)
-}
-
-/** Wall clock, ns. */
-const nowNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n
-
 export class TaskManager {
   readonly #tasks = new Map<string, TaskEntry>()
   readonly #lock = new KeyedLock()
-  readonly #observers: TaskObserver[]
+  readonly runner: TaskRunner
 
   constructor(private readonly parts: TaskManagerParts) {
-    this.#observers = [...parts.observers]
+    this.runner = new TaskRunner(parts.engine, parts.observers)
     parts.engine.onTaskFailed((key, id, error) => this.#taskFailed(key, id, error))
   }
 
@@ -85,7 +57,10 @@ export class TaskManager {
     for (const [id, err] of damaged) log.error('stored task cannot be read', { task: id, err })
     for (const record of tasks) this.#tasks.set(record.id, { record, execution: undefined, error: '' })
     for (const entry of this.#tasks.values()) {
-      if (entry.record.status !== 'enabled') continue
+      if (entry.record.status !== 'enabled') {
+        if (entry.record.templateId !== '') entry.error = this.#faultOf(entry.record)
+        continue
+      }
       log.debug('starting enabled task on startup', { task: entry.record.id })
       try {
         await this.#lock.run([entry.record.id], () => this.#start(entry))
@@ -93,6 +68,16 @@ export class TaskManager {
       } catch (err) {
         log.error('failed to start enabled task', { task: entry.record.id, err: errorText(err) })
       }
+    }
+  }
+
+  /** What keeps a disabled task of a template from being enabled, '' when nothing is known. */
+  #faultOf(record: TaskRecord): string {
+    try {
+      compileScript(record.script, record.vars)
+      return ''
+    } catch (err) {
+      return errorText(err)
     }
   }
 
@@ -117,8 +102,8 @@ export class TaskManager {
 
   async create(request: TaskRequest): Promise<TaskEntry> {
     const id = request.id === '' ? randomUUID() : request.id
-    checkTaskId(id)
-    return this.#lock.run([id], () => this.#create(id, request))
+    checkId('task', id)
+    return this.#lock.run(lockKeys([id], [request.templateId]), () => this.#create(id, request))
   }
 
   async #create(id: string, request: TaskRequest): Promise<TaskEntry> {
@@ -153,16 +138,23 @@ export class TaskManager {
 
   async update(id: string, request: TaskRequest): Promise<TaskEntry> {
     const newId = request.id === '' ? id : request.id
-    return this.#lock.run([id, newId], () => this.#update(id, newId, request))
+    const templates = [request.templateId, this.#tasks.get(id)?.record.templateId ?? '']
+    return this.#lock.run(lockKeys([id, newId], templates), () => this.#update(id, newId, request))
   }
 
   async #update(id: string, newId: string, request: TaskRequest): Promise<TaskEntry> {
     const entry = this.#tasks.get(id)
     if (entry === undefined) throw new ShardlineError('no-task', 'task does not exist, cannot update', 404)
-    checkTaskId(newId)
+    checkId('task', newId)
     const old = entry.record
     const templateId = request.templateId === '' ? old.templateId : request.templateId
-    const script = templateId === '' ? request.script || old.script : this.parts.templates.scriptOf(templateId)
+    // The script of a templated task is always that of its template.
+    const script =
+      templateId === ''
+        ? request.script || old.script
+        : templateId === old.templateId
+          ? old.script
+          : this.parts.templates.scriptOf(templateId)
     const vars: TaskVars = Object.keys(request.vars).length > 0 ? storedVars(request.vars) : old.vars
     const compiled = compileScript(script, vars)
     const status: TaskStatus = request.status === '' ? old.status : request.status
@@ -219,6 +211,35 @@ export class TaskManager {
     })
   }
 
+  /**
+   * For changes of templates: runs `operation` with the tasks of the templates while nothing else changes these or makes new
+   * ones.
+   */
+  async withTemplates<T>(templates: readonly string[], operation: (entries: TaskEntry[]) => Promise<T>): Promise<T> {
+    for (;;) {
+      const before = this.#tasksOf(templates)
+      const ids = new Set(before.map((e) => e.record.id))
+      const outcome = await this.#lock.run(lockKeys([...ids], templates), async () => {
+        const entries = this.#tasksOf(templates)
+        // A task that came in while this waited is not locked: once more, with it.
+        return entries.every((e) => ids.has(e.record.id)) ? { value: await operation(entries) } : undefined
+      })
+      if (outcome !== undefined) return outcome.value
+    }
+  }
+
+  #tasksOf(templates: readonly string[]): TaskEntry[] {
+    return this.list().filter((e) => e.record.templateId !== '' && templates.includes(e.record.templateId))
+  }
+
+  /** Inside withTemplates: gives a task another record of the same id and status; an enabled one starts again with it. */
+  async replace(entry: TaskEntry, record: TaskRecord, error: string): Promise<void> {
+    if (record.status === 'enabled') await this.#stop(entry, 'drain', false)
+    entry.record = record
+    entry.error = error
+    if (record.status === 'enabled') await this.#start(entry)
+  }
+
   /** Stops everything before the engine closes; statuses stay. */
   async close(): Promise<void> {
     await Promise.all([...this.#tasks.keys()].map((id) => this.#lock.run([id], () => this.#shutDown(id))))
@@ -233,40 +254,18 @@ export class TaskManager {
   async #start(entry: TaskEntry): Promise<void> {
     const { record } = entry
     entry.error = ''
-    let announced = false
-    let running: RunningTask | undefined
     try {
-      const { pipeline } = compileScript(record.script, record.vars)
-      for (const node of pipeline.nodes) node.def.check?.(node)
-      const plan = planTask(pipeline, { taskId: record.id, shards: this.parts.engine.shards })
-      announced = true
-      const alertStates = this.#observers.flatMap((o) => [...(o.starting?.(record, plan) ?? [])])
-      running = await this.parts.engine.startTask({
-        id: record.id,
-        type: record.type,
-        script: record.script,
-        vars: record.vars as StartTask['vars'],
-        dbrps: record.dbrps,
-        plan,
-        alertStates,
-      })
-      for (const o of this.#observers) o.started?.(running, record, plan)
-      entry.execution = { running, plan, record }
+      entry.execution = { ...(await this.runner.start(record)), record }
     } catch (err) {
       entry.error = errorText(err)
-      if (running !== undefined) await this.parts.engine.stopTask(running.key, 'discard')
-      if (announced) for (const o of this.#observers) await o.stopped?.(record, false, running)
-      const code = err instanceof ShardlineError ? err.code : 'task-start'
-      throw new ShardlineError(code, entry.error, 500)
+      throw startError(err, entry.error)
     }
   }
 
   async #stop(entry: TaskEntry, mode: 'drain' | 'discard', deleted: boolean): Promise<void> {
     const { execution } = entry
     entry.execution = undefined
-    if (execution !== undefined) await this.parts.engine.stopTask(execution.running.key, mode)
-    const record = execution?.record ?? entry.record
-    for (const o of this.#observers) await o.stopped?.(record, deleted, execution?.running)
+    await this.runner.stop(execution?.record ?? entry.record, execution?.running, mode, deleted)
   }
 
   #taskFailed(key: number, id: string, error: string): void {
@@ -276,37 +275,24 @@ export class TaskManager {
     const { record, running } = entry.execution
     entry.execution = undefined
     entry.error = error
-    for (const o of this.#observers) {
-      Promise.resolve(o.stopped?.(record, false, running)).catch((err: unknown) => {
-        this.parts.log.error('failed to clean up after a task', { task: id, err: errorText(err) })
-      })
-    }
+    this.runner.stopped(record, false, running).catch((err: unknown) => {
+      this.parts.log.error('failed to clean up after a task', { task: id, err: errorText(err) })
+    })
   }
 
   /** Statistics of a running task, main's own counters included; undefined when it does not run. */
   statsOf(entry: TaskEntry): TaskStatsView | undefined {
     const running = entry.execution?.running
     if (running === undefined) return undefined
-    const stats = running.stats()
-    const nodes = stats.nodes.map((node, index) => {
-      const counters = { ...node.counters }
-      for (const o of this.#observers) {
-        for (const [name, n] of Object.entries(o.countersOf?.(running.key, index) ?? {})) {
-          counters[name] = (counters[name] ?? 0) + n
-        }
-      }
-      // Counters that the original does not have appear once they have counted something.
-      for (const name of Object.keys(counters))
-        if (name.startsWith('evicted_') && counters[name] === 0) delete counters[name]
-      return { ...node, counters }
-    })
-    const order = new Map(stats.nodes.map((node, index) => [node.name, index]))
-    const edges = [...stats.edges].sort(
-      (a, b) => order.get(a.parent)! - order.get(b.parent)! || order.get(a.child)! - order.get(b.child)!,
-    )
-    return { ...stats, nodes, edges }
+    return this.runner.statsOf(running)
   }
 }
+
+/** Tasks by id; templates in a form that no task has. */
+const lockKeys = (ids: readonly string[], templates: readonly string[]): string[] => [
+  ...ids,
+  ...templates.filter((t) => t !== '').map((t) => `template:${t}`),
+]
 
 function createDbrps(compiled: Evaluation, given: readonly Dbrp[]): readonly Dbrp[] {
   if (compiled.dbrps.length > 0 && given.length > 0) {

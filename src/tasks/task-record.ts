@@ -1,5 +1,6 @@
 /** A task as it is stored, and its form in the store. Times are ns since the epoch; null is the zero time. */
 import { goJson } from '../columns/json-encode.js'
+import { ShardlineError } from '../errors.js'
 import { isObject, type JsonObject, parseLosslessJson, plainJson } from './lossless-json.js'
 
 export interface Dbrp {
@@ -17,6 +18,24 @@ export interface TaskVar {
 export type TaskVars = Readonly<Record<string, TaskVar>>
 export type TaskType = 'stream' | 'batch'
 export type TaskStatus = 'enabled' | 'disabled'
+
+const idPattern = /^[-._\p{L}0-9]+$/u
+
+/** Bytes of the longest key that the store takes, with room to spare. */
+const maxIdBytes = 1024
+
+/** Ids of tasks, templates, recordings and replays; `what` begins the text. */
+export function checkId(what: string, id: string): void {
+  if (idPattern.test(id)) {
+    if (Buffer.byteLength(id) <= maxIdBytes) return
+    throw new ShardlineError(`bad-${what}-id`, `${what} ID must not be longer than ${maxIdBytes} bytes`)
+  }
+  const text = `${what} ID must contain only letters, numbers, '-', '.' and '_'. ${JSON.stringify(id)}`
+  throw new ShardlineError(`bad-${what}-id`, text)
+}
+
+/** Wall clock, ns. */
+export const nowNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n
 
 export interface TaskRecord {
   readonly id: string

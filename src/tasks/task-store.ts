@@ -1,11 +1,12 @@
 /**
- * What survives a restart: tasks and topic states, in one LMDB environment. LMDB commits are atomic, so a crash at any moment
+ * What survives a restart: tasks, templates, topic states and more, in one LMDB environment. LMDB commits are atomic, so a crash at any moment
  * leaves the last committed state. Writes are batched and committed off the main thread; `await` means committed.
  */
 import { mkdirSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { errorText, ShardlineError } from '../errors.js'
 import { decodeTask, encodeTask, type TaskRecord } from './task-record.js'
+import { decodeTemplate, encodeTemplate, type TemplateRecord } from './template-record.js'
 
 export interface StoredTasks {
   readonly tasks: readonly TaskRecord[]
@@ -13,13 +14,28 @@ export interface StoredTasks {
   readonly damaged: readonly (readonly [string, string])[]
 }
 
+export interface Loaded<T> {
+  readonly records: readonly T[]
+  /** Ids whose record cannot be read, with the reason. */
+  readonly damaged: readonly (readonly [string, string])[]
+}
+
+export interface TemplateChange {
+  readonly put?: TemplateRecord
+  readonly remove?: string
+  /** Tasks that change with it. */
+  readonly tasks: readonly TaskRecord[]
+}
+
 export class Store {
   readonly #root: RootDatabase<string, Buffer>
   readonly #tasks: Database<string, Buffer>
+  readonly #templates: Database<string, Buffer>
 
   private constructor(root: RootDatabase<string, Buffer>) {
     this.#root = root
     this.#tasks = this.database('tasks')
+    this.#templates = this.database('templates')
   }
 
   /** `path` is a directory; it is created. */
@@ -47,16 +63,21 @@ export class Store {
   }
 
   loadTasks(): StoredTasks {
-    const tasks: TaskRecord[] = []
-    const damaged: (readonly [string, string])[] = []
-    for (const { key, value } of this.#tasks.getRange()) {
-      try {
-        tasks.push(decodeTask(value))
-      } catch (err) {
-        damaged.push([key.toString(), errorText(err)])
-      }
-    }
-    return { tasks, damaged }
+    const { records, damaged } = load(this.#tasks, decodeTask)
+    return { tasks: records, damaged }
+  }
+
+  loadTemplates(): Loaded<TemplateRecord> {
+    return load(this.#templates, decodeTemplate)
+  }
+
+  /** One commit: a template and its tasks change together. */
+  async commitTemplate({ put, remove, tasks }: TemplateChange): Promise<void> {
+    await this.#root.transaction(() => {
+      if (remove !== undefined) void this.#templates.remove(Buffer.from(remove))
+      if (put !== undefined) void this.#templates.put(Buffer.from(put.id), encodeTemplate(put))
+      for (const task of tasks) void this.#tasks.put(Buffer.from(task.id), encodeTask(task))
+    })
   }
 
   async putTask(task: TaskRecord): Promise<void> {
@@ -79,4 +100,18 @@ export class Store {
     await this.#root.flushed
     await this.#root.close()
   }
+}
+
+/** All records of a database; one that cannot be read does not hide the others. */
+export function load<T>(db: Database<string, Buffer>, decode: (text: string) => T): Loaded<T> {
+  const records: T[] = []
+  const damaged: (readonly [string, string])[] = []
+  for (const { key, value } of db.getRange()) {
+    try {
+      records.push(decode(value))
+    } catch (err) {
+      damaged.push([key.toString(), errorText(err)])
+    }
+  }
+  return { records, damaged }
 }

@@ -1,0 +1,171 @@
+/**
+ * Templates: scripts that tasks are made from (spec tickscript 10, http-cli 6.2). Main thread.
+ *
+ * Which tasks belong to a template stands in the tasks' records alone, so nothing is left behind by a create that failed. A
+ * change of a template reaches all its tasks or none: enabled ones are started again with the new script, and the first that
+ * does not start puts everything back. Deleting a template makes ordinary tasks of its tasks.
+ */
+import { randomUUID } from 'node:crypto'
+import { compareBytewise } from '../columns/json-encode.js'
+import { errorText, ShardlineError } from '../errors.js'
+import type { Log } from '../log.js'
+import { compileScript, type Templates, unknownTemplate } from './compile-script.js'
+import type { TaskEntry, TaskManager } from './task-manager.js'
+import { checkId, nowNs, type TaskRecord } from './task-record.js'
+import type { Store } from './task-store.js'
+import { evaluateTemplate, type TemplateRecord } from './template-record.js'
+
+export interface TemplateRequest {
+  readonly id: string
+  readonly script: string
+}
+
+/** A task's record before a change of its template, to go back to. */
+interface Before {
+  readonly entry: TaskEntry
+  readonly record: TaskRecord
+  readonly error: string
+}
+
+export class TemplateManager implements Templates {
+  readonly #templates = new Map<string, TemplateRecord>()
+  #tasks: TaskManager | undefined
+
+  constructor(
+    private readonly store: Store,
+    private readonly log: Log,
+  ) {
+    const { records, damaged } = store.loadTemplates()
+    for (const [id, err] of damaged) log.error('stored template cannot be read', { template: id, err })
+    for (const t of records) this.#templates.set(t.id, t)
+  }
+
+  /** The tasks that are made from the templates; they ask this object for scripts. */
+  attach(tasks: TaskManager): void {
+    this.#tasks = tasks
+  }
+
+  get(id: string): TemplateRecord | undefined {
+    return this.#templates.get(id)
+  }
+
+  /** Sorted by id. */
+  list(): TemplateRecord[] {
+    return [...this.#templates.values()].sort((a, b) => compareBytewise(a.id, b.id))
+  }
+
+  scriptOf(id: string): string {
+    const template = this.#templates.get(id)
+    if (template === undefined) throw unknownTemplate(id)
+    return template.script
+  }
+
+  async create(request: TemplateRequest): Promise<TemplateRecord> {
+    const id = request.id === '' ? randomUUID() : request.id
+    checkId('template', id)
+    return this.#exclusive([id], async () => {
+      if (this.#templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`)
+      if (request.script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
+      const { type } = evaluateTemplate(request.script)
+      const now = nowNs()
+      const template: TemplateRecord = { id, type, script: request.script, createdNs: now, modifiedNs: now }
+      await this.store.commitTemplate({ put: template, tasks: [] })
+      this.#templates.set(id, template)
+      return template
+    })
+  }
+
+  async update(id: string, request: TemplateRequest): Promise<TemplateRecord> {
+    const newId = request.id === '' ? id : request.id
+    return this.#exclusive([id, newId], async (entries) => {
+      const old = this.#templates.get(id)
+      if (old === undefined) {
+        throw new ShardlineError('no-template', 'template does not exist, cannot update', 404)
+      }
+      checkId('template', newId)
+      if (newId !== id && this.#templates.has(newId)) {
+        throw new ShardlineError(
+          'template-exists',
+          'failed to create new template during ID change: object already exists',
+          500,
+        )
+      }
+      const script = request.script === '' ? old.script : request.script
+      const { type } = evaluateTemplate(script)
+      const template: TemplateRecord = { id: newId, type, script, createdNs: old.createdNs, modifiedNs: nowNs() }
+      await this.#repoint(
+        entries.filter((e) => e.record.templateId === id),
+        old,
+        template,
+      )
+      this.#templates.delete(id)
+      this.#templates.set(newId, template)
+      return template
+    })
+  }
+
+  /** Unknown ids are fine. */
+  async delete(id: string): Promise<void> {
+    await this.#exclusive([id], async (entries) => {
+      if (!this.#templates.has(id)) return
+      const tasks = entries.map((e): TaskRecord => ({ ...e.record, templateId: '' }))
+      await this.store.commitTemplate({ remove: id, tasks })
+      entries.forEach((e, i) => {
+        e.record = tasks[i]!
+      })
+      this.#templates.delete(id)
+    })
+  }
+
+  #exclusive<T>(ids: readonly string[], operation: (entries: TaskEntry[]) => Promise<T>): Promise<T> {
+    if (this.#tasks === undefined) throw new Error('templates without tasks')
+    return this.#tasks.withTemplates(ids, operation)
+  }
+
+  /** Gives the tasks the new template and commits it with them. Throws 500 with everything as it was. */
+  async #repoint(entries: readonly TaskEntry[], old: TemplateRecord, template: TemplateRecord): Promise<void> {
+    const tasks = this.#tasks!
+    const changes = entries.map((entry) => ({ entry, ...repointed(entry, template) }))
+    const done: Before[] = []
+    try {
+      for (const { entry, record, error } of changes) {
+        done.push({ entry, record: entry.record, error: entry.error })
+        await tasks.replace(entry, record, error)
+      }
+      const put = changes.map((c) => c.record)
+      const remove = old.id === template.id ? {} : { remove: old.id }
+      await this.store.commitTemplate({ put: template, tasks: put, ...remove })
+    } catch (err) {
+      for (const { entry, record, error } of done.reverse()) {
+        await tasks.replace(entry, record, error).catch((failed: unknown) => {
+          this.log.error('failed to restore a task', { task: record.id, template: old.id, err: errorText(failed) })
+        })
+      }
+      const code = err instanceof ShardlineError ? err.code : 'template-update'
+      throw new ShardlineError(code, errorText(err), 500)
+    }
+  }
+}
+
+/**
+ * The task under the new template. What an enabled task says against it stops the change; a disabled one keeps it as its
+ * error.
+ */
+function repointed({ record }: TaskEntry, template: TemplateRecord): { record: TaskRecord; error: string } {
+  const next = {
+    ...record,
+    templateId: template.id,
+    script: template.script,
+    type: template.type,
+    modifiedNs: template.modifiedNs,
+  }
+  try {
+    const { dbrps } = compileScript(template.script, record.vars)
+    // Without dbrp statements the task keeps those it has: with none it could not run.
+    return { record: dbrps.length > 0 ? { ...next, dbrps } : next, error: '' }
+  } catch (err) {
+    if (!(err instanceof ShardlineError)) throw err
+    if (record.status === 'enabled') throw new ShardlineError(err.code, `task ${record.id}: ${err.message}`, 500)
+    return { record: next, error: err.message }
+  }
+}

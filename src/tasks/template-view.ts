@@ -1,0 +1,76 @@
+/** Templates as the API shows them: the whole object, or chosen fields in a list. Main thread. */
+import { Timestamp } from '../columns/values.js'
+import { ShardlineError } from '../errors.js'
+import { bareDot } from '../plan/dot.js'
+import type { Evaluation } from '../tickscript/evaluate.js'
+import { formatScript } from './compile-script.js'
+import { evaluateTemplate, type TemplateRecord } from './template-record.js'
+
+export type ScriptFormat = 'formatted' | 'raw'
+
+/** A template and its evaluation, or the reason why it has none any more. */
+class Shown {
+  #evaluated: { readonly evaluation: Evaluation | undefined; readonly error: string } | undefined
+
+  constructor(
+    readonly template: TemplateRecord,
+    readonly format: ScriptFormat,
+  ) {}
+
+  get evaluated(): { readonly evaluation: Evaluation | undefined; readonly error: string } {
+    this.#evaluated ??= this.#evaluate()
+    return this.#evaluated
+  }
+
+  #evaluate(): { readonly evaluation: Evaluation | undefined; readonly error: string } {
+    try {
+      return { evaluation: evaluateTemplate(this.template.script), error: '' }
+    } catch (err) {
+      if (err instanceof ShardlineError) return { evaluation: undefined, error: err.message }
+      throw err
+    }
+  }
+}
+
+function varsView({ evaluated }: Shown): Map<string, unknown> {
+  return new Map(Object.entries(evaluated.evaluation?.vars ?? {}))
+}
+
+/** Every field of a template; `vars` is not among those of lists unless asked for. */
+const fields: Readonly<Record<string, (shown: Shown) => unknown>> = {
+  link: ({ template }) => ({ rel: 'self', href: `/kapacitor/v1/templates/${encodeURIComponent(template.id)}` }),
+  id: ({ template }) => template.id,
+  type: ({ template }) => template.type,
+  script: ({ template, format }) => (format === 'raw' ? template.script : formatScript(template.script)),
+  vars: varsView,
+  dot: ({ template, evaluated }) =>
+    evaluated.evaluation === undefined ? '' : bareDot(template.id, evaluated.evaluation.pipeline),
+  error: ({ evaluated }) => evaluated.error,
+  created: ({ template }) => new Timestamp(template.createdNs),
+  modified: ({ template }) => new Timestamp(template.modifiedNs),
+}
+
+const listFields = Object.keys(fields).filter((f) => f !== 'vars')
+
+/** The reply to get, create and update. */
+export function templateView(template: TemplateRecord, format: ScriptFormat): unknown {
+  const shown = new Shown(template, format)
+  return Object.fromEntries(Object.entries(fields).map(([name, view]) => [name, view(shown)]))
+}
+
+/** One element of a list: a map, keys sorted. `id` and `link` are always there. */
+export function templateListItem(
+  template: TemplateRecord,
+  wanted: readonly string[],
+  format: ScriptFormat,
+): Map<string, unknown> {
+  const shown = new Shown(template, format)
+  const names = wanted.length === 0 ? listFields : [...new Set([...wanted, 'id', 'link'])]
+  const out = new Map<string, unknown>()
+  for (const name of names) {
+    const view = Object.hasOwn(fields, name) ? fields[name] : undefined
+    if (view === undefined) throw new ShardlineError('bad-field', `unsupported field ${JSON.stringify(name)}`)
+    out.set(name, view(shown))
+  }
+  return out
+}
