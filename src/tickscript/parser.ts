@@ -34,7 +34,7 @@ export function strictTree(source: Source, from: number, to: number): Tree {
 
 /** The same without errors: what cannot be parsed is skipped or completed. */
 export function recoveredTree(source: Source, from: number, to: number): Tree {
-  return recoveringParser.parse(source.text, undefined, [{ from, to }])
+  return recoveringParser.parse(part(source.text, from, to))
 }
 
 /** The literals among those read by the last parse that are none: start, end and fault, in order. */
@@ -77,13 +77,18 @@ function parseTree(
   lastRead.context = null
   lastRead.literals = []
   try {
-    return parser.parse(source.text, undefined, [{ from, to }])
+    return parser.parse(part(source.text, from, to))
   } catch (err) {
     // Anything else than the parser's own complaint is a fault of ours.
     if (!(err instanceof SyntaxError)) throw err
   }
   checkLiterals(source.text)
   throw unexpected(source, afterStatement)
+}
+
+/** A part of a text at its place: blanks stand before it, so that all offsets are those of the whole. */
+function part(text: string, from: number, to: number): string {
+  return from === 0 ? text.slice(0, to) : ' '.repeat(from) + text.slice(from, to)
 }
 
 /** Literals are checked as they are read, so a bad one wins over an error after it. */

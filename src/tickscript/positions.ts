@@ -27,6 +27,31 @@ export class Source {
     return { offset: byte, line: line + 1, char: byte - this.byteAt(this.lineStarts[line]!) + 1 }
   }
 
+  /** The offset of a byte offset: the inverse of byteAt. */
+  unitAt(byte: number): number {
+    const { byteOffsets } = this
+    if (byteOffsets === null) return Math.min(byte, this.text.length)
+    let low = 0
+    let high = this.text.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (byteOffsets[middle]! < byte) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The offset of a place as errors name it. */
+  offsetOf(line: number, char: number): number {
+    return this.unitAt(this.byteAt(this.lineStarts[line - 1] ?? this.text.length) + char - 1)
+  }
+
+  /** The text of a line (from 1), without its end. */
+  lineText(line: number): string {
+    const end = this.lineStarts[line]
+    return this.text.slice(this.lineStarts[line - 1], end === undefined ? undefined : end - 1)
+  }
+
   hasNewline(from: number, to: number): boolean {
     return this.lineAt(from) !== this.lineAt(to)
   }
