@@ -11,6 +11,7 @@ import { groupByEntry } from './group-by.js'
 import { httpOutEntry } from './http-out.js'
 import { httpPostEntry } from './http-post.js'
 import { influxqlEntries } from './influxql-defs.js'
+import { joinEntry } from './join.js'
 import { logEntry } from './log.js'
 import type { OperatorEntry } from './registry-types.js'
 import { sampleEntry } from './sample.js'
@@ -28,6 +29,7 @@ export const operatorEntries: readonly OperatorEntry[] = [
   groupByEntry,
   barrierEntry,
   windowEntry,
+  joinEntry,
   ...influxqlEntries,
   derivativeEntry,
   sampleEntry,

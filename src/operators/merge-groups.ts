@@ -1,0 +1,181 @@
+/**
+ * Groups of several parents as groups of one grouping of the operator's own. Thread: shard worker.
+ *
+ * Parents group each for themselves, so the same tags have another id from each. The own grouping has the dimensions of the
+ * parents if they all have the same; else it is one by `*`, whose keys name their tags and so hold any group.
+ *
+ * Per parent's grouping, in pages: own id + 1 (0: not known), generation of the parent's group, generation of the own one.
+ * Both generations tell a reused id from the group that was mapped.
+ */
+import type { GroupInfo } from '../columns/chunk.js'
+import { encodeUtf8 } from '../columns/column.js'
+import { fnvOffset, fnvPrime, mixHash } from '../route/routes.js'
+import { Grouping } from '../shard/grouping.js'
+import type { Pages } from '../shard/pages.js'
+import type { PipelineNode } from '../tickscript/node-def.js'
+import { incomingGrouping } from './dimensions.js'
+import type { OperatorContext } from './operator.js'
+
+const OWN = 0
+const THEIRS_GENERATION = 1
+const OWN_GENERATION = 2
+const maxPart = 65535
+
+interface Known {
+  readonly info: GroupInfo
+  readonly ids: Pages<Int32Array>
+}
+
+/** The dimensions that all parents have in common if they group alike, else null (`*`). */
+export function commonGrouping(node: PipelineNode): { dims: readonly string[] | null; byName: boolean } {
+  const all = node.parents.map((p) => p.def.effects?.(p).grouping ?? incomingGrouping(p))
+  const byName = all.some((g) => g.byName)
+  const dims = all[0]?.dims ?? []
+  const alike = all.every((g) => g.dims !== '*' && g.dims.join('\n') === (dims as readonly string[]).join('\n'))
+  return { dims: dims === '*' || !alike || node.parents.some(changesBatchTags) ? null : dims, byName }
+}
+
+/** On a batch edge a written tag may become a dimension, which the definitions do not tell. */
+function changesBatchTags(node: PipelineNode): boolean {
+  if (node.edge !== 'batch') return false
+  return (node.def.effects?.(node).writesTags ?? []).length > 0 || node.parents.some(changesBatchTags)
+}
+
+export class OwnGroups {
+  readonly grouping: Grouping
+  private readonly known: Known[] = []
+  private last: Known | null = null
+  private key = new Uint8Array(256)
+  private length = 0
+  private ids = new Int32Array(256)
+
+  constructor(
+    private readonly ctx: OperatorContext,
+    shape: { readonly dims: readonly string[] | null; readonly byName: boolean },
+    /** Measurement name of all groups, when grouped by it; empty: the parents' own. */
+    private readonly rename = '',
+    /** The groups are by some of the parents' dimensions only. */
+    private readonly projected = false,
+  ) {
+    this.grouping = ctx.grouping(shape)
+  }
+
+  /** The own group of a parent's group, made when new. -1: the budget refused. */
+  of(info: GroupInfo, group: number): number {
+    const known = this.last !== null && this.last.info === info ? this.last : this.knownOf(info)
+    return this.map(known, group, this.ctx.now())
+  }
+
+  /** As `of` for every entry; -1 where the budget refused. Valid until the next call. */
+  ofAll(info: GroupInfo, groups: Int32Array, n: number): Int32Array {
+    if (this.ids.length < n) this.ids = new Int32Array(Math.max(n, 2 * this.ids.length))
+    const known = this.last !== null && this.last.info === info ? this.last : this.knownOf(info)
+    const now = this.ctx.now()
+    const { ids } = this
+    for (let i = 0; i < n; i++) {
+      ids[i] = i > 0 && groups[i] === groups[i - 1] && ids[i - 1] >= 0 ? ids[i - 1] : this.map(known, groups[i], now)
+    }
+    return ids
+  }
+
+  /** The own group, or -1 when there is none. */
+  find(info: GroupInfo, group: number): number {
+    this.encode(info, group)
+    return this.grouping.find(this.key, this.length, this.hash())
+  }
+
+  dispose(): void {
+    for (const k of this.known) k.ids.release()
+    this.known.length = 0
+    this.last = null
+    this.grouping.dispose()
+  }
+
+  private map(known: Known, group: number, nowMs: number): number {
+    const { ids, info } = known
+    const { grouping } = this
+    const generation = info instanceof Grouping ? info.generation(group) : 0
+    if (!ids.ensure(group)) return this.lookup(info, group, nowMs)
+    const page = ids.pages[group >> ids.shift]
+    const o = (group & ids.mask) * 3
+    const own = page[o + OWN] - 1
+    if (
+      own >= 0 &&
+      page[o + THEIRS_GENERATION] === generation &&
+      page[o + OWN_GENERATION] === grouping.generation(own)
+    ) {
+      grouping.touch(own, nowMs)
+      return own
+    }
+    const g = this.lookup(info, group, nowMs)
+    page[o + OWN] = g + 1
+    page[o + THEIRS_GENERATION] = generation
+    page[o + OWN_GENERATION] = g < 0 ? 0 : grouping.generation(g)
+    return g
+  }
+
+  private lookup(info: GroupInfo, group: number, nowMs: number): number {
+    this.encode(info, group)
+    return this.grouping.lookup(this.key, this.length, this.hash(), nowMs)
+  }
+
+  private knownOf(info: GroupInfo): Known {
+    let known = this.known.find((k) => k.info === info)
+    if (known === undefined) {
+      known = { info, ids: this.ctx.state.i32(3) }
+      this.known.push(known)
+    }
+    this.last = known
+    return known
+  }
+
+  private encode(info: GroupInfo, group: number): void {
+    this.length = 0
+    const { dims, byName } = this.grouping
+    if (this.rename === '' && !this.projected && info instanceof Grouping && info.byName === byName && dims !== null) {
+      // The same shape: the key's bytes are the same.
+      if (info.dims !== null && info.dims.join('\n') === dims.join('\n')) {
+        const [page, offset, length] = info.keyBytes(group)
+        this.reserve(length)
+        for (let i = 0; i < length; i++) this.key[i] = page[offset + i]
+        this.length = length
+        return
+      }
+    }
+    if (byName) this.add(this.rename === '' || !info.byName ? info.groupName(group) : this.rename)
+    const names = info.tagNames(group)
+    const values = info.tagValues(group)
+    if (dims !== null) {
+      for (const d of dims) this.add(values[names.indexOf(d)] ?? '')
+      return
+    }
+    for (let i = 0; i < names.length; i++) {
+      this.add(names[i])
+      this.add(values[i])
+    }
+  }
+
+  private add(text: string): void {
+    const bytes = encodeUtf8(text)
+    const length = Math.min(bytes.length, maxPart)
+    this.reserve(2 + length)
+    this.key[this.length] = length
+    this.key[this.length + 1] = length >> 8
+    this.key.set(bytes.subarray(0, length), this.length + 2)
+    this.length += 2 + length
+  }
+
+  private reserve(more: number): void {
+    const need = this.length + more
+    if (need <= this.key.length) return
+    const key = new Uint8Array(Math.max(need, 2 * this.key.length))
+    key.set(this.key)
+    this.key = key
+  }
+
+  private hash(): number {
+    let h: number = fnvOffset
+    for (let i = 0; i < this.length; i++) h = Math.imul(h ^ this.key[i], fnvPrime)
+    return mixHash(h)
+  }
+}
