@@ -57,6 +57,11 @@ export class Methods {
     return this.byName.get(upperFirst(method))
   }
 
+  /** Everything that `node|…()` may name. */
+  chainNames(node: PipelineNode): string[] {
+    return [...this.byName.values()].map((def) => def.method).filter((name) => this.chain(node, name) !== undefined)
+  }
+
   /** The definition behind `node|name()`, if that node has it. */
   chain(node: PipelineNode, name: string): NodeDef | undefined {
     const def = this.get(name)
@@ -88,13 +93,34 @@ function handlerOf(node: PipelineNode, name: string): HandlerDef | undefined {
   return node.def.handlers?.find((handler) => upperFirst(handler.method) === upperFirst(name))
 }
 
+/** Everything that `object.…()` may name. */
+export function propertyNames(object: PipelineNode | HandlerObject): string[] {
+  const { def } = nodeOf(object)
+  const own = object instanceof HandlerObject ? object.def.properties.map((property) => property.name) : []
+  const handlers = (def.handlers ?? []).map((handler) => handler.method)
+  return [...own, ...def.properties.map((property) => property.name), ...handlers, quiet.name]
+}
+
+/** The arguments of what `object OP name()` calls, if there is such a thing. */
+export function argumentsOf(
+  object: PipelineNode | HandlerObject,
+  op: LinkOp,
+  name: string,
+  methods: Methods,
+): readonly ArgDef[] | undefined {
+  const node = nodeOf(object)
+  if (op === '|') return methods.chain(node, name)?.args
+  const own = object instanceof HandlerObject ? find(object.def.properties, name) : undefined
+  return (own ?? nodeProperty(node, name) ?? handlerOf(node, name))?.args
+}
+
 function hasProperty(object: PipelineNode | HandlerObject, name: string): boolean {
   if (object instanceof HandlerObject && find(object.def.properties, name) !== undefined) return true
   const node = nodeOf(object)
   return nodeProperty(node, name) !== undefined || handlerOf(node, name) !== undefined
 }
 
-function nodeOf(object: PipelineNode | HandlerObject): PipelineNode {
+export function nodeOf(object: PipelineNode | HandlerObject): PipelineNode {
   return object instanceof HandlerObject ? object.node : object
 }
 

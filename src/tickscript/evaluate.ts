@@ -4,7 +4,16 @@
  */
 import { Duration, type Value } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
-import type { DeclarationNode, Expression, FunctionNode, Program, Statement, TypeDeclarationNode } from './ast.js'
+import type {
+  ChainNode,
+  DeclarationNode,
+  Expression,
+  FunctionNode,
+  Position,
+  Program,
+  Statement,
+  TypeDeclarationNode,
+} from './ast.js'
 import { Caller, Methods, positioned } from './calls.js'
 import { type DeadmanDefaults, deadmanComposite, defaultDeadman } from './deadman.js'
 import { expandedNodes, lambdaOf, resolveExpression } from './lambda-idents.js'
@@ -60,15 +69,15 @@ export function evaluate(program: Program, options: EvaluateOptions): Evaluation
   return new Evaluator(program, options).run()
 }
 
-class Evaluator {
-  private readonly type: 'stream' | 'batch'
-  private readonly scope = new Map<string, EvalValue>()
-  private readonly vars: Record<string, ScriptVar> = Object.create(null) as Record<string, ScriptVar>
-  private readonly methods: Methods
-  private readonly builder: PipelineBuilder
-  private readonly caller: Caller
+/** One run of a script. The run that reports everything (diagnostics-evaluate.ts) overrides how its steps fail. */
+export class Evaluator {
+  protected readonly scope = new Map<string, EvalValue>()
+  protected readonly vars: Record<string, ScriptVar> = Object.create(null) as Record<string, ScriptVar>
+  protected readonly methods: Methods
+  protected readonly builder: PipelineBuilder
+  protected readonly caller: Caller
   /** Vars given with the task. All are converted first, also those the script does not have. */
-  private readonly given = new Map<string, { type: string; value: EvalValue }>()
+  protected readonly given = new Map<string, { type: string; value: EvalValue }>()
   /** The first thing that does not run yet. */
   private unsupported: ShardlineError | null = null
   private stringTotal = 0
@@ -76,26 +85,26 @@ class Evaluator {
   private readonly listSizes = new WeakMap<EvalValue[], number>()
 
   constructor(
-    private readonly program: Program,
-    private readonly options: EvaluateOptions,
+    protected readonly program: Program,
+    protected readonly options: EvaluateOptions,
+    protected readonly type = taskType(program),
   ) {
-    this.type = taskType(program)
     this.methods = new Methods(options.registry)
     this.builder = new PipelineBuilder(this.methods.get('noop'))
     const deadman = deadmanComposite(this.methods, this.builder, options.deadman ?? defaultDeadman)
-    this.caller = new Caller(this.methods, this.builder, new Map([['deadman', deadman]]), (pos, text) => {
-      this.unsupported ??= positioned(pos, text)
-    })
+    this.caller = new Caller(this.methods, this.builder, new Map([['deadman', deadman]]), (pos, text) =>
+      this.noteUnsupported(pos, text),
+    )
     const source = this.methods.get(this.type)
     if (source === undefined) throw new ShardlineError('tickscript', `${this.type} tasks are not supported yet`)
     this.scope.set(this.type, this.builder.source(source, this.type))
     this.scope.set('time', timeFunction)
-    for (const [name, given] of Object.entries(options.vars ?? {})) {
-      this.given.set(name, { type: given.type, value: varValue(name, given) })
-    }
   }
 
   run(): Evaluation {
+    for (const [name, given] of Object.entries(this.options.vars ?? {})) {
+      this.given.set(name, { type: given.type, value: varValue(name, given) })
+    }
     for (const statement of this.program.statements) this.statement(statement)
     const pipeline = this.builder.build(this.type)
     for (const node of pipeline.nodes) {
@@ -109,7 +118,11 @@ class Evaluator {
     return { type: this.type, pipeline, vars: this.vars, dbrps: dbrpsOf(this.program) }
   }
 
-  private statement(statement: Statement): void {
+  protected noteUnsupported(pos: Position, text: string): void {
+    this.unsupported ??= positioned(pos, text)
+  }
+
+  protected statement(statement: Statement): void {
     switch (statement.type) {
       case 'declaration':
         this.declare(statement)
@@ -128,7 +141,7 @@ class Evaluator {
     }
   }
 
-  private declare(statement: DeclarationNode): void {
+  protected declare(statement: DeclarationNode): void {
     const name = statement.name.name
     const value = isGlobalCall(statement.value) ? this.unbound(statement.value) : this.expression(statement.value)
     if (this.scope.has(name)) {
@@ -148,7 +161,7 @@ class Evaluator {
     this.scope.set(name, given.value)
   }
 
-  private declareType(statement: TypeDeclarationNode): void {
+  protected declareType(statement: TypeDeclarationNode): void {
     const name = statement.name.name
     const typeName = statement.varType.name
     if (!varTypes.has(typeName)) throw new ShardlineError('tickscript', `invalid var type "${typeName}"`)
@@ -176,14 +189,16 @@ class Evaluator {
     throw new ShardlineError('tickscript', `invalid type supplied for ${name}, got ${got} exp ${varTypeName(type)}`)
   }
 
-  private lookup = (name: string): EvalValue => {
+  protected readonly lookup = (name: string): EvalValue => this.find(name)
+
+  protected find(name: string): EvalValue {
     const value = this.scope.get(name)
     if (value !== undefined) return value
     const names = [...this.scope.keys()].sort().join(',')
     throw new ShardlineError('tickscript', `name "${name}" is undefined. Names in scope: ${names}`)
   }
 
-  private expression(node: Expression): EvalValue {
+  protected expression(node: Expression): EvalValue {
     switch (node.type) {
       case 'number':
       case 'string':
@@ -214,27 +229,29 @@ class Evaluator {
     }
   }
 
-  private chain(node: Expression): EvalValue {
-    const links: Extract<Expression, { type: 'chain' }>[] = []
+  protected chain(node: Expression): EvalValue {
+    const links: ChainNode[] = []
     let root = node
     while (root.type === 'chain') {
       links.push(root)
       root = root.left
     }
-    let value = this.expression(root)
-    for (let i = links.length - 1; i >= 0; i--) {
-      const { op, right, pos } = links[i]!
-      if (right.type === 'identifier') {
-        if (op === '@') value = this.caller.call(value, op, right.name, [], right.pos)
-        else value = this.caller.read(value, right.name, pos)
-      } else {
-        value = this.caller.call(value, op, right.name, this.args(right), right.pos)
-      }
-    }
+    let value = this.chainRoot(root)
+    for (let i = links.length - 1; i >= 0; i--) value = this.link(value, links[i]!)
     return value
   }
 
-  private args(call: FunctionNode): EvalValue[] {
+  protected chainRoot(root: Expression): EvalValue {
+    return this.expression(root)
+  }
+
+  protected link(value: EvalValue, { op, right, pos }: ChainNode): EvalValue {
+    if (right.type === 'function') return this.caller.call(value, op, right.name, this.args(right), right.pos)
+    if (op === '@') return this.caller.call(value, op, right.name, [], right.pos)
+    return this.caller.read(value, right.name, pos)
+  }
+
+  protected args(call: FunctionNode): EvalValue[] {
     return call.args.map((arg) => this.expression(arg))
   }
 
@@ -261,7 +278,7 @@ class Evaluator {
     return new UnboundFunction()
   }
 
-  private listValue(items: readonly Expression[]): EvalValue[] {
+  protected listValue(items: readonly Expression[]): EvalValue[] {
     const values = items.map((item) => this.expression(item))
     let size = 0
     for (const value of values) size += 1 + (Array.isArray(value) ? (this.listSizes.get(value) ?? value.length) : 0)
@@ -272,7 +289,7 @@ class Evaluator {
     return values
   }
 
-  private unary(op: '-' | '!', operand: Expression, pos: Expression['pos']): EvalValue {
+  private unary(op: '-' | '!', operand: Expression, pos: Position): EvalValue {
     const value = isGlobalCall(operand) ? this.unbound(operand) : this.expression(operand)
     if (op === '!' && typeof value === 'boolean') return !value
     if (op === '-') {

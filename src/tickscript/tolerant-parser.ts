@@ -18,12 +18,12 @@ export interface SyntaxFault {
   /** UTF-16 offsets of what is marked. */
   readonly from: number
   readonly to: number
-  /** The last token before it, where a parse stopped. */
-  readonly previous: string
+  /** The token before it, where a parse stopped. */
+  readonly previous: Piece | undefined
 }
 
-/** A statement that is not in the tree. */
-export interface LostStatement {
+/** UTF-16 offsets. */
+export interface Piece {
   readonly from: number
   readonly to: number
 }
@@ -32,7 +32,7 @@ export interface TolerantScript {
   readonly source: Source
   readonly statements: readonly Statement[]
   readonly faults: readonly SyntaxFault[]
-  readonly lost: readonly LostStatement[]
+  readonly lost: readonly Piece[]
 }
 
 /** Scripts with more faults than this are not scripts. */
@@ -45,7 +45,7 @@ export function parseTolerantly(text: string): TolerantScript {
   const reader = new TolerantReader(source)
   if (text.length > maxScriptLength) {
     const message = parserError(`script is longer than ${maxScriptLength} characters`).message
-    reader.faults.push({ message, from: 0, to: 0, previous: '' })
+    reader.faults.push({ message, from: 0, to: 0, previous: undefined })
     reader.lost.push({ from: 0, to: source.text.length })
   } else reader.run()
   return reader
@@ -54,7 +54,7 @@ export function parseTolerantly(text: string): TolerantScript {
 class TolerantReader implements TolerantScript {
   readonly statements: Statement[] = []
   readonly faults: SyntaxFault[] = []
-  readonly lost: LostStatement[] = []
+  readonly lost: Piece[] = []
 
   constructor(readonly source: Source) {}
 
@@ -66,8 +66,10 @@ class TolerantReader implements TolerantScript {
     while (from < end) {
       const fault = this.parse(from, end)
       if (fault === null) return
-      if (!this.faults.some((known) => known.from === fault.from)) this.faults.push(fault)
       const last = this.stoppedIn(from, fault.from)
+      if (!this.faults.some((known) => known.from === fault.from)) {
+        this.faults.push(last.previous === undefined ? fault : { ...fault, previous: last.previous })
+      }
       const readTo = last.complete ? fault.from : last.from
       if (readTo > from) this.read(from, readTo)
       work += fault.to - from
@@ -87,7 +89,7 @@ class TolerantReader implements TolerantScript {
       // A bad literal before the place where the parse stopped has won: it is found again by its text.
       const literal = badLiterals(this.source.text).find((bad) => bad.from < lastRead.start)
       if (literal !== undefined) {
-        return { message: err.message, from: literal.from, to: literal.to, previous: '' }
+        return { message: err.message, from: literal.from, to: literal.to, previous: undefined }
       }
       return this.stopped(err.message)
     }
@@ -105,20 +107,23 @@ class TolerantReader implements TolerantScript {
       const lineEnd = text.indexOf('\n', start)
       to = Math.min(Math.max(end, start + 1), lineEnd < 0 ? text.length : lineEnd)
     }
-    return { message, from: start, to: Math.max(to, start), previous: previousToken(text, start) }
+    return { message, from: start, to: Math.max(to, start), previous: undefined }
   }
 
   /** The statement that a parse from `from` stopped in, or behind when it is complete. */
-  private stoppedIn(from: number, stop: number): { from: number; complete: boolean } {
+  private stoppedIn(from: number, stop: number): { from: number; complete: boolean; previous?: Piece } {
     if (stop <= from) return { from, complete: false }
-    let last = recoveredTree(this.source, from, stop).topNode.lastChild
+    const tree = recoveredTree(this.source, from, stop)
+    let last = tree.topNode.lastChild
     let complete = true
     while (last !== null && (last.name === 'Comment' || last.type.isError)) {
       if (last.type.isError) complete = false
       last = last.prevSibling
     }
-    if (last === null) return { from: stop, complete: false }
-    return { from: last.from, complete: complete && !hasError(last) }
+    const before = tree.resolveInner(this.source.text.slice(0, stop).trimEnd().length, -1)
+    const previous = before.firstChild === null && before.from < before.to ? before : undefined
+    if (last === null) return { from: stop, complete: false, previous }
+    return { from: last.from, complete: complete && !hasError(last), previous }
   }
 
   /** Adds the statements of a part that parses. */
@@ -149,7 +154,7 @@ class TolerantReader implements TolerantScript {
       const tree = strictTree(this.source, from, to)
       for (const { from: start, to: end, fault } of badLiterals(this.source.text)) {
         if (this.faults.some((f) => f.from === start)) continue
-        this.faults.push({ message: fault.message, from: start, to: end, previous: '' })
+        this.faults.push({ message: fault.message, from: start, to: end, previous: undefined })
         known++
       }
       if (known === 0) {
@@ -158,7 +163,7 @@ class TolerantReader implements TolerantScript {
       }
     } catch (err) {
       if (!(err instanceof ShardlineError)) throw err
-      this.faults.push({ message: err.message, from: this.placeIn(err.message, begin), to: begin, previous: '' })
+      this.faults.push({ message: err.message, from: this.placeIn(err.message, begin), to: begin, previous: undefined })
     }
     this.lost.push({ from: begin, to })
   }
@@ -179,12 +184,6 @@ function hasError(node: SyntaxNode): boolean {
     },
   })
   return found
-}
-
-/** The first character of the text before `at` that is no blank and belongs to a word, or the sign there. */
-function previousToken(text: string, at: number): string {
-  const before = text.slice(Math.max(0, at - 80), at).trimEnd()
-  return /[\p{L}\p{Nd}_]+$/u.exec(before)?.[0] ?? before.slice(-1)
 }
 
 /** A declaration, or a name or comment at the beginning of a line: statements of several lines are indented. */
