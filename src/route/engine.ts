@@ -333,10 +333,12 @@ export class ShardlineEngine implements Engine {
       let entries = 0
       for (const batch of batches) for (const rows of batch.shardRows) if (rows > 0) entries++
       this.pool.seal(slot, entries)
-      for (const batch of batches) {
-        // Counted first: a shard may have processed the rows before this thread goes on.
-        this.runs.countDelivered(batch)
-        for (const h of this.handles) if (batch.shardRows[h.shard] > 0) h.publish(batch, source, stamp)
+      // Counted first: a shard may have processed the rows before this thread goes on.
+      for (const batch of batches) this.runs.countDelivered(batch)
+      for (const h of this.handles) {
+        let more = 0
+        for (const batch of batches) if (batch.shardRows[h.shard] > 0) more++
+        for (const batch of batches) if (batch.shardRows[h.shard] > 0) h.publish(batch, source, stamp, --more)
       }
     }
     for (const h of this.handles) if (entriesOf(prepared, h.shard) > 0) h.ring.wake()

@@ -93,12 +93,12 @@ export class ShardHandle {
     this.ring.control()
   }
 
-  /** Publishes one entry; the caller has checked for room and wakes the shard afterwards. */
-  publish(batch: PreparedBatch, source: number, stamp: number): void {
+  /** Publishes one entry; the caller has checked for room and wakes the shard afterwards. `more`: see RingProducer.push. */
+  publish(batch: PreparedBatch, source: number, stamp: number, more: number): void {
     const rows = batch.shardRows[this.shard]
     Atomics.add(this.holds, this.pool.slots + batch.slot, 1)
     this.batches[(this.ring.nextSeq - 1) & (this.ring.capacity - 1)] = batch
-    this.ring.push(batch.slot, batch.offset, batch.schema.id, source, this.posted, rows, stamp)
+    this.ring.push(batch.slot, batch.offset, batch.schema.id, source, this.posted, rows, stamp, more)
   }
 
   /** Slots with entries that the shard has not released. */

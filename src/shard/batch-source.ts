@@ -44,7 +44,7 @@ export class BatchSource {
   /** One view per slot: what string payloads and lines point into. */
   private readonly slotBytes: Uint8Array[] = []
   private readonly scratch: Column[] = []
-  private readonly hashes = new Uint32Array(maxChunkRows)
+  private readonly hashes: Uint32Array
   private readonly lines = new LineRows()
   private readonly slotSize: number
   private base = 0
@@ -67,7 +67,10 @@ export class BatchSource {
     slots: SharedSlots,
     private readonly shard: number,
     private readonly shards: number,
+    /** Longest chunk. */
+    private readonly maxRows = maxChunkRows,
   ) {
+    this.hashes = new Uint32Array(maxRows)
     this.data = slots.data
     this.slotSize = slots.slotBytes
     this.i32 = new Int32Array(slots.data)
@@ -75,12 +78,7 @@ export class BatchSource {
     this.u8 = new Uint8Array(slots.data)
     for (let s = 0; s < slots.slots; s++)
       this.slotBytes.push(new Uint8Array(slots.data, s * slots.slotBytes, slots.slotBytes))
-    this.chunk = new Chunk(
-      nilGrouping,
-      new Float64Array(maxChunkRows),
-      new Int32Array(maxChunkRows),
-      new Int32Array(maxChunkRows),
-    )
+    this.chunk = new Chunk(nilGrouping, new Float64Array(maxRows), new Int32Array(maxRows), new Int32Array(maxRows))
   }
 
   /** Stands before the first route of a batch. */
@@ -125,10 +123,16 @@ export class BatchSource {
     return false
   }
 
-  /** Rows from … (at most maxChunkRows) of the current route as a chunk. `route` names the tags of the hashes. */
-  load(from: number, route: Route | null): Chunk {
+  /** First byte of the line of a row of the current route, relative to the slot: the order of the rows as written. */
+  lineStartOf(row: number): number {
+    const i = this.list < 0 ? row : this.i32[this.list + row]
+    return this.i32[((this.base + this.offsets.lineStarts) >> 2) + i]
+  }
+
+  /** Rows [from, to) of the current route, at most the longest chunk, as a chunk. `route` names the tags of the hashes. */
+  load(from: number, route: Route | null, to = this.rows): Chunk {
     const { chunk, schema } = this
-    const n = Math.min(this.rows - from, maxChunkRows)
+    const n = Math.min(to - from, this.maxRows)
     chunk.n = n
     chunk.name = schema.name
     chunk.db = schema.db
@@ -237,7 +241,7 @@ export class BatchSource {
   }
 
   private scratchColumn(i: number): Column {
-    while (this.scratch.length <= i) this.scratch.push(Column.alloc(maxChunkRows))
+    while (this.scratch.length <= i) this.scratch.push(Column.alloc(this.maxRows))
     const c = this.scratch[i]
     c.bytes = this.bytes
     return c

@@ -9,6 +9,7 @@
  * Slots. An entry's slot is held from take to release and never longer than its processing, also when that throws.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import type { Chunk } from '../columns/chunk.js'
 import { encodeUtf8 } from '../columns/column.js'
 import { errorText } from '../errors.js'
 import type { BatchSchema } from '../ingest/batch-layout.js'
@@ -24,6 +25,7 @@ import { Out } from './output.js'
 import { OutputWriter } from './output-ring.js'
 import { ShardMemory } from './pages.js'
 import { emptyEntry, RingConsumer, type RingEntry } from './ring.js'
+import { TableMerge } from './table-merge.js'
 import type { BuildTask, ShardTask } from './task.js'
 import { TimeShare } from './time-share.js'
 import { TimerWheel } from './timer-wheel.js'
@@ -31,6 +33,8 @@ import { TopicMirror } from './topic-mirror.js'
 
 const maxSleepMs = 50
 const publishEveryMs = 200
+/** Rows of one table between two of another are few, and each table of a write has a source of its own. */
+const mergedChunkRows = 512
 
 /** A task on this shard. `task` is null once it has failed: its rows are counted as `stopped` until main stops it. */
 interface Running {
@@ -69,6 +73,8 @@ export class ShardLoop {
   private failed: Running[] = []
   private waiting: (ToShard & { afterSeq: number })[] = []
   private readonly entry: RingEntry = emptyEntry()
+  private readonly next: RingEntry = emptyEntry()
+  private readonly merge: TableMerge<Running>
   private handledControls = 0
   private seq = 0
   private stopped = false
@@ -87,6 +93,7 @@ export class ShardLoop {
     this.ring = new RingConsumer(init.ring, init.ringEntries, init.seq)
     this.slots = SlotPool.attach(init.slots)
     this.source = new BatchSource(init.slots, init.shard, init.shards)
+    this.merge = new TableMerge(() => new BatchSource(init.slots, init.shard, init.shards, mergedChunkRows))
     this.output = new OutputWriter(init.output)
     this.stats = StatPart.of(init.stats, init.shard, init.statCells)
     this.holds = new Int32Array(init.holds)
@@ -132,15 +139,20 @@ export class ShardLoop {
       return controlled
     }
     if (this.ring.take(this.entry)) {
-      Atomics.add(this.holds, this.entry.slot, 1)
+      const { entry } = this
+      Atomics.add(this.holds, entry.slot, 1)
       this.signalRoom()
-      this.handleControls(this.entry.controls)
-      try {
-        this.process(this.entry)
-      } finally {
-        this.release(this.entry.slot)
+      this.handleControls(entry.controls)
+      this.advance(entry.stamp)
+      if (entry.more > 0) this.processGroup(entry)
+      else {
+        try {
+          this.process(entry, null)
+        } finally {
+          this.release(entry.slot)
+        }
       }
-      this.finish(this.entry.stamp)
+      this.finish(entry.stamp)
       return true
     }
     this.finish(tick)
@@ -149,22 +161,24 @@ export class ShardLoop {
     return controlled
   }
 
-  private process(entry: RingEntry): void {
-    this.advance(entry.stamp)
-    const schema = this.schemas.get(entry.schema)
-    if (schema === undefined) throw new Error(`shard ${this.init.shard}: unknown schema ${entry.schema}`)
+  /**
+   * Hands the rows of a batch to the tasks that take them. Tasks in `merged` get them in the order of the lines instead, see
+   * table-merge.ts.
+   */
+  private process(entry: RingEntry, merged: ReadonlySet<Running> | null): void {
     const { source } = this
-    source.open(entry.slot, entry.offset, schema)
+    source.open(entry.slot, entry.offset, this.schemaOf(entry))
     let rows = 0
     while (source.nextRoute()) {
       const route = this.routes.get(source.routeId)
       if (route === undefined) continue
+      rows += source.rows
+      if (merged !== null && route.tasks.every((t) => merged.has(t))) continue
       for (let from = 0; from < source.rows; ) {
         const chunk = source.load(from, route.route)
-        const n = chunk.n
-        for (const running of route.tasks) if (entry.seq > running.fromSeq) this.deliver(running, n)
-        from += n
-        rows += n
+        for (const running of route.tasks)
+          if (entry.seq > running.fromSeq && (merged === null || !merged.has(running))) this.deliver(running, chunk)
+        from += chunk.n
         this.settle()
       }
     }
@@ -172,9 +186,44 @@ export class ShardLoop {
     this.stats.add(ShardCell.entries, 1)
   }
 
-  /** Hands the source's chunk to one task and closes its accounts. */
-  private deliver(running: Running, rows: number): void {
+  /** The batches of several tables of one slot: a task that reads more than one of them gets their rows as they were written. */
+  private processGroup(first: RingEntry): void {
+    const group: RingEntry[] = [{ ...first }]
+    try {
+      while (this.ring.take(this.next, first.seq + first.more)) {
+        Atomics.add(this.holds, this.next.slot, 1)
+        group.push({ ...this.next })
+      }
+      this.signalRoom()
+      const { merge } = this
+      merge.open()
+      for (const entry of group) {
+        const schema = this.schemaOf(entry)
+        merge.add(entry, schema, (routeId) => this.routes.get(routeId))
+      }
+      const merged = merge.merged()
+      for (const entry of group) this.process(entry, merged)
+      for (const running of merged) {
+        merge.each(running, (chunk) => {
+          this.deliver(running, chunk)
+          this.settle()
+        })
+      }
+    } finally {
+      for (const entry of group) this.release(entry.slot)
+    }
+  }
+
+  private schemaOf(entry: RingEntry): BatchSchema {
+    const schema = this.schemas.get(entry.schema)
+    if (schema === undefined) throw new Error(`shard ${this.init.shard}: unknown schema ${entry.schema}`)
+    return schema
+  }
+
+  /** Hands a chunk to one task and closes its accounts. */
+  private deliver(running: Running, chunk: Chunk): void {
     const { task, spec } = running
+    const rows = chunk.n
     if (task === null || running.failing) {
       this.stats.drop(spec.statsOffset, 'stopped', rows)
       return
@@ -189,7 +238,7 @@ export class ShardLoop {
     this.ring.enter(spec.key)
     runtime.begin(rows)
     try {
-      task.deliver(this.source.chunk)
+      task.deliver(chunk)
     } catch (err) {
       runtime.abandon()
       this.fail(spec.key, err)

@@ -8,4 +8,10 @@ export const Out = {
   Inhibit: 3,
   /** An httpPost request: binary head, body, typed row; operators/http-post.ts. */
   HttpPost: 4,
+  /** Line protocol to write back into this server; operators/line-frame.ts. */
+  Loopback: 5,
+  /** Line protocol for InfluxDB; operators/line-frame.ts. */
+  InfluxDBOut: 6,
+  /** A call to a cluster: JSON {request, op, resource, count}; operators/autoscale.ts. */
+  Autoscale: 7,
 } as const

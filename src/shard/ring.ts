@@ -3,7 +3,7 @@
  *
  *   header (512 bytes)   HEAD · TAIL · SIGNAL, SLEEPING, CONTROLS · TICK · DONE_SEQ · DONE_STAMP · CURRENT_KEY, each group on
  *                        a cache line of its own
- *   entry  (64 bytes)    i32: state, slot, batch offset, schema id, source, control count, rows, –;  f64: seq, stamp
+ *   entry  (64 bytes)    i32: state, slot, batch offset, schema id, source, control count, rows, more;  f64: seq, stamp
  *
  * Positions count entries since the start, modulo 2^32; a position's place is `position & (capacity - 1)`. The state word
  * holds (position << 2 | code), so a word of an earlier lap never equals the one a thread expects:
@@ -45,12 +45,14 @@ export interface RingEntry {
   source: number
   controls: number
   rows: number
+  /** Entries of the same slot that follow this one, all pushed together: their rows may have to be merged again. */
+  more: number
   seq: number
   stamp: number
 }
 
 export function emptyEntry(): RingEntry {
-  return { slot: 0, offset: 0, schema: 0, source: 0, controls: 0, rows: 0, seq: 0, stamp: 0 }
+  return { slot: 0, offset: 0, schema: 0, source: 0, controls: 0, rows: 0, more: 0, seq: 0, stamp: 0 }
 }
 
 class RingMemory {
@@ -89,13 +91,18 @@ export function ringBuffer(capacity: number): SharedArrayBuffer {
 export class RingProducer extends RingMemory {
   /** No droppable entry lies before this position. */
   private shedFrom = 0
+  /** The next position to write; ahead of TAIL while a group is being pushed. */
+  private next = Atomics.load(this.i32, TAIL)
 
   /** Places free for `push`. Only the producer takes places, so the answer can only grow. */
   get free(): number {
-    return this.capacity - this.length
+    return this.capacity - ((this.next - Atomics.load(this.i32, HEAD)) >>> 0)
   }
 
-  /** Writes one entry, makes it READY and returns its sequence number. The caller has checked `free` and wakes afterwards. */
+  /**
+   * Writes one entry, makes it READY and returns its sequence number. The caller has checked `free` and wakes afterwards.
+   * `more` entries of the same group follow at once: the consumer sees none of them before the last one (`more` 0) is there.
+   */
   push(
     slot: number,
     offset: number,
@@ -104,9 +111,10 @@ export class RingProducer extends RingMemory {
     controls: number,
     rows: number,
     stamp: number,
+    more = 0,
   ): number {
     const i32 = this.i32
-    const tail = i32[TAIL]
+    const tail = this.next
     const w = this.word(tail)
     i32[w + 1] = slot
     i32[w + 2] = offset
@@ -114,13 +122,15 @@ export class RingProducer extends RingMemory {
     i32[w + 4] = source
     i32[w + 5] = controls
     i32[w + 6] = rows
+    i32[w + 7] = more
     const seq = this.nextSeq++
     this.f64[(w >> 1) + 4] = seq
     this.f64[(w >> 1) + 5] = stamp
     // Pairs with the compare-and-exchange in take(): READY makes the fields above visible.
     Atomics.store(i32, w, (tail << 2) | READY)
+    this.next = (tail + 1) | 0
     // Pairs with the load of TAIL in take().
-    Atomics.store(i32, TAIL, (tail + 1) | 0)
+    if (more === 0) Atomics.store(i32, TAIL, this.next)
     return seq
   }
 
@@ -235,14 +245,20 @@ export class RingConsumer extends RingMemory {
     return this.passedSeq
   }
 
-  /** Claims the oldest entry and copies it into `out`; its place is free again. False: the ring is empty. */
-  take(out: RingEntry): boolean {
+  /**
+   * Claims the oldest entry and copies it into `out`; its place is free again. False: there is none with a sequence number up
+   * to `lastSeq`.
+   */
+  take(out: RingEntry, lastSeq = Number.POSITIVE_INFINITY): boolean {
     const i32 = this.i32
     for (;;) {
       const head = Atomics.load(i32, HEAD)
       // Pairs with the store in push().
       if (head === Atomics.load(i32, TAIL)) return false
       const w = this.word(head)
+      // The place is not written again before HEAD has passed it; a shedding producer may move HEAD meanwhile, then the
+      // exchange below fails.
+      if (this.f64[(w >> 1) + 4] > lastSeq && Atomics.load(i32, HEAD) === head) return false
       const ready = (head << 2) | READY
       // Pairs with dropOldest(). On a lost race the word is DROPPED, or a later lap's after HEAD has moved: look again.
       if (Atomics.compareExchange(i32, w, ready, (head << 2) | TAKEN) === ready) {
@@ -296,6 +312,7 @@ function copyEntry(i32: Int32Array, f64: Float64Array, w: number, out: RingEntry
   out.source = i32[w + 4]
   out.controls = i32[w + 5]
   out.rows = i32[w + 6]
+  out.more = i32[w + 7]
   out.seq = f64[(w >> 1) + 4]
   out.stamp = f64[(w >> 1) + 5]
 }
