@@ -18,6 +18,7 @@ import { addWrite } from './api/write.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
 import { readIdentity } from './identity.js'
+import { InfluxClusters } from './influxdb/clusters.js'
 import { UdpListener } from './ingest/udp-service.js'
 import type { Log } from './log.js'
 import { debugVars, type Identity } from './observe/debug-vars.js'
@@ -26,8 +27,12 @@ import { Metrics } from './observe/metrics.js'
 import { ShardlineEngine } from './route/engine.js'
 import { HttpOutViews } from './tasks/http-out-views.js'
 import { HttpPostSink } from './tasks/http-post-sink.js'
+import { InfluxDBSink } from './tasks/influxdb-sink.js'
+import { LoopbackSink } from './tasks/loopback-sink.js'
 import { httpOutObserver, httpPostObserver } from './tasks/observers.js'
+import { influxDBObserver, loopbackObserver } from './tasks/sink-observers.js'
 import { TaskManager } from './tasks/task-manager.js'
+import type { TaskObserver } from './tasks/task-runner.js'
 import { Store } from './tasks/task-store.js'
 import { TemplateManager } from './tasks/template-manager.js'
 import { LmdbTopicStore } from './tasks/topic-store.js'
@@ -118,7 +123,7 @@ export class Server {
       store,
       engine,
       templates,
-      observers: [alerts, httpOutObserver(views), httpPostObserver(posts, engine)],
+      observers: [alerts, httpOutObserver(views), httpPostObserver(posts, engine), ...this.openSinks(engine)],
       log: log.with({ service: 'task_store' }),
     })
     templates.attach(tasks)
@@ -150,6 +155,17 @@ export class Server {
     this.onClose('engine', () => engine.close(options['drain-timeout']))
     this.log.info('opened task master', { source: 'srv', task_master: 'main', shards: engine.shards })
     return engine
+  }
+
+  /** The nodes that write: back into this server, and to InfluxDB. */
+  private openSinks(engine: ShardlineEngine): TaskObserver[] {
+    const clusters = new InfluxClusters(this.config.influxdb)
+    this.onClose('influxdb', () => clusters.close())
+    const influx = new InfluxDBSink({ cluster: (name) => clusters.client(name), log: this.log })
+    this.onClose('influxdb_out', () => influx.close())
+    const loopback = new LoopbackSink({ engine, log: this.log })
+    this.onClose('loopback', () => loopback.close())
+    return [loopbackObserver(loopback, engine), influxDBObserver(influx, engine)]
   }
 
   private openAlerts(

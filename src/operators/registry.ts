@@ -2,6 +2,7 @@
 import type { NodeDef } from '../tickscript/node-def.js'
 import { alertEntry } from './alert.js'
 import { barrierEntry } from './barrier.js'
+import { changeDetectEntry } from './change-detect.js'
 import { defaultEntry } from './default.js'
 import { deleteEntry } from './delete.js'
 import { derivativeEntry } from './derivative.js'
@@ -10,13 +11,21 @@ import { fromEntry } from './from.js'
 import { groupByEntry } from './group-by.js'
 import { httpOutEntry } from './http-out.js'
 import { httpPostEntry } from './http-post.js'
+import { influxDBOutEntry } from './influxdb-out.js'
 import { influxqlEntries } from './influxql-defs.js'
 import { joinEntry } from './join.js'
+import { kapacitorLoopbackEntry } from './kapacitor-loopback.js'
 import { logEntry } from './log.js'
+import { noopEntry } from './noop.js'
 import type { OperatorEntry } from './registry-types.js'
 import { sampleEntry } from './sample.js'
 import { shiftEntry } from './shift.js'
+import { stateCountEntry } from './state-count.js'
+import { stateDurationEntry } from './state-duration.js'
+import { deadmanEntry, statsEntry } from './stats.js'
 import { streamEntry } from './stream.js'
+import { transformEntries } from './transform-defs.js'
+import { trickleEntry } from './trickle.js'
 import { batchDef, unsupportedDefs } from './unsupported.js'
 import { whereEntry } from './where.js'
 import { windowEntry } from './window.js'
@@ -31,7 +40,11 @@ export const operatorEntries: readonly OperatorEntry[] = [
   windowEntry,
   joinEntry,
   ...influxqlEntries,
+  ...transformEntries,
   derivativeEntry,
+  changeDetectEntry,
+  stateDurationEntry,
+  stateCountEntry,
   sampleEntry,
   shiftEntry,
   defaultEntry,
@@ -39,7 +52,13 @@ export const operatorEntries: readonly OperatorEntry[] = [
   logEntry,
   httpOutEntry,
   httpPostEntry,
+  influxDBOutEntry,
+  kapacitorLoopbackEntry,
   alertEntry,
+  statsEntry,
+  deadmanEntry,
+  noopEntry,
+  trickleEntry,
   { def: batchDef },
   ...unsupportedDefs.map((def) => ({ def })),
 ]

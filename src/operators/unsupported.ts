@@ -48,8 +48,6 @@ function listOf(value: ScriptValue | null | undefined): ScriptValue[] {
   return Array.isArray(value) ? value : []
 }
 
-const asName = (value: string) => field('as', 'string', 'Name of the new field.', value)
-
 type Later = Omit<NodeDef, 'unsupported'>
 
 function reject(text: string): never {
@@ -150,39 +148,6 @@ const combining: Later[] = [
 
 const tracking: Later[] = [
   {
-    method: 'stateDuration',
-    kind: 'state_duration',
-    goType: 'StateDurationNode',
-    doc: 'Adds how long an expression has been TRUE.',
-    accepts: 'any',
-    emits: 'same',
-    args: [arg('lambda', 'lambda')],
-    properties: [
-      asName('state_duration'),
-      field('unit', 'duration', 'Unit of the result.', new Duration(1_000_000_000n)),
-    ],
-  },
-  {
-    method: 'stateCount',
-    kind: 'state_count',
-    goType: 'StateCountNode',
-    doc: 'Adds for how many points in a row an expression has been TRUE.',
-    accepts: 'any',
-    emits: 'same',
-    args: [arg('lambda', 'lambda')],
-    properties: [asName('state_count')],
-  },
-  {
-    method: 'changeDetect',
-    kind: 'changeDetect',
-    goType: 'ChangeDetectNode',
-    doc: 'Passes points on when one of the fields has changed.',
-    accepts: 'any',
-    emits: 'same',
-    args: [many('fields', 'string')],
-    properties: [],
-  },
-  {
     method: 'sideload',
     kind: 'sideload',
     goType: 'SideloadNode',
@@ -196,101 +161,6 @@ const tracking: Later[] = [
       pairs('field', 'A field to load and its default.', arg('name', 'string'), arg('value', 'any')),
       pairs('tag', 'A tag to load and its default.', arg('name', 'string'), arg('value', 'string')),
     ],
-  },
-]
-
-const watching: Later[] = [
-  {
-    method: 'stats',
-    kind: 'stats',
-    goType: 'StatsNode',
-    doc: 'A stream of the statistics of a node.',
-    accepts: 'any',
-    emits: 'stream',
-    observes: true,
-    args: [arg('interval', 'duration')],
-    properties: [flag('align', 'Times are multiples of the interval.')],
-  },
-  {
-    method: 'deadman',
-    kind: 'alert',
-    goType: 'AlertNode',
-    doc: 'Alerts when a node emits fewer points than a threshold.',
-    accepts: 'any',
-    emits: 'stream',
-    observes: true,
-    args: [arg('threshold', 'float'), arg('interval', 'duration'), many('expressions', 'lambda')],
-    properties: [],
-  },
-]
-
-function influxQL(name: string, doc: string, emits: NodeDef['emits'], ...args: ArgDef[]): Later {
-  const kind = name === 'holtWintersWithFit' ? 'holtWinters' : name
-  return {
-    method: name,
-    kind,
-    goType: 'InfluxQLNode',
-    doc,
-    accepts: 'any',
-    emits,
-    args: [arg('field', 'string'), ...args],
-    properties: [asName(kind), flag('usePointTimes', 'Keeps the times of the points chosen.')],
-  }
-}
-
-const holtWintersArgs = [arg('h', 'int'), arg('m', 'int'), arg('interval', 'duration')]
-
-const influxQLNodes: Later[] = [
-  influxQL('elapsed', 'Time since the previous point.', 'same', arg('unit', 'duration')),
-  influxQL('difference', 'Difference to the previous point.', 'same'),
-  influxQL('movingAverage', 'Mean of the last points.', 'same', arg('window', 'int')),
-  influxQL('cumulativeSum', 'Running total.', 'same'),
-  influxQL('holtWinters', 'Forecast by the Holt-Winters method.', 'batch', ...holtWintersArgs),
-  influxQL('holtWintersWithFit', 'Fit and forecast by the Holt-Winters method.', 'batch', ...holtWintersArgs),
-]
-
-const sinks: Later[] = [
-  {
-    method: 'influxDBOut',
-    kind: 'influxdb_out',
-    goType: 'InfluxDBOutNode',
-    doc: 'Writes points to InfluxDB.',
-    accepts: 'any',
-    emits: 'none',
-    args: [],
-    counters: ['points_written', 'write_errors'],
-    properties: [
-      field('cluster', 'string', 'Name of an InfluxDB configuration.'),
-      field('database', 'string', "Database; empty is the point's own."),
-      field('retentionPolicy', 'string', "Retention policy; empty is the point's own."),
-      field('measurement', 'string', "Measurement; empty is the point's own."),
-      field('writeConsistency', 'string', 'Write consistency.'),
-      field('precision', 'string', 'Precision of times.'),
-      field('buffer', 'int', 'Points per write.', 1000n),
-      field('flushInterval', 'duration', 'Longest time that points wait.', new Duration(10_000_000_000n)),
-      pairs('tag', 'A tag added to each point.', arg('key', 'string'), arg('value', 'string')),
-      flag('create', 'Creates the database and retention policy at start.'),
-    ],
-  },
-  {
-    method: 'kapacitorLoopback',
-    kind: 'kapacitor_loopback',
-    goType: 'KapacitorLoopbackNode',
-    doc: 'Writes points back into this server.',
-    accepts: 'any',
-    emits: 'none',
-    args: [],
-    counters: ['points_written'],
-    properties: [
-      field('database', 'string', 'Database.'),
-      field('retentionPolicy', 'string', 'Retention policy.'),
-      field('measurement', 'string', "Measurement; empty is the point's own."),
-      pairs('tag', 'A tag added to each point.', arg('key', 'string'), arg('value', 'string')),
-    ],
-    validate(node) {
-      if (node.props.database === '') reject('must specify a database')
-      if (node.props.retentionPolicy === '') reject('must specify a retention policy')
-    },
   },
 ]
 
@@ -366,17 +236,6 @@ const batch: Later[] = [
       field('cluster', 'string', 'Name of an InfluxDB configuration.'),
     ],
   },
-  {
-    method: 'trickle',
-    kind: 'trickle',
-    goType: 'TrickleNode',
-    doc: 'Turns batches into a stream.',
-    accepts: 'batch',
-    emits: 'stream',
-    edgeError: 'cannot Trickle stream edge',
-    args: [],
-    properties: [],
-  },
 ]
 
 /** The source of batch tasks: a script may name it, its query does not run yet. */
@@ -394,7 +253,7 @@ export const batchDef: NodeDef = {
 
 export const unsupportedDefs: readonly NodeDef[] = [
   batchDef,
-  ...[combining, tracking, watching, influxQLNodes, sinks, autoscalers, batch]
+  ...[combining, tracking, autoscalers, batch]
     .flat()
     .map((def) => ({ ...def, unsupported: `${def.method} is not supported yet` })),
 ]

@@ -1,0 +1,42 @@
+/** The configured InfluxDB clusters by name. Thread: main. */
+import type { InfluxDBConfig } from '../config/config.js'
+import { ShardlineError } from '../errors.js'
+import { InfluxClient } from './client.js'
+
+export class InfluxClusters {
+  private readonly clients = new Map<string, InfluxClient>()
+  /** Name of the cluster used where a script names none. */
+  readonly defaultName: string
+
+  /** Throws for a section that cannot be used. Those that are not enabled do not exist. */
+  constructor(configs: readonly InfluxDBConfig[]) {
+    const enabled = configs.filter((c) => c.enabled)
+    // A single one is the default without saying so.
+    this.defaultName = (enabled.find((c) => c.default) ?? (enabled.length === 1 ? enabled[0] : undefined))?.name ?? ''
+    for (const c of enabled) {
+      const client = new InfluxClient({
+        urls: c.urls,
+        username: c.username,
+        password: c.password,
+        timeoutMs: c.timeout,
+        ca: c['ssl-ca'],
+        cert: c['ssl-cert'],
+        key: c['ssl-key'],
+        insecureSkipVerify: c['insecure-skip-verify'],
+      })
+      this.clients.set(c.name, client)
+    }
+  }
+
+  /** '' = the default one. Throws when there is none. */
+  client(name: string): InfluxClient {
+    const wanted = name === '' ? this.defaultName : name
+    const client = this.clients.get(wanted)
+    if (client === undefined) throw new ShardlineError('no-influxdb', `no such InfluxDB config ${wanted}`, 500)
+    return client
+  }
+
+  close(): void {
+    for (const c of this.clients.values()) c.close()
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Frames of tasks that main has not heard of yet: a shard may send before the start of its task was answered. Kept in order,
+ * bounded in bytes. Main thread.
+ */
+import type { OutputFrame } from '../route/engine-api.js'
+
+const maxBytes = 16 * 1024 * 1024
+
+export class EarlyFrames {
+  /** Frames that found no room, or whose task never started. */
+  dropped = 0
+  private frames: OutputFrame[] = []
+  private bytes = 0
+
+  keep(frame: OutputFrame): void {
+    if (this.bytes + frame.payload.length > maxBytes) {
+      this.dropped++
+      return
+    }
+    this.bytes += frame.payload.length
+    this.frames.push({ ...frame, payload: frame.payload.slice() })
+  }
+
+  /** The frames of a run, which are kept no longer. */
+  take(taskKey: number): OutputFrame[] {
+    if (this.frames.length === 0) return []
+    const mine = this.frames.filter((f) => f.taskKey === taskKey)
+    this.frames = this.frames.filter((f) => f.taskKey !== taskKey)
+    for (const f of mine) this.bytes -= f.payload.length
+    return mine
+  }
+}
