@@ -7,13 +7,14 @@ import { InfluxqlOperator } from './influxql.js'
 import type { OperatorEntry } from './registry-types.js'
 
 function define(a: Aggregate): NodeDef {
+  const kind = a.kind ?? a.method
   return {
     method: a.method,
-    kind: a.method,
+    kind,
     goType: 'InfluxQLNode',
     doc: a.doc,
     accepts: 'any',
-    emits: a.shape === 'multi' ? 'batch' : 'stream',
+    emits: a.shape === 'multi' || a.shape === 'series' ? 'batch' : 'stream',
     args: a.args,
     properties: [
       {
@@ -21,7 +22,7 @@ function define(a: Aggregate): NodeDef {
         doc: 'Name of the resulting field.',
         form: 'field',
         args: [{ name: 'as', type: 'string' }],
-        default: a.method,
+        default: kind,
       },
       {
         name: 'usePointTimes',

@@ -74,8 +74,9 @@ export class InfluxqlOperator extends Operator {
     this.keys = aggregate.keys?.(planned.node) ?? []
     this.pointTimes = props.usePointTimes === true
     this.reduce = aggregate.create(planned.node)
-    this.errors = new RowErrors(ctx, aggregate.method, this.field)
-    this.values = new ChunkBuilder({ fields: [as], groupTags: true }, (c) => this.emit(c))
+    this.errors = new RowErrors(ctx, aggregate.kind ?? aggregate.method, this.field)
+    const batch = aggregate.shape === 'series'
+    this.values = new ChunkBuilder({ fields: [as], groupTags: true, batch }, (c) => this.emit(c))
     this.picked = new PickedRows(aggregate, this.field, as, (c) => this.emit(c))
     this.layout = inputLayout(aggregate, planned, this.field, as, this.keys)
     this.pendingOut = new ChunkBuilder({ ...builderOptions(this.layout), batch: true }, (c) =>
@@ -212,12 +213,15 @@ export class InfluxqlOperator extends Operator {
         name = groups.nameOf(g)
       }
       this.usableRows(column, windows.starts[w], windows.ends[w])
-      if (set.n === 0 && this.aggregate.empty === undefined) continue
+      const { shape } = this.aggregate
+      const typed = shape === 'series' && set.kind !== Kind.Missing
+      if (set.n === 0 && this.aggregate.empty === undefined && !typed) continue
       this.result.reset()
       // Without any typed row, count is an int and sum a float.
       if (set.kind === Kind.Missing) set.kind = this.aggregate.empty === 'int' ? Kind.Int : Kind.Float
       this.reduce(set, this.result)
-      if (this.aggregate.shape === 'aggregate') this.emitValue(chunk, windows, w, name)
+      if (shape === 'aggregate') this.emitValue(chunk, windows, w, name)
+      else if (shape === 'series') this.emitSeries(chunk, windows, w, name)
       else this.picked.add(windows, w, name, this.result, this.pointTimes)
     }
     this.values.flush()
@@ -267,6 +271,20 @@ export class InfluxqlOperator extends Operator {
     values.begin(name, '', '', chunk.grouping)
     const row = values.row(ms, sub, windows.groups[w])
     values.fields[0].setWords(row, result.kind, result.i32[0], result.i32[1])
+  }
+
+  private emitSeries(chunk: Chunk, windows: Windows, w: number, name: string): void {
+    const { values } = this
+    const { series } = this.result
+    if (series.problem !== '') this.ctx.error('failed to emit batch', series.problem)
+    values.begin(name, '', '', chunk.grouping)
+    values.beginWindow(windows.groups[w], windows.ms[w], windows.sub[w])
+    for (let i = 0; i < series.n; i++) {
+      const row = values.row(series.ms[i], series.sub[i], windows.groups[w])
+      values.fields[0].setFloat(row, series.values[i])
+      values.raiseWindow(series.ms[i], series.sub[i])
+    }
+    values.endWindow()
   }
 
   private forget(grouping: GroupInfo, group: number): boolean {

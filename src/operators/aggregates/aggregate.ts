@@ -21,6 +21,33 @@ export interface RowSet {
 /** Which time the outcome has when the script asks for `usePointTimes`. */
 export const PointTime = { Shared: -1, Zero: -2 } as const
 
+/** series: rows of the outcome, with times of their own. */
+export class Series {
+  n = 0
+  ms = new Float64Array(16)
+  sub = new Int32Array(16)
+  values = new Float64Array(16)
+  /** Why there are none; counted as an error. */
+  problem = ''
+
+  add(ms: number, sub: number, value: number): void {
+    if (this.n === this.ms.length) this.grow()
+    this.ms[this.n] = ms
+    this.sub[this.n] = sub
+    this.values[this.n++] = value
+  }
+
+  private grow(): void {
+    const { ms, sub, values, n } = this
+    this.ms = new Float64Array(n * 2)
+    this.sub = new Int32Array(n * 2)
+    this.values = new Float64Array(n * 2)
+    this.ms.set(ms)
+    this.sub.set(sub)
+    this.values.set(values)
+  }
+}
+
 export class Result {
   /** aggregate: kind of the value; Missing = nothing to emit. */
   kind: number = Kind.Missing
@@ -33,12 +60,15 @@ export class Result {
   n = 0
   /** selector: the chosen row's own time is ignored even with usePointTimes. */
   sharedTime = false
+  readonly series = new Series()
 
   reset(): void {
     this.kind = Kind.Missing
     this.time = PointTime.Shared
     this.n = 0
     this.sharedTime = false
+    this.series.n = 0
+    this.series.problem = ''
   }
 
   setFloat(v: number): void {
@@ -66,9 +96,14 @@ export type Reduce = (set: RowSet, out: Result) => void
 
 export interface Aggregate {
   readonly method: string
+  /** Prefix of node names and name of the result, where it is not the method. */
+  readonly kind?: string
   readonly doc: string
-  /** aggregate: one value with the group's tags; selector: one whole row; multi: a batch of rows. */
-  readonly shape: 'aggregate' | 'selector' | 'multi'
+  /**
+   * aggregate: one value with the group's tags; selector: one whole row; multi: a batch of rows; series: a batch of new
+   * values, which may be empty.
+   */
+  readonly shape: 'aggregate' | 'selector' | 'multi' | 'series'
   readonly kinds: 'numbers' | 'all'
   /** Arguments beside (before or after) the field. `field` itself is among them. */
   readonly args: readonly ArgDef[]

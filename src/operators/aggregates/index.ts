@@ -4,6 +4,7 @@ import { bottom } from './bottom.js'
 import { count } from './count.js'
 import { distinct } from './distinct.js'
 import { first } from './first.js'
+import { holtWinters, holtWintersWithFit } from './holt-winters.js'
 import { last } from './last.js'
 import { max } from './max.js'
 import { mean } from './mean.js'
@@ -32,4 +33,6 @@ export const aggregates: readonly Aggregate[] = [
   stddev,
   top,
   bottom,
+  holtWinters,
+  holtWintersWithFit,
 ]
