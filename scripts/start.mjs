@@ -45,7 +45,7 @@ function writeConfig() {
   if (!existsSync(file)) {
     writeFileSync(
       file,
-      `# Written by npm start; yours to change. All options: node dist/src/daemon.js config
+      `# Written by npm start; yours to change. All options: npx shardlined config
 hostname = "localhost"
 data_dir = ${JSON.stringify(dataDir)}
 
@@ -82,8 +82,17 @@ async function whenListening() {
 
 build()
 const serverArgs = ownConfig ? args : ['-config', writeConfig(), ...args]
-const server = spawn(process.execPath, [daemon, ...serverArgs], { cwd: root, stdio: 'inherit' })
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.kill(signal))
+// A process group of its own, and one signal for what Ctrl-C and npm together send: a second signal ends the server hard.
+const server = spawn(process.execPath, [daemon, ...serverArgs], { cwd: root, stdio: 'inherit', detached: true })
+const togetherMs = 1000
+let signalledMs = 0
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (Date.now() - signalledMs < togetherMs) return
+    signalledMs = Date.now()
+    server.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
+  })
+}
 server.on('exit', (code, signal) => process.exit(signal === null ? code : 1))
 
 if (!ownConfig) {
@@ -95,10 +104,10 @@ Shardline listens on ${url}; its data is in ${path.relative(process.cwd(), dataD
 Try, in another terminal:
 
   printf "stream|from().measurement('cpu')|httpOut('last')" > first.tick
-  node dist/src/cli.js${option} define first -tick first.tick -dbrp demo.autogen
-  node dist/src/cli.js${option} enable first
+  npx shardline${option} define first -tick first.tick -dbrp demo.autogen
+  npx shardline${option} enable first
   curl -XPOST '${url}/write?db=demo' --data-binary 'cpu,host=a usage=12.5'
   curl ${url}/kapacitor/v1/tasks/first/last
-  node dist/src/cli.js${option} show first
+  npx shardline${option} show first
 `)
 }

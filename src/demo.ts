@@ -4,12 +4,13 @@
  * noisy groups, and a live view of what happens. Stops by itself after `--seconds` (30) or with Ctrl-C.
  */
 import { parseArgs } from 'node:util'
-import { DemoServer } from './demo/server.js'
-import { Traffic } from './demo/traffic.js'
+import { DemoServer, type Sample } from './demo/server.js'
+import { noisyShare, Traffic } from './demo/traffic.js'
 import { View } from './demo/view.js'
 import { errorText } from './errors.js'
 
-const script = (log: string): string => `dbrp "toptraffic"."autogen"
+/** A noisy group warns once its minute holds three seconds of its traffic, and is critical at nine. */
+const script = (log: string, noisyRate: number): string => `dbrp "toptraffic"."autogen"
 
 var streamCounts = stream
     |from()
@@ -29,9 +30,9 @@ streamCounts
     |alert()
         .flapping(0.25, 0.5)
         .history(21)
-        .warn(lambda: "totalCount" > 5000)
-        .crit(lambda: "totalCount" > 15000)
-        .message('''Observed {{ index .Fields "totalCount" }} requests to store {{ index .Tags "id" }} from {{ index .Tags "ip" }} within the last minute.''')
+        .warn(lambda: "totalCount" > ${Math.ceil(noisyRate * 3)})
+        .crit(lambda: "totalCount" > ${Math.ceil(noisyRate * 9)})
+        .message('{{ index .Tags "ip" }} asked store {{ index .Tags "id" }} {{ index .Fields "totalCount" }} times within a minute')
         .stateChangesOnly(5m)
         .log('${log}')
 `
@@ -57,29 +58,65 @@ async function main(): Promise<number> {
 
   const server = await DemoServer.start()
   const traffic = new Traffic({ port: server.udpPort, rate, groups, noisy })
-  const view = new View({ rate, groups, noisy, seconds, url: server.url, directory: server.directory })
-  let stopping: (() => void) | undefined
-  const interrupted = new Promise<void>((resolve) => {
-    stopping = resolve
-  })
-  process.once('SIGINT', () => stopping?.())
-  process.once('SIGTERM', () => stopping?.())
+  const view = new View({ rate, groups, noisy, seconds, url: server.url })
+  const end = new End()
   try {
-    await server.define('top_traffic', script(server.alertLog))
+    await server.define('top_traffic', script(server.alertLog, (rate * noisyShare) / Math.max(1, noisy)))
     traffic.start()
-    const end = Date.now() + seconds * 1000
-    while (Date.now() < end) {
-      const tick = new Promise<'tick'>((resolve) => setTimeout(() => resolve('tick'), 500))
-      if ((await Promise.race([tick, interrupted])) !== 'tick') break
-      if (server.exited !== null) throw new Error(`the server stopped: ${server.exited}`)
-      view.draw(await server.sample('top_traffic'), traffic.sent, end - Date.now())
+    const endMs = Date.now() + seconds * 1000
+    while (Date.now() < endMs && !(await end.within(500))) {
+      if (server.exited !== null) throw new Error(`the server stopped: ${server.exited}\n${server.logTail()}`)
+      view.draw(await server.sample('top_traffic'), traffic.sent, endMs - Date.now())
     }
     traffic.stop()
-    view.finish(await server.sample('top_traffic'), traffic.sent)
+    view.finish(await arrived(server, end), traffic.sent)
     return 0
   } finally {
     traffic.stop()
     await server.stop()
+  }
+}
+
+/** The last sample: once no more points arrive, so that the sums can be compared. */
+async function arrived(server: DemoServer, end: End): Promise<Sample> {
+  let last = await server.sample('top_traffic')
+  for (let i = 0; i < 20; i++) {
+    await end.within(100)
+    const next = await server.sample('top_traffic')
+    if (next.accepted === last.accepted && next.processed === next.delivered) return next
+    last = next
+  }
+  return last
+}
+
+/**
+ * The wish to end. A terminal sends SIGINT to the whole process group and npm forwards it once more, so every signal after
+ * the first is ignored: the server must still be stopped and its directory removed.
+ */
+class End {
+  private wanted = false
+  private wake: (() => void) | undefined
+
+  constructor() {
+    const want = (): void => {
+      this.wanted = true
+      this.wake?.()
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, want)
+    process.stdout.on('error', want)
+  }
+
+  /** Whether the end is wanted, at the latest after `ms`. */
+  async within(ms: number): Promise<boolean> {
+    if (this.wanted) return true
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    return this.wanted
   }
 }
 

@@ -17,6 +17,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** What the server holds is given up, so it need not be waited for. */
+const stopMs = 5000
+
 const daemon = fileURLToPath(new URL('../daemon.js', import.meta.url))
 
 /** What the view shows, at one moment. Counters since the start. */
@@ -71,7 +74,13 @@ export class DemoServer {
         `read-buffer = 26214400\n`,
       ].join('\n'),
     )
-    const child = spawn(process.execPath, [daemon, '-config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
+    // A process group of its own: Ctrl-C in the terminal is for the demo, which then stops the server.
+    const errors = openSync(path.join(directory, 'stderr.log'), 'w')
+    const child = spawn(process.execPath, [daemon, '-config', config], {
+      stdio: ['ignore', 'ignore', errors],
+      detached: true,
+    })
+    closeSync(errors)
     const server = new DemoServer(directory, `http://127.0.0.1:${httpPort}`, udpPort, child)
     try {
       await server.listening()
@@ -128,7 +137,9 @@ export class DemoServer {
     if (this.exited === null) {
       const gone = new Promise((resolve) => this.child.once('exit', resolve))
       this.child.kill('SIGTERM')
+      const late = setTimeout(() => this.child.kill('SIGKILL'), stopMs)
       await gone
+      clearTimeout(late)
     }
     rmSync(this.directory, { recursive: true, force: true })
   }
@@ -136,7 +147,7 @@ export class DemoServer {
   private async listening(): Promise<void> {
     const deadline = Date.now() + 20_000
     while (Date.now() < deadline) {
-      if (this.exited !== null) throw new Error(`the server did not start: ${this.exited}`)
+      if (this.exited !== null) throw new Error(`the server did not start: ${this.exited}\n${this.logTail()}`)
       const up = await fetch(`${this.url}/kapacitor/v1/ping`).then(
         (r) => r.status === 204,
         () => false,
@@ -169,8 +180,10 @@ export class DemoServer {
 
   /** The last lines of the server's log, for a failure. */
   logTail(): string {
-    const file = path.join(this.directory, 'server.log')
-    return existsSync(file) ? readFileSync(file, 'utf8').slice(-2000) : ''
+    return ['server.log', 'stderr.log']
+      .map((name) => path.join(this.directory, name))
+      .map((file) => (existsSync(file) ? readFileSync(file, 'utf8').slice(-2000) : ''))
+      .join('')
   }
 }
 

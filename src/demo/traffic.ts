@@ -1,4 +1,4 @@
-/** Synthetic top-traffic points over UDP, paced, about 1,400 bytes a datagram. `noisy` groups send a tenth of the points. */
+/** Synthetic top-traffic points over UDP, paced, about 1,400 bytes a datagram. */
 import { createSocket, type Socket } from 'node:dgram'
 
 export interface TrafficOptions {
@@ -8,6 +8,9 @@ export interface TrafficOptions {
   readonly groups: number
   readonly noisy: number
 }
+
+/** Part of the points that the noisy groups send together. */
+export const noisyShare = 0.1
 
 const tickMs = 10
 const datagramBytes = 1400
@@ -60,7 +63,7 @@ export class Traffic {
     const { groups, noisy } = this.options
     const i = this.next++
     const quiet = i < groups ? i : Math.floor(Math.random() * groups)
-    const g = noisy > 0 && i % 10 === 0 ? Math.floor(Math.random() * noisy) : quiet
+    const g = noisy > 0 && i % Math.round(1 / noisyShare) === 0 ? Math.floor(Math.random() * noisy) : quiet
     const id = 100_000_000 + ((Math.imul(g, 7919) >>> 0) % 30_000)
     const ip = `10.${(g >> 16) & 255}.${(g >> 8) & 255}.${g & 255}`
     const now = `${Date.now()}000000`
