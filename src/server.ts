@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { AlertService } from './alert/alert-service.js'
 import { readHandlerConfigs } from './alert/handler-configs.js'
+import { HandlerSpecService } from './alert/handler-spec-service.js'
 import { TopicService } from './alert/topics.js'
 import { Api } from './api/api.js'
 import type { HttpServer } from './api/http.js'
@@ -14,6 +15,7 @@ import type { Router } from './api/router.js'
 import { addSystem } from './api/system.js'
 import { addTasks } from './api/tasks.js'
 import { addTemplates } from './api/templates.js'
+import { addTopics } from './api/topics.js'
 import { addWrite } from './api/write.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
@@ -25,6 +27,7 @@ import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { Metrics } from './observe/metrics.js'
 import { ShardlineEngine } from './route/engine.js'
+import { LmdbHandlerSpecStore } from './tasks/handler-spec-store.js'
 import { HttpOutViews } from './tasks/http-out-views.js'
 import { HttpPostSink } from './tasks/http-post-sink.js'
 import { InfluxDBSink } from './tasks/influxdb-sink.js'
@@ -118,6 +121,14 @@ export class Server {
     })
     this.onClose('httppost', () => posts.close())
 
+    topics.restore((topic) => !topic.startsWith('main:'))
+    const handlers = new HandlerSpecService({
+      topics,
+      configs: handlerConfigs,
+      store: new LmdbHandlerSpecStore(store.database('handler-specs'), log.with({ service: 'alert' })),
+      log: log.with({ service: 'alert' }),
+    })
+    handlers.open()
     const templates = new TemplateManager(store, log.with({ service: 'task_store' }))
     const tasks = new TaskManager({
       store,
@@ -129,10 +140,12 @@ export class Server {
     templates.attach(tasks)
     this.onClose('task_store', () => tasks.close())
     await tasks.open()
-    topics.restore((topic) => !topic.startsWith('main:'))
 
     const udp = await this.openUdp(engine)
-    await this.openHttp(identity, engine, tasks, views, udp, (router) => addTemplates(router, templates))
+    await this.openHttp(identity, engine, tasks, views, udp, (router) => {
+      addTemplates(router, templates)
+      addTopics(router, { topics, handlers })
+    })
   }
 
   private async openEngine(identity: Identity): Promise<ShardlineEngine> {

@@ -62,7 +62,8 @@ const topicOf = (task: AlertingTask, node: string): string =>
   anonymousTopic(task.taskId ?? task.id, node, task.taskMaster)
 
 interface TaskAlerts {
-  readonly id: string
+  /** As events name it. */
+  readonly taskId: string
   /** Of the run; -1 until it has started. */
   key: number
   readonly nodes: Map<number, AlertNode>
@@ -99,7 +100,7 @@ export class AlertService {
   /** Creates the handlers of the task's nodes. Throws what stops the start; `stopped` then cleans up. */
   starting(task: AlertingTask, plan: TaskPlan): [string, string, number, string][] {
     const { topics } = this.parts
-    const entry: TaskAlerts = { id: task.id, key: -1, nodes: new Map() }
+    const entry: TaskAlerts = { taskId: task.taskId ?? task.id, key: -1, nodes: new Map() }
     this.tasks.set(task.id, entry)
     const used = new Set<string>()
     for (const planned of plan.nodes) {
@@ -186,8 +187,9 @@ export class AlertService {
   }
 
   private alertFrame(frame: OutputFrame): void {
-    const decoded = decodeAlertFrame(frame.payload, frame.taskId)
-    const node = this.tasks.get(frame.taskId)?.nodes.get(frame.nodeIndex)
+    const task = this.tasks.get(frame.taskId)
+    const decoded = decodeAlertFrame(frame.payload, task?.taskId ?? frame.taskId)
+    const node = task?.nodes.get(frame.nodeIndex)
     if (decoded.kind === 'restore') {
       const { from, to, id } = decoded
       this.parts.topics.copyState(from, to, id, from === node?.anonymous)

@@ -12,6 +12,8 @@ export class Delivery {
     readonly topic: string,
     readonly event: AlertEvent,
     readonly previousLevel: number,
+    /** Topics that handed the event on before this one. */
+    readonly hops = 0,
   ) {}
 
   /** The event as one line of JSON with its line end. Throws when it cannot be encoded. */

@@ -24,6 +24,8 @@ export interface AlertHandler {
    */
   deliver(batch: readonly Delivery[], signal: AbortSignal, fail: FailDelivery): Promise<void>
   close?(): void | Promise<void>
+  /** Hands events on to topics of this process. */
+  readonly internal?: boolean
 }
 
 export type FailDelivery = (delivery: Delivery, err: unknown) => void

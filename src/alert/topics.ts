@@ -44,13 +44,23 @@ export interface TopicLimits {
 
 const defaultLimits: TopicLimits = { idsPerTopic: 200_000, drainMs: 5000, queueCapacity: 5000 }
 
+interface Attached {
+  readonly id: string
+  readonly queue: HandlerQueue
+  /** Belongs to the topic, not to a task: it survives `close`. */
+  readonly kept: boolean
+}
+
+/** Publishing goes through at most so many topics one after the other; more can only be a circle. */
+const maxHops = 32
+
 class Topic {
   /** Listed and served; a closed one only keeps its states for the next start. */
   open = true
   collected = 0
   readonly states = new Map<string, EventState>()
   readonly counts = [0, 0, 0, 0]
-  handlers: { readonly id: string; readonly queue: HandlerQueue }[] = []
+  handlers: Attached[] = []
 
   constructor(readonly id: string) {}
 
@@ -135,8 +145,15 @@ export class TopicService {
     return t
   }
 
-  /** Stores the state and offers the event to every handler. False: some handler refused it. */
-  collect(topicId: string, event: AlertEvent): boolean {
+  /**
+   * Stores the state and offers the event to every handler. False: some handler refused it. `hops`: topics that have handed
+   * the event on before.
+   */
+  collect(topicId: string, event: AlertEvent, hops = 0): boolean {
+    if (hops > maxHops) {
+      this.log.error('event published in circles', { topic: topicId, event: event.id })
+      return false
+    }
     const t = this.topic(topicId)
     t.open = true
     const { level, message, details, timeNs, durationNs } = event
@@ -144,7 +161,7 @@ export class TopicService {
     this.put(t, event.id, { level, message, details, timeNs, durationNs })
     t.collected++
     if (t.handlers.length === 0) return true
-    const d = new Delivery(topicId, event, previous)
+    const d = new Delivery(topicId, event, previous, hops)
     let accepted = true
     for (const h of t.handlers) accepted = h.queue.offer(d) && accepted
     return accepted
@@ -177,6 +194,7 @@ export class TopicService {
     handlerId: string,
     handler: AlertHandler,
     match: ((d: Delivery) => boolean) | null = null,
+    kept = false,
   ): HandlerQueue {
     const t = this.topic(topicId)
     t.open = true
@@ -184,27 +202,31 @@ export class TopicService {
       throw new ShardlineError('handler-exists', `handler ${JSON.stringify(handlerId)} exists on ${topicId}`, 500)
     }
     const queue = new HandlerQueue(handler, this.log, match, this.limits.queueCapacity)
-    t.handlers.push({ id: handlerId, queue })
+    t.handlers.push({ id: handlerId, queue, kept })
     return queue
   }
 
-  /** Waits for the handler's queue within the drain time. */
+  /** No event is offered to it any more when this returns; waits for its queue within the drain time. */
   async removeHandler(topicId: string, handlerId: string): Promise<void> {
     const t = this.topics.get(topicId)
     const gone = t?.handlers.filter((h) => h.id === handlerId) ?? []
     if (t !== undefined) t.handlers = t.handlers.filter((h) => h.id !== handlerId)
-    await Promise.all(gone.map((h) => h.queue.close(this.limits.drainMs)))
+    await this.closeQueues(gone)
   }
 
-  /** Detaches all handlers, draining them side by side. The states stay if there is a store. */
+  /** Detaches the handlers of its task, draining them side by side. The states stay if there is a store. */
   async close(topicId: string): Promise<void> {
     const t = this.topics.get(topicId)
     if (t === undefined) return
-    t.open = false
-    const handlers = t.handlers
-    t.handlers = []
+    const gone = t.handlers.filter((h) => !h.kept)
+    t.handlers = t.handlers.filter((h) => h.kept)
+    t.open = t.handlers.length > 0
     t.collected = 0
     if (this.store === null) this.forget(t)
+    await this.closeQueues(gone)
+  }
+
+  private async closeQueues(handlers: readonly Attached[]): Promise<void> {
     await Promise.all(handlers.map((h) => h.queue.close(this.limits.drainMs)))
   }
 
@@ -230,7 +252,13 @@ export class TopicService {
     if (t.handlers.length === 0) this.topics.delete(t.id)
   }
 
+  /** Detaches everything. Handlers that hand events on to other topics end first. */
   async closeAll(): Promise<void> {
+    const all = [...this.topics.values()].flatMap((t) => t.handlers)
+    const inner = (h: Attached): boolean => h.queue.handler.internal === true
+    await this.closeQueues(all.filter(inner))
+    await this.closeQueues(all.filter((h) => !inner(h)))
+    for (const t of this.topics.values()) t.handlers = []
     await Promise.all([...this.topics.keys()].map((id) => this.close(id)))
   }
 

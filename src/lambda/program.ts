@@ -86,6 +86,8 @@ class Builder {
   private readonly scopes: Map<string, number>[] = [new Map()]
   readonly slots: number[] = [0]
 
+  constructor(private readonly functionOf: FindFunction) {}
+
   build(e: Expression, scope: number, depth: number): Node {
     if (depth > maxDepth) throw new Failure('expression is nested too deeply')
     this.size++
@@ -118,7 +120,7 @@ class Builder {
         )
       case 'function': {
         const args = e.args.map((a, i) => this.prefixed(`Failed to handle ${i + 1} argument: `, a, scope, depth))
-        const def = functionByName(e.name)
+        const def = this.functionOf(e.name)
         const slot = def?.stateSlots === undefined ? -1 : this.slotOf(scope, def)
         return { node: 'call', name: e.name, def, args, scope, slot, staticType: Type.Invalid, dynamic: true }
       }
@@ -180,9 +182,11 @@ function regexOf(source: string) {
   }
 }
 
-/** Throws Failure with the text of enable time. */
-export function buildProgram(expression: Expression): Program {
-  const b = new Builder()
+export type FindFunction = (name: string) => FunctionDef | null
+
+/** Throws Failure with the text of enable time. `functionOf` may know more functions than the built-in ones. */
+export function buildProgram(expression: Expression, functionOf: FindFunction = functionByName): Program {
+  const b = new Builder(functionOf)
   const root = b.build(expression, 0, 0)
   return { root, references: b.references, usesTime: b.usesTime, slots: b.slots, size: b.size }
 }

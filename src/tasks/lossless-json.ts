@@ -138,3 +138,11 @@ export function plainJson(value: Json): unknown {
   if (!isObject(value)) return value
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plainJson(v)]))
 }
+
+/** Integers as bigint, other numbers as number: as goJson prints them again in full. */
+export function exactJson(value: Json): unknown {
+  if (value instanceof JsonNumber) return value.isInteger ? BigInt(value.text) : value.toFloat()
+  if (Array.isArray(value)) return value.map(exactJson)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, exactJson(v)]))
+}

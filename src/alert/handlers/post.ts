@@ -46,6 +46,8 @@ export const postKind: HandlerKind = {
         : compileTextTemplate('body', endpoint.alertTemplate, endpoint.alertTemplateInline ? jsonFunctions : {})
     const headers = headersOf(props, endpoint)
     const plainUrl = url.includes('{{') ? null : url
+    // Only a handler spec has it: `.skipSSLVerification()` of a script has no effect, as in the original.
+    const tls = props.insecureSkipVerify === true ? { rejectUnauthorized: false } : {}
     const capture = props.captureResponse === true
     const timeout = props.timeout instanceof Duration ? Number(props.timeout.ns / 1_000_000n) : 0
     return {
@@ -55,7 +57,7 @@ export const postKind: HandlerKind = {
       async deliver([d], signal) {
         const data = plainUrl === null || bodyTemplate !== null ? d.templateData() : undefined
         const body = bodyTemplate === null ? d.json : bodyTemplate.execute(data)
-        const answer = await postText(plainUrl ?? urlTemplate.execute(data), body, headers, signal)
+        const answer = await postText(plainUrl ?? urlTemplate.execute(data), body, headers, signal, tls)
         if (answer.status >= 200 && answer.status <= 299) return
         const reason = capture ? answer.body : 'unknown error, use .captureResponse() to capture the HTTP response'
         throw new ShardlineError(

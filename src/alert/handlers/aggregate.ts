@@ -1,0 +1,117 @@
+/**
+ * Collects events and hands them on to another topic as one event per interval of the wall clock. What waits at the stop is
+ * lost, as in the original. The event says how many there were; it shows the messages and series of the first ones only, as
+ * far as they fit into a bounded memory.
+ */
+import { jsonString } from '../../columns/json-encode.js'
+import { formatRfc3339, spanOf } from '../../columns/time.js'
+import { Duration } from '../../columns/values.js'
+import { ShardlineError } from '../../errors.js'
+import type { Log } from '../../log.js'
+import type { Delivery } from '../delivery.js'
+import { type AlertEvent, levelTexts } from '../event-frame.js'
+import { type AlertHandler, queueCapacity } from '../handler-queue.js'
+import { compileTextTemplate, goStruct } from '../template/index.js'
+import type { TopicService } from '../topics.js'
+import { defaultDeadlineMs, type HandlerProps, textOf } from './handler.js'
+
+const defaultMessage = 'Received {{ .Count }} events in the last {{.Interval}}.'
+/** Of messages and series that an interval may hold, in characters. */
+const maxHeldLength = 4 << 20
+/** Longest delay that a timer takes. */
+const maxTimerMs = 2 ** 31 - 1
+
+/** The events of one interval. */
+class Pending {
+  count = 0
+  level = 0
+  timeNs = 0n
+  durationNs = 0n
+  hops = 0
+  readonly messages: string[] = []
+  readonly series: string[] = []
+  private held = 0
+
+  add({ event, hops }: Delivery): void {
+    const first = this.count++ === 0
+    this.level = Math.max(this.level, event.level)
+    if (first || event.timeNs > this.timeNs) this.timeNs = event.timeNs
+    if (first || event.durationNs > this.durationNs) this.durationNs = event.durationNs
+    this.hops = Math.max(this.hops, hops)
+    const series = seriesOf(event)
+    this.held += event.message.length + series.length
+    if (this.held > maxHeldLength) return
+    this.messages.push(event.message)
+    if (series !== '') this.series.push(series)
+  }
+}
+
+/** The elements of the event's list of series as JSON; '' when it has none. */
+function seriesOf(event: AlertEvent): string {
+  const key = ',"data":{"series":['
+  // Quotes inside strings are escaped, so the first place is the member itself.
+  const at = event.jsonPrefix.indexOf(key)
+  return at < 0 ? '' : event.jsonPrefix.slice(at + key.length, event.jsonPrefix.lastIndexOf(']},"previousLevel":'))
+}
+
+export function createAggregate(props: HandlerProps, topics: TopicService, log: Log): AlertHandler {
+  const interval = props.interval
+  if (!(interval instanceof Duration) || interval.ns <= 0n) {
+    throw new ShardlineError('bad-handler', 'aggregate handler needs an interval greater than zero', 500)
+  }
+  const topic = textOf(props, 'topic')
+  if (topic === '') throw new ShardlineError('bad-handler', 'aggregate handler needs a topic', 500)
+  const message = compileTextTemplate('message', textOf(props, 'message') || defaultMessage)
+  const id = textOf(props, 'id')
+  let pending = new Pending()
+
+  const emit = (): void => {
+    if (pending.count === 0) return
+    const done = pending
+    pending = new Pending()
+    try {
+      const text = message.execute(goStruct('alert.aggregate', { Count: BigInt(done.count), Interval: interval }))
+      topics.collect(topic, eventOf(id, text, done), done.hops + 1)
+    } catch (err) {
+      log.error('failed to aggregate events', { topic, err: err instanceof Error ? err.message : String(err) })
+    }
+  }
+  const timer = setInterval(emit, Math.min(maxTimerMs, Math.max(1, Number(interval.ns) / 1e6)))
+  timer.unref()
+  return {
+    kind: 'aggregate',
+    internal: true,
+    maxBatch: queueCapacity,
+    deadlineMs: defaultDeadlineMs,
+    async deliver(batch) {
+      for (const d of batch) pending.add(d)
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+function eventOf(id: string, message: string, done: Pending): AlertEvent {
+  const details = done.messages.join('\n')
+  const { ms, sub } = spanOf(done.timeNs)
+  const series = done.series.length === 0 ? 'null' : `[${done.series.join(',')}]`
+  return {
+    taskId: '',
+    level: done.level,
+    timeNs: done.timeNs,
+    durationNs: done.durationNs,
+    id,
+    message,
+    details,
+    name: '',
+    group: '',
+    category: '',
+    recoverable: false,
+    tags: new Map(),
+    jsonPrefix:
+      `{"id":${jsonString(id)},"message":${jsonString(message)},"details":${jsonString(details)},` +
+      `"time":"${formatRfc3339(ms, sub)}","duration":${done.durationNs},"level":"${levelTexts[done.level]!}",` +
+      `"data":{"series":${series}},"previousLevel":`,
+    jsonSuffix: ',"recoverable":false}\n',
+    jsonError: '',
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * /kapacitor/v1/alerts/topics: topics with their events, and the handlers that are defined on them (spec alerts 11.5). Main
+ * thread. Ids with a slash are reachable: escaped as a topic, escaped or not as an event.
+ */
+import { levelTexts } from '../alert/event-frame.js'
+import type { HandlerOptions, HandlerSpec } from '../alert/handler-spec.js'
+import type { HandlerSpecService } from '../alert/handler-spec-service.js'
+import type { EventState, TopicService, TopicView } from '../alert/topics.js'
+import { goDuration } from '../columns/go-duration.js'
+import { goJson } from '../columns/json-encode.js'
+import { Timestamp } from '../columns/values.js'
+import { ShardlineError } from '../errors.js'
+import { globMatcher, parseGlob } from '../tasks/glob.js'
+import { exactJson, isObject, type Json, JsonSyntaxError, parseLosslessJson } from '../tasks/lossless-json.js'
+import { invalidJson, stringOf } from '../tasks/task-request.js'
+import { basePath } from './api.js'
+import type { Call } from './call.js'
+import type { Router } from './router.js'
+import { applyPatch } from './topics-json-patch.js'
+
+const path = `${basePath}/alerts/topics`
+const prefix = `${path}/`
+const maxRequestBytes = 4 << 20
+
+export interface TopicParts {
+  readonly topics: TopicService
+  readonly handlers: HandlerSpecService
+}
+
+export function addTopics(router: Router, parts: TopicParts): void {
+  router.add('GET', path, (call) => listTopics(call, parts))
+  router.add('GET', prefix, (call) => get(call, parts))
+  router.add('POST', prefix, async (call) => {
+    const [topic, what, ...rest] = partsOf(call)
+    if (what !== 'handlers' || rest.length > 0) return notFound(call)
+    const spec = specOf(topic!, await jsonOf(call))
+    await parts.handlers.create(spec)
+    call.json(200, handlerView(spec))
+  })
+  const change = (method: string, next: (old: HandlerSpec, body: Json) => HandlerSpec): void => {
+    router.add(method, prefix, async (call) => {
+      const body = await jsonOf(call)
+      const [topic, what, id, ...rest] = partsOf(call)
+      if (what !== 'handlers' || id === undefined || rest.length > 0) return notFound(call)
+      const old = handlerOf(parts, topic!, id)
+      const spec = next(old, body)
+      await parts.handlers.replace(old, spec)
+      call.json(200, handlerView(spec))
+    })
+  }
+  change('PUT', (old, body) => specOf(old.topic, body))
+  change('PATCH', patched)
+  router.add('DELETE', prefix, async (call) => {
+    const [topic, what, id, ...rest] = partsOf(call)
+    if (what === undefined) parts.topics.remove(topic!)
+    else if (what === 'handlers' && id !== undefined && rest.length === 0) {
+      const spec = parts.handlers.get(topic!, id)
+      if (spec !== undefined) await parts.handlers.delete(spec)
+    } else return notFound(call)
+    call.empty(204)
+  })
+}
+
+const notFound = (call: Call): void => call.error(404, 'Not Found')
+
+/** The unescaped parts of the path below the topics. */
+function partsOf(call: Call): string[] {
+  const raw = call.path.slice(prefix.length).split('/')
+  if (raw.length > 1 && raw[raw.length - 1] === '') raw.pop()
+  try {
+    return raw.map(decodeURIComponent)
+  } catch {
+    throw new ShardlineError('bad-path', `invalid URL escape in ${JSON.stringify(call.path)}`)
+  }
+}
+
+function get(call: Call, parts: TopicParts): void {
+  const [topic, what, ...rest] = partsOf(call)
+  const { topics, handlers } = parts
+  if (what === 'events') {
+    const states = topics.events(topic!)
+    if (states === undefined) {
+      throw new ShardlineError('no-topic', `failed to get topic events: unknown topic ${JSON.stringify(topic)}`, 500)
+    }
+    call.json(200, rest.length === 0 ? eventList(call, topic!, states) : eventOf(topic!, rest.join('/'), states))
+  } else if (what === 'handlers' && rest.length === 0) {
+    const matches = patternOf(call)
+    const found = handlers.list(topic!).filter((spec) => matches(spec.id))
+    call.json(200, { link: link(topicPath(topic!, '/handlers')), topic, handlers: found.map(handlerView) })
+  } else if (what === 'handlers' && rest.length === 1) {
+    call.json(200, handlerView(handlerOf(parts, topic!, rest[0]!)))
+  } else {
+    const view = topics.view(topic!)
+    if (view === undefined) throw new ShardlineError('no-topic', `unknown topic: ${JSON.stringify(topic)}`, 404)
+    call.json(200, topicView(view))
+  }
+}
+
+function listTopics(call: Call, { topics }: TopicParts): void {
+  const matches = patternOf(call)
+  const minLevel = minLevelOf(call)
+  const found = topics.list().filter((t) => t.level >= minLevel && matches(t.id))
+  const query = call.request.query === '' ? '' : `?${call.request.query}`
+  call.json(200, { link: link(path + query), topics: found.map(topicView) })
+}
+
+function patternOf(call: Call): (id: string) => boolean {
+  const pattern = call.query.get('pattern') ?? ''
+  if (parseGlob(pattern) === null) {
+    throw new ShardlineError('bad-pattern', 'invalid pattern: syntax error in pattern')
+  }
+  return globMatcher(pattern)
+}
+
+/** The text's first place in the joined names must be the start of one; so '' is OK and `w` WARNING. */
+function minLevelOf(call: Call): number {
+  const text = (call.query.get('min-level') ?? '').toUpperCase()
+  const at = levelTexts.join('').indexOf(text)
+  let start = 0
+  for (let level = 0; level < levelTexts.length; start += levelTexts[level++]!.length) {
+    if (at === start) return level
+  }
+  throw new ShardlineError('bad-level', `unknown alert level '${text}'`)
+}
+
+const link = (href: string, rel = 'self'): unknown => ({ rel, href })
+
+/** A part of a path as the original writes it: as little escaped as possible. */
+const escaped = (id: string): string => encodeURI(id).replace(/[/?#]/g, encodeURIComponent)
+
+const topicPath = (topic: string, below = ''): string => prefix + escaped(topic) + below
+
+function topicView({ id, level, collected }: TopicView): unknown {
+  return {
+    link: link(topicPath(id)),
+    id,
+    level: levelTexts[level],
+    collected,
+    'events-link': link(topicPath(id, '/events'), 'events'),
+    'handlers-link': link(topicPath(id, '/handlers'), 'handlers'),
+  }
+}
+
+function eventList(call: Call, topic: string, states: ReadonlyMap<string, EventState>): unknown {
+  const minLevel = minLevelOf(call)
+  const events: unknown[] = []
+  for (const [id, state] of states) if (state.level >= minLevel) events.push(eventView(topic, id, state))
+  return { link: link(topicPath(topic, '/events')), topic, events }
+}
+
+function eventOf(topic: string, id: string, states: ReadonlyMap<string, EventState>): unknown {
+  const state = states.get(id)
+  if (state === undefined) {
+    const text = `unknown event ${JSON.stringify(id)} in topic ${JSON.stringify(topic)}`
+    throw new ShardlineError('no-event', text, 404)
+  }
+  return eventView(topic, id, state)
+}
+
+function eventView(topic: string, id: string, s: EventState): unknown {
+  return {
+    link: link(topicPath(topic, `/events/${escaped(id)}`)),
+    id,
+    state: {
+      message: s.message,
+      details: s.details,
+      time: new Timestamp(s.timeNs),
+      duration: goDuration(s.durationNs),
+      level: levelTexts[s.level],
+    },
+  }
+}
+
+function handlerOf({ handlers }: TopicParts, topic: string, id: string): HandlerSpec {
+  const spec = handlers.get(topic, id)
+  if (spec === undefined) throw new ShardlineError('no-handler', `unknown handler: ${JSON.stringify(id)}`, 404)
+  return spec
+}
+
+function handlerView(spec: HandlerSpec): unknown {
+  return {
+    link: link(topicPath(spec.topic, `/handlers/${escaped(spec.id)}`)),
+    id: spec.id,
+    kind: spec.kind,
+    options: sorted(spec.options),
+    match: spec.match,
+  }
+}
+
+/** Objects as maps, whose keys are printed in order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return new Map(Object.entries(value).map(([k, v]) => [k, sorted(v)]))
+}
+
+async function jsonOf(call: Call): Promise<Json> {
+  const body = await call.body(maxRequestBytes)
+  try {
+    return parseLosslessJson(Buffer.from(body).toString())
+  } catch (err) {
+    if (err instanceof JsonSyntaxError) throw invalidJson()
+    throw err
+  }
+}
+
+/** The topic of the path counts, not that of the body. */
+function specOf(topic: string, body: Json): HandlerSpec {
+  if (!isObject(body) || !(body.options === undefined || body.options === null || isObject(body.options))) {
+    throw invalidJson()
+  }
+  return {
+    topic,
+    id: stringOf(body.id),
+    kind: stringOf(body.kind),
+    match: stringOf(body.match),
+    options: exactJson(body.options ?? {}) as HandlerOptions,
+  }
+}
+
+function patched(old: HandlerSpec, patch: Json): HandlerSpec {
+  const { topic, id, kind, options, match } = old
+  const document = parseLosslessJson(goJson({ id, topic, kind, options, match }))
+  const next = applyPatch(document, patch)
+  return specOf(isObject(next) ? stringOf(next.topic) : '', next)
+}
