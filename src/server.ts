@@ -39,6 +39,7 @@ import type { TaskObserver } from './tasks/task-runner.js'
 import { Store } from './tasks/task-store.js'
 import { TemplateManager } from './tasks/template-manager.js'
 import { LmdbTopicStore } from './tasks/topic-store.js'
+import type { DeadmanDefaults } from './tickscript/deadman.js'
 import { kapacitorVersion, shardlineVersion } from './version.js'
 
 /** `[storage] path`, or `shardline.lmdb` beside the original's store, or in the data directory. */
@@ -136,6 +137,7 @@ export class Server {
       templates,
       observers: [alerts, httpOutObserver(views), httpPostObserver(posts, engine), ...this.openSinks(engine)],
       log: log.with({ service: 'task_store' }),
+      deadman: deadmanOf(config),
     })
     templates.attach(tasks)
     this.onClose('task_store', () => tasks.close())
@@ -259,6 +261,11 @@ export class Server {
     this.httpPort = http.port
     this.onClose('http', () => http.close(config.http['shutdown-timeout']))
   }
+}
+
+function deadmanOf({ deadman }: Config): DeadmanDefaults {
+  const { id, message, global, threshold, interval } = deadman
+  return { id, message, global, threshold, intervalNs: BigInt(Math.round(interval * 1e6)) }
 }
 
 async function listen(config: Config, api: Api, log: Log): Promise<HttpServer> {

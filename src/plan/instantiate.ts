@@ -6,6 +6,7 @@ import { ShardlineError } from '../errors.js'
 import { createFusedWindow } from '../operators/fused-window.js'
 import type { Operator } from '../operators/operator.js'
 import { entryOf } from '../operators/registry.js'
+import { StatsOperator } from '../operators/stats.js'
 import { type ShardEnv, TaskRuntime } from '../shard/context.js'
 import type { TaskSpec } from '../shard/messages.js'
 import { GraphTask, type ShardTask } from '../shard/task.js'
@@ -14,12 +15,12 @@ import { planTask } from './plan.js'
 import type { PlannedNode } from './task-plan.js'
 
 export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
-  const { pipeline } = evaluateScript(spec.script, spec.vars)
+  const { pipeline } = evaluateScript(spec.script, spec.vars, { deadman: spec.deadman })
   for (const node of pipeline.nodes) node.def.check?.(node)
   const plan = planTask(pipeline, { taskId: spec.id, shards: env.shards })
   // Operators made by their fused window, waiting for their turn in node order.
   const inside = new Map<PlannedNode, Operator>()
-  return new GraphTask(new TaskRuntime(env, spec, plan), (planned, runtime) => {
+  const task = new GraphTask(new TaskRuntime(env, spec, plan), (planned, runtime) => {
     const ready = inside.get(planned)
     if (ready !== undefined) return ready
     if (planned.fusion === 'window') {
@@ -39,4 +40,10 @@ export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
     }
     return entry.create(planned, runtime.context(planned))
   })
+  for (const { node, index } of plan.nodes) {
+    const operator = task.operators[index]
+    const watched = plan.nodes.find((p) => p.node === node.observed)
+    if (operator instanceof StatsOperator && watched !== undefined) operator.watch(task.operators[watched.index]!)
+  }
+  return task
 }

@@ -74,7 +74,9 @@ function partitionKey(
   let pinned: string | null = null
   for (const node of pipeline.nodes) {
     const e = effects.get(node)!
-    const input = mergeFlows(node.parents.map((p) => outputs.get(p)!))
+    // A node that watches another one emits rows of that one's groups.
+    const from = node.observed === null ? node.parents : [node.observed]
+    const input = mergeFlows(from.map((p) => outputs.get(p)!))
     inputs.set(node, input)
     const written = e.writesTags ? [...new Set([...input.written, ...e.writesTags])] : input.written
     // A tag removed or rewritten downstream of the grouping does not regroup stream rows, but a later grouping sees it.
@@ -142,6 +144,8 @@ function fuse(nodes: readonly PlannedNode[]): void {
   for (const p of nodes) {
     if (p.node.def.method !== 'window' || p.children.length === 0) continue
     if (!canFuse(p.node, p.node.children)) continue
+    // The edge to its first child is watched, so batches must pass there.
+    if (nodes.some((n) => n.node.observed === p.node)) continue
     p.fusion = 'window'
     for (const c of p.children) c.fusion = 'inside'
   }

@@ -2,6 +2,7 @@
  * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by route/engine.ts.
  */
 import type { TaskPlan } from '../plan/task-plan.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 
 export type Precision = 'n' | 'u' | 'ms' | 's' | 'm' | 'h'
 
@@ -34,6 +35,8 @@ export interface StartTask {
   readonly dbrps: readonly { db: string; rp: string }[]
   readonly plan: TaskPlan
   readonly alertStates: readonly (readonly [string, string, number, string])[]
+  /** As in TaskSpec. */
+  readonly deadman?: DeadmanDefaults
 }
 
 /** Counters of one node summed over the shards; `collected`/`emitted` of its edges included. */

@@ -10,6 +10,7 @@ import type { BatchSchema } from '../ingest/batch-layout.js'
 import type { SharedSlots } from '../ingest/slots.js'
 import type { ServerInfo } from '../operators/operator.js'
 import type { Route } from '../route/routes.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 
 /** What a worker is started with: the argument of its one Piscina task. */
 export interface ShardInit {
@@ -73,6 +74,8 @@ export interface TaskSpec {
   readonly routes: readonly Route[]
   /** Non-OK alert states of the task's topics, for restore: [topic, id, level, time ns as text]. */
   readonly alertStates: readonly (readonly [string, string, number, string])[]
+  /** The configuration that deadmen are made with; absent: the defaults. */
+  readonly deadman?: DeadmanDefaults
 }
 
 export type ToShard =

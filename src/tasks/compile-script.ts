@@ -1,6 +1,7 @@
 /** From a script and its vars to what a task needs: type, pipeline, dbrps. Any thread. */
 import { ShardlineError } from '../errors.js'
 import { evaluateScript } from '../plan/evaluate-script.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { format } from '../tickscript/format.js'
 import type { Pipeline } from '../tickscript/node-def.js'
@@ -14,9 +15,9 @@ export interface Templates {
 export const unknownTemplate = (id: string): ShardlineError =>
   new ShardlineError('no-template', `unknown template ${id}: err: no template exists`)
 
-export function compileScript(script: string, vars: TaskVars): Evaluation {
+export function compileScript(script: string, vars: TaskVars, deadman?: DeadmanDefaults): Evaluation {
   try {
-    return evaluateScript(script, vars)
+    return evaluateScript(script, vars, { deadman })
   } catch (err) {
     if (!(err instanceof ShardlineError) || err.code === 'invalid-task-type') throw err
     throw new ShardlineError(err.code, `invalid TICKscript: ${err.message}`)
@@ -34,9 +35,9 @@ export function formatScript(script: string): string {
 }
 
 /** undefined when the script does not compile any more. */
-export function pipelineOf(script: string, vars: TaskVars): Pipeline | undefined {
+export function pipelineOf(script: string, vars: TaskVars, deadman?: DeadmanDefaults): Pipeline | undefined {
   try {
-    return compileScript(script, vars).pipeline
+    return compileScript(script, vars, deadman).pipeline
   } catch (err) {
     if (err instanceof ShardlineError) return undefined
     throw err

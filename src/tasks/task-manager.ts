@@ -10,6 +10,7 @@ import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { Engine, RunningTask, TaskStatsView } from '../route/engine-api.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { compileScript, type Templates } from './compile-script.js'
 import { KeyedLock } from './keyed-lock.js'
@@ -38,6 +39,8 @@ export interface TaskManagerParts {
   readonly templates: Templates
   readonly observers: readonly TaskObserver[]
   readonly log: Log
+  /** `[deadman]` of the configuration; absent: the defaults. */
+  readonly deadman?: DeadmanDefaults
 }
 
 export class TaskManager {
@@ -46,7 +49,7 @@ export class TaskManager {
   readonly runner: TaskRunner
 
   constructor(private readonly parts: TaskManagerParts) {
-    this.runner = new TaskRunner(parts.engine, parts.observers)
+    this.runner = new TaskRunner(parts.engine, parts.observers, parts.deadman)
     parts.engine.onTaskFailed((key, id, error) => this.#taskFailed(key, id, error))
   }
 
@@ -74,11 +77,15 @@ export class TaskManager {
   /** What keeps a disabled task of a template from being enabled, '' when nothing is known. */
   #faultOf(record: TaskRecord): string {
     try {
-      compileScript(record.script, record.vars)
+      compileScript(record.script, record.vars, this.deadman)
       return ''
     } catch (err) {
       return errorText(err)
     }
+  }
+
+  get deadman(): DeadmanDefaults | undefined {
+    return this.parts.deadman
   }
 
   get count(): number {
@@ -111,7 +118,7 @@ export class TaskManager {
     const script = this.#scriptOf(request.templateId, request.script)
     if (script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
     const vars = storedVars(request.vars)
-    const compiled = compileScript(script, vars)
+    const compiled = compileScript(script, vars, this.deadman)
     const now = nowNs()
     const record: TaskRecord = {
       id,
@@ -156,7 +163,7 @@ export class TaskManager {
           ? old.script
           : this.parts.templates.scriptOf(templateId)
     const vars: TaskVars = Object.keys(request.vars).length > 0 ? storedVars(request.vars) : old.vars
-    const compiled = compileScript(script, vars)
+    const compiled = compileScript(script, vars, this.deadman)
     const status: TaskStatus = request.status === '' ? old.status : request.status
     const now = nowNs()
     const record: TaskRecord = {

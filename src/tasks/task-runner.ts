@@ -6,6 +6,7 @@ import { ShardlineError } from '../errors.js'
 import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { Engine, RunningTask, StartTask, TaskStatsView } from '../route/engine-api.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import { compileScript } from './compile-script.js'
 import type { TaskRecord } from './task-record.js'
 
@@ -39,6 +40,7 @@ export class TaskRunner {
   constructor(
     private readonly engine: Engine,
     observers: readonly TaskObserver[],
+    private readonly deadman?: DeadmanDefaults,
   ) {
     this.#observers = [...observers]
   }
@@ -61,6 +63,7 @@ export class TaskRunner {
         dbrps: record.dbrps,
         plan,
         alertStates,
+        deadman: this.deadman,
       })
       for (const o of this.#observers) o.started?.(running, record, plan)
       return { running, plan }
@@ -73,7 +76,7 @@ export class TaskRunner {
 
   /** The plan of a task; throws what its script or its nodes say against it. */
   plan(record: RunRecord): TaskPlan {
-    const { pipeline } = compileScript(record.script, record.vars)
+    const { pipeline } = compileScript(record.script, record.vars, this.deadman)
     for (const node of pipeline.nodes) node.def.check?.(node)
     return planTask(pipeline, { taskId: record.taskId ?? record.id, shards: this.engine.shards })
   }

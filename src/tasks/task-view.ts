@@ -3,6 +3,7 @@ import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import { bareDot, type DotView, statsDot } from '../plan/dot.js'
 import type { TaskStatsView } from '../route/engine-api.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import { formatScript, pipelineOf } from './compile-script.js'
 import type { TaskEntry, TaskManager } from './task-manager.js'
 import type { TaskRecord, TaskVars } from './task-record.js'
@@ -10,6 +11,7 @@ import type { TaskRecord, TaskVars } from './task-record.js'
 export interface ViewOptions {
   readonly dotView: DotView
   readonly scriptFormat: 'formatted' | 'raw'
+  readonly deadman?: DeadmanDefaults
 }
 
 export function dotViewOf(text: string): DotView {
@@ -39,7 +41,7 @@ function dotOf(entry: TaskEntry, options: ViewOptions, stats: TaskStatsView | un
   if (execution !== undefined && stats !== undefined) {
     return statsDot(record.id, execution.plan.pipeline, stats, options.dotView)
   }
-  const pipeline = pipelineOf(record.script, record.vars)
+  const pipeline = pipelineOf(record.script, record.vars, options.deadman)
   return pipeline === undefined ? '' : bareDot(record.id, pipeline)
 }
 
@@ -84,9 +86,10 @@ const fields: Readonly<Record<string, FieldView>> = {
 const listFields = Object.keys(fields).filter((f) => f !== 'template-id')
 
 /** The reply to get, create and update. */
-export function taskView(tasks: TaskManager, entry: TaskEntry, options: ViewOptions): unknown {
+export function taskView(tasks: TaskManager, entry: TaskEntry, view: ViewOptions): unknown {
   const stats = tasks.statsOf(entry)
-  return Object.fromEntries(Object.entries(fields).map(([name, view]) => [name, view(entry, options, stats)]))
+  const options = { ...view, deadman: tasks.deadman }
+  return Object.fromEntries(Object.entries(fields).map(([name, show]) => [name, show(entry, options, stats)]))
 }
 
 /** One element of a list: a map, keys sorted. `id` and `link` are always there. */
@@ -100,10 +103,11 @@ export function taskListItem(
   const needsStats = names.includes('stats') || names.includes('dot')
   const stats = needsStats ? tasks.statsOf(entry) : undefined
   const out = new Map<string, unknown>()
+  const all = { ...options, deadman: tasks.deadman }
   for (const name of names) {
     const view = listFields.includes(name) ? fields[name] : undefined
     if (view === undefined) throw new ShardlineError('bad-field', `unsupported field ${JSON.stringify(name)}`)
-    out.set(name, name === 'stats' && stats === undefined ? null : view(entry, options, stats))
+    out.set(name, name === 'stats' && stats === undefined ? null : view(entry, all, stats))
   }
   return out
 }

@@ -12,6 +12,10 @@ import { newNode, type PipelineBuilder } from './pipeline-builder.js'
 export interface DeadmanDefaults {
   readonly id: string
   readonly message: string
+  /** Every task gets one on its source, with these two. */
+  readonly global: boolean
+  readonly threshold: number
+  readonly intervalNs: bigint
 }
 
 export const defaultDeadman: DeadmanDefaults = {
@@ -19,6 +23,9 @@ export const defaultDeadman: DeadmanDefaults = {
   message:
     '{{ .ID }} is {{ if eq .Level "OK" }}alive{{ else }}dead{{ end }}: ' +
     '{{ index .Fields "emitted" | printf "%0.3f" }} points/INTERVAL.',
+  global: false,
+  threshold: 0,
+  intervalNs: 10_000_000_000n,
 }
 
 const pos: Position = { offset: 0, line: 1, char: 1 }

@@ -17,7 +17,16 @@ import type {
 import { Caller, Methods, positioned } from './calls.js'
 import { type DeadmanDefaults, deadmanComposite, defaultDeadman } from './deadman.js'
 import { expandedNodes, lambdaOf, resolveExpression } from './lambda-idents.js'
-import { Lambda, type NodeDef, type Pipeline, Reference, Regex, type ScriptValue, Star } from './node-def.js'
+import {
+  Lambda,
+  type NodeDef,
+  type Pipeline,
+  type PipelineNode,
+  Reference,
+  Regex,
+  type ScriptValue,
+  Star,
+} from './node-def.js'
 import { PipelineBuilder } from './pipeline-builder.js'
 import {
   type EvalValue,
@@ -76,6 +85,8 @@ export class Evaluator {
   protected readonly methods: Methods
   protected readonly builder: PipelineBuilder
   protected readonly caller: Caller
+  private readonly sourceNode: PipelineNode
+  private readonly addDeadman: ReturnType<typeof deadmanComposite>
   /** Vars given with the task. All are converted first, also those the script does not have. */
   protected readonly given = new Map<string, { type: string; value: EvalValue }>()
   /** The first thing that does not run yet. */
@@ -91,13 +102,14 @@ export class Evaluator {
   ) {
     this.methods = new Methods(options.registry)
     this.builder = new PipelineBuilder(this.methods.get('noop'))
-    const deadman = deadmanComposite(this.methods, this.builder, options.deadman ?? defaultDeadman)
-    this.caller = new Caller(this.methods, this.builder, new Map([['deadman', deadman]]), (pos, text) =>
+    this.addDeadman = deadmanComposite(this.methods, this.builder, options.deadman ?? defaultDeadman)
+    this.caller = new Caller(this.methods, this.builder, new Map([['deadman', this.addDeadman]]), (pos, text) =>
       this.noteUnsupported(pos, text),
     )
     const source = this.methods.get(this.type)
     if (source === undefined) throw new ShardlineError('tickscript', `${this.type} tasks are not supported yet`)
-    this.scope.set(this.type, this.builder.source(source, this.type))
+    this.sourceNode = this.builder.source(source, this.type)
+    this.scope.set(this.type, this.sourceNode)
     this.scope.set('time', timeFunction)
   }
 
@@ -106,6 +118,8 @@ export class Evaluator {
       this.given.set(name, { type: given.type, value: varValue(name, given) })
     }
     for (const statement of this.program.statements) this.statement(statement)
+    const { deadman } = this.options
+    if (deadman?.global === true) this.addDeadman(this.sourceNode, [deadman.threshold, new Duration(deadman.intervalNs)])
     const pipeline = this.builder.build(this.type)
     for (const node of pipeline.nodes) {
       node.def.validate?.(node)
