@@ -119,7 +119,8 @@ export class Evaluator {
     }
     for (const statement of this.program.statements) this.statement(statement)
     const { deadman } = this.options
-    if (deadman?.global === true) this.addDeadman(this.sourceNode, [deadman.threshold, new Duration(deadman.intervalNs)])
+    if (deadman?.global === true)
+      this.addDeadman(this.sourceNode, [deadman.threshold, new Duration(deadman.intervalNs)])
     const pipeline = this.builder.build(this.type)
     for (const node of pipeline.nodes) {
       node.def.validate?.(node)
