@@ -8,6 +8,7 @@
 import { decodeUtf8 } from '../columns/column.js'
 import { fnvOffset, fnvPrime, type Route } from '../route/routes.js'
 import type { BatchSchema } from './batch-layout.js'
+import { isPrivateDb, publicDb } from './private-db.js'
 import { ShapeNode } from './shapes.js'
 
 /** Names that the tasks reading a table want encoded, each as a tag and as a field. */
@@ -141,7 +142,8 @@ export class Tables {
   ingress(): { db: string; rp: string; measurement: string; points: number }[] {
     const out: { db: string; rp: string; measurement: string; points: number }[] = []
     for (const t of this) {
-      if (t.points > 0) out.push({ db: t.scope.db, rp: t.scope.rp, measurement: t.name, points: t.points })
+      if (t.points > 0 && !isPrivateDb(t.scope.db))
+        out.push({ db: t.scope.db, rp: t.scope.rp, measurement: t.name, points: t.points })
     }
     return out
   }
@@ -262,7 +264,7 @@ export class Tables {
     for (const [i, name] of tags.entries()) t.tagColumns.set(name, i)
     for (const [i, name] of fields.entries()) t.fieldColumns.set(name, i)
     const { db, rp } = t.scope
-    t.schema = { id: this.nextSchema++, table: t.id, db, rp, name: t.name, tags, fields }
+    t.schema = { id: this.nextSchema++, table: t.id, db: publicDb(db), rp, name: t.name, tags, fields }
     this.onSchema(t.schema)
   }
 

@@ -11,10 +11,13 @@ import { makeRing, RingConsumer, RingCounter } from './byte-ring.js'
 import { kernelDrops } from './kernel-drops.js'
 import { AppendResult, type LineWriter, type Prepared } from './line-writer.js'
 import type { FromReceiver, ReceiverStart } from './udp-receive.js'
+import type { WriteTap } from './write-tap.js'
 
 /** The engine's side. */
 export interface UdpSink {
   readonly writer: LineWriter
+  /** Gets copies of what was published. */
+  readonly tap?: WriteTap
   /** Publishes the batches (and tells the writer so), or answers false and takes nothing when some ring has no room. */
   publish(prepared: Prepared): boolean
   /** Resolves when it is worth trying again after `publish` answered false or no slot was free. */
@@ -198,7 +201,10 @@ export class UdpListener {
     const { ring, sink, stats, entries } = this
     const { writer } = sink
     if (ring.backlog <= 0) return 'done'
-    if (!writer.begin(this.opts.database, this.opts.retentionPolicy, 'n', sink.nowNs())) return 'full'
+    const { database, retentionPolicy } = this.opts
+    const nowNs = sink.nowNs()
+    if (!writer.begin(database, retentionPolicy, 'n', nowNs)) return 'full'
+    const copies: Uint8Array[] | null = sink.tap?.wants(database, retentionPolicy) ? [] : null
     let taken = 0
     let bytes = 0
     let failed = 0
@@ -218,7 +224,7 @@ export class UdpListener {
       if (result === AppendResult.Failed) {
         failed++
         this.lastError = writer.error
-      }
+      } else copies?.push(ring.bytes.slice(ring.start, ring.start + ring.length))
       bytes += ring.length
       entries[taken++] = entry
     }
@@ -228,6 +234,7 @@ export class UdpListener {
       if (taken > 0) ring.unclaim(entries[0])
       return 'full'
     }
+    for (const copy of copies ?? []) sink.tap?.published(database, retentionPolicy, 'n', nowNs, copy)
     for (let i = 0; i < taken; i++) ring.done(entries[i])
     stats.pointsRx += prepared.points
     stats.pointsTx += prepared.points

@@ -13,6 +13,7 @@ import { LineWriter, type Prepared } from '../ingest/line-writer.js'
 import { SlotPool } from '../ingest/slots.js'
 import { Tables } from '../ingest/tables.js'
 import type { UdpSink } from '../ingest/udp-service.js'
+import { WriteTap } from '../ingest/write-tap.js'
 import type { Log } from '../log.js'
 import { ShardCell, StatBlock } from '../observe/stat-block.js'
 import type { FromShard } from '../shard/messages.js'
@@ -43,6 +44,8 @@ type FrameHandler = (frame: OutputFrame) => void
 
 export class ShardlineEngine implements Engine {
   readonly shards: number
+  /** Gives copies of published points to recordings. */
+  readonly tap = new WriteTap()
   private readonly options: CompiledEngineOptions
   private readonly log: Log
   private readonly pool: SlotPool
@@ -146,7 +149,7 @@ export class ShardlineEngine implements Engine {
 
   write(request: WriteRequest): WriteResult | Promise<WriteResult> {
     if (this.closing) return overloaded()
-    const waiter: Waiter = { request, prepared: null, triedWith: -1 }
+    const waiter: Waiter = { request, prepared: null, triedWith: -1, nowNs: 0n }
     const sheds = request.source === 'udp' && this.options.udpPolicy !== 'block'
     if (this.waiting.length === 0 || sheds) {
       let result = this.attempt(waiter)
@@ -171,6 +174,7 @@ export class ShardlineEngine implements Engine {
   udpSink(): UdpSink {
     return {
       writer: this.writer,
+      tap: this.tap,
       publish: (prepared) => {
         if (this.waiting.length > 0 && !this.udpTurn) return false
         const impossible = this.impossible(prepared)
@@ -270,7 +274,8 @@ export class ShardlineEngine implements Engine {
       const { request } = w
       const free = this.pool.freeSlots()
       if (free <= w.triedWith) return null
-      const scanned = this.writer.scan(request.body, request.db, request.rp, request.precision, this.nowNs())
+      w.nowNs = this.nowNs()
+      const scanned = this.writer.scan(request.body, request.db, request.rp, request.precision, w.nowNs)
       if (scanned === 'no-slot') {
         if (free === this.pool.slots) return this.reject(`request does not fit into ${free} slots`)
         w.triedWith = free
@@ -289,6 +294,10 @@ export class ShardlineEngine implements Engine {
     if (!this.fits(prepared)) return null
     w.prepared = null
     this.publish(prepared, Source[w.request.source])
+    if (this.tap.size > 0) {
+      const { db, rp, precision, body } = w.request
+      this.tap.published(db, rp, precision, w.nowNs, body)
+    }
     return { status: 204, points: prepared.points, error: '' }
   }
 

@@ -11,6 +11,8 @@ export interface Waiter {
   prepared: Prepared | null
   /** The last attempt failed with so many free slots: fewer or as many will not do. -1: not tried. */
   triedWith: number
+  /** Clock of the scan: the time of lines without one. */
+  nowNs: bigint
 }
 
 interface Entry extends Waiter {
