@@ -124,9 +124,9 @@ export class StatsOperator extends Operator {
   private readonly groupings: [Grouping | null, Grouping | null] = [null, null]
   private key = new Uint8Array(256)
   private keyLength = 0
-  private readonly due: { ms: number; sub: number }
+  private readonly due = { ms: 0, sub: 0 }
   /** The time of the next point; with `align` the first one has that of the start. */
-  private readonly stamp: { ms: number; sub: number }
+  private readonly stamp = { ms: 0, sub: 0 }
 
   constructor(planned: PlannedNode, ctx: OperatorContext) {
     super(ctx)
@@ -135,19 +135,20 @@ export class StatsOperator extends Operator {
     this.tick = spanOf(ns < shortestNs ? shortestNs : ns)
     this.align = planned.node.props.align === true
     this.out = new ChunkBuilder({ fields: ['emitted'], groupTags: true }, (chunk) => this.emit(chunk))
-    const now = ctx.now()
-    const ms = Math.floor(now)
-    this.stamp = { ms, sub: Math.round((now - ms) * 1e6) }
-    this.due = { ...this.stamp }
-    if (this.align) truncate(this.stamp.ms, this.stamp.sub, this.span, this.due)
-    this.moveOn()
     this.timers = ctx.timers(() => this.fire())
-    if (!this.setTimer()) throw new ShardlineError('memory', `no memory left for ${planned.node.name}`, 500)
-    if (!this.align) Object.assign(this.stamp, this.due)
   }
 
-  /** Counts what `observed` puts on its first child edge from now on. */
+  /** Starts: counts what `observed` puts on its first child edge, and tells it. Only on the shard that has the rows. */
   watch(observed: Operator): void {
+    const { stamp, due, ctx } = this
+    const now = ctx.now()
+    stamp.ms = Math.floor(now)
+    stamp.sub = Math.round((now - stamp.ms) * 1e6)
+    Object.assign(due, stamp)
+    if (this.align) truncate(stamp.ms, stamp.sub, this.span, due)
+    this.moveOn()
+    if (!this.setTimer()) throw new ShardlineError('memory', `no memory left for ${ctx.nodeName}`, 500)
+    if (!this.align) Object.assign(stamp, due)
     const edge = observed.edges[0]
     if (edge === undefined) throw new Error(`${observed.ctx.nodeName} has no child to count for`)
     observed.edges[0] = new Edge(new Tap(this, edge.child), edge.port, edge.count)

@@ -12,7 +12,7 @@ import type { TaskSpec } from '../shard/messages.js'
 import { GraphTask, type ShardTask } from '../shard/task.js'
 import { evaluateScript } from './evaluate-script.js'
 import { planTask } from './plan.js'
-import type { PlannedNode } from './task-plan.js'
+import type { PlannedNode, TaskPlan } from './task-plan.js'
 
 export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
   const { pipeline } = evaluateScript(spec.script, spec.vars, { deadman: spec.deadman })
@@ -40,10 +40,16 @@ export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
     }
     return entry.create(planned, runtime.context(planned))
   })
-  for (const { node, index } of plan.nodes) {
+  watchEdges(task, plan, env.shard)
+  return task
+}
+
+/** Starts the nodes that watch others, on the one shard that runs the task. */
+function watchEdges(task: GraphTask, { nodes, partition }: TaskPlan, shard: number): void {
+  if (partition.kind !== 'pinned' || partition.shard !== shard) return
+  for (const { node, index } of nodes) {
     const operator = task.operators[index]
-    const watched = plan.nodes.find((p) => p.node === node.observed)
+    const watched = nodes.find((p) => p.node === node.observed)
     if (operator instanceof StatsOperator && watched !== undefined) operator.watch(task.operators[watched.index]!)
   }
-  return task
 }
