@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { implementations } from '../unit/api/serve.js'
 import { TestServer, taskBody } from './server.js'
 
-describe.each(['uws', 'node'] as const)('writes over %s', (implementation) => {
+describe.each(implementations)('writes over %s', (implementation) => {
   let server: TestServer
   beforeAll(async () => {
     server = await TestServer.start({
       implementation,
-      config: '\n[http.unused]\n'.slice(0, 0),
       env: { SHARDLINE_ENGINE_MAX_BODY_SIZE: '100kb' },
     })
     await server.json('POST', '/tasks', taskBody('w'))

@@ -70,6 +70,8 @@ describe('conservation of points', () => {
             gate.open()
             await Promise.all(pending)
             await t.settled(steady)
+            // The slots of a batch are given back just after its last row was counted.
+            while (t.engine.stats().slotsInUse > 0) await new Promise((resolve) => setTimeout(resolve, 1))
             const stats = t.engine.stats()
             const { delivered, processed, dropped } = steady.stats()
             expect(stats.acceptedPoints).toBe(sent - turnedAway)
@@ -78,7 +80,6 @@ describe('conservation of points', () => {
             const drops = Object.values(dropped).reduce((x, y) => x + y, 0)
             expect(processed + drops).toBe(delivered)
             expect(drops).toBe(dropped.shed)
-            expect(stats.slotsInUse).toBe(0)
             for (const task of others) expect(task.stats().inRing).toBe(0)
           } finally {
             gate.open()

@@ -8,8 +8,19 @@ import { ShardlineError } from '../../../src/errors.js'
 import { silentLog } from '../../../src/log.js'
 import { headComplete, implementations, rawRequest, type Served, serve } from './serve.js'
 
-test('µWebSockets.js loads here, so that both implementations are tested', () => {
-  expect(loadUws().library).toBeDefined()
+test('µWebSockets.js loads on Node 20, so that both implementations are tested there', () => {
+  const major = Number(process.versions.node.split('.')[0])
+  expect(loadUws().library !== undefined).toBe(major <= 20)
+})
+
+test('asking for µWebSockets.js gives node:http where it does not load', async () => {
+  const served = await serve('uws', ({ router }) => router.add('GET', '/kapacitor/v1/ping', (call) => call.empty(204)))
+  try {
+    expect(served.http.kind).toBe(implementations.includes('uws') ? 'uws' : 'node')
+    expect((await fetch(`${served.url}/kapacitor/v1/ping`)).status).toBe(204)
+  } finally {
+    await served.http.close(1000)
+  }
 })
 
 describe.each(implementations)('HTTP over %s', (kind) => {

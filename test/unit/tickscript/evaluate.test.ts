@@ -473,8 +473,12 @@ describe('limits', () => {
   test('vars that name each other twice', () => {
     const lambdas = Array.from({ length: 60 }, (_, i) => `var l${i + 1} = lambda: l${i} AND l${i}`).join('\n')
     expect(errorOf(`var l0 = lambda: "x" ${lambdas} stream|from()|where(l60)`)).toContain('expression is too large')
-    const strings = Array.from({ length: 60 }, (_, i) => `var s${i + 1} = s${i} + s${i}`).join('\n')
-    expect(errorOf(`var s0 = 'x' ${strings} stream|from()`)).toContain('expressions make strings')
+    const doubled = (n: number): string =>
+      `var s0 = 'x' ${Array.from({ length: n }, (_, i) => `var s${i + 1} = s${i} + s${i}`).join('\n')}`
+    expect(errorOf(`${doubled(60)} stream|from()`)).toContain('result of a string function is too long')
+    // Each of them is short enough, all of them together are not.
+    const many = Array.from({ length: 140 }, (_, i) => `var t${i} = s17 + 'x'`).join('\n')
+    expect(errorOf(`${doubled(17)} ${many} stream|from()`)).toContain('expressions make strings')
     const lists = Array.from({ length: 60 }, (_, i) => `var a${i + 1} = [a${i}, a${i}]`).join('\n')
     expect(errorOf(`var a0 = ['x'] ${lists} stream|from()`)).toContain('list has more than')
   })
