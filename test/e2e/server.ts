@@ -144,9 +144,15 @@ ${options.config ?? ''}
     for (;;) {
       const found = await probe()
       if (found !== undefined) return found
-      if (Date.now() > deadline) throw new Error(`${what} did not happen; logs:\n${this.logs}`)
+      if (Date.now() > deadline) throw new Error(`${what} did not happen; logs:\n${this.tail()}`)
       await sleep(20)
     }
+  }
+
+  /** The end of the log, without the requests of those who wait. */
+  private tail(): string {
+    const lines = this.logs.split('\n').filter((l) => !/msg="http request".* method=GET .* status=200 /.test(l))
+    return lines.slice(-60).join('\n')
   }
 
   runCli(args: readonly string[], env: Record<string, string> = {}): Promise<ProcessResult> {
