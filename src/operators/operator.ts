@@ -51,6 +51,8 @@ export interface OperatorContext {
   /** Stored alert states that are not OK, for restore. Absent: none. */
   readonly topicStates?: TopicStates
   readonly server?: ServerInfo
+  /** What main hands to this node with the task (TaskObserver.prepare). */
+  readonly nodeData?: unknown
   /** Main's clock at the entry being processed, ms since the epoch. The only clock an operator may read. */
   now(): number
   /** Timers of this operator, one per group at most. */

@@ -35,6 +35,8 @@ export interface StartTask {
   readonly dbrps: readonly { db: string; rp: string }[]
   readonly plan: TaskPlan
   readonly alertStates: readonly (readonly [string, string, number, string])[]
+  /** By node index, for the operators; cloned. Changes reach shards that are started again after a crash. */
+  readonly nodeData?: ReadonlyMap<number, unknown>
   /** As in TaskSpec. */
   readonly deadman?: DeadmanDefaults
 }

@@ -128,6 +128,7 @@ export class TaskRuns {
         statsOffset: offset,
         routes,
         alertStates: task.alertStates,
+        nodeData: task.nodeData,
         deadman: task.deadman,
       },
       layout,

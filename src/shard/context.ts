@@ -167,6 +167,7 @@ export class NodeContext implements OperatorContext {
   readonly outbox: Outbox
   readonly topicStates: TopicStates
   readonly server: ServerInfo
+  readonly nodeData: unknown
   private readonly cells: NodeCells
   private readonly quiet: boolean
   private readonly timerSets: TimerSet[] = []
@@ -197,6 +198,7 @@ export class NodeContext implements OperatorContext {
     this.state = new StateAllocator(env.memory)
     this.topicStates = env.topics
     this.server = env.server
+    this.nodeData = spec.nodeData?.get(planned.index)
     const key = spec.key
     this.outbox = { send: (type, nodeIndex, payload) => env.outbox.send(type, key, nodeIndex, payload) }
   }

@@ -74,6 +74,8 @@ export interface TaskSpec {
   readonly routes: readonly Route[]
   /** Non-OK alert states of the task's topics, for restore: [topic, id, level, time ns as text]. */
   readonly alertStates: readonly (readonly [string, string, number, string])[]
+  /** By node index: OperatorContext.nodeData. */
+  readonly nodeData?: ReadonlyMap<number, unknown>
   /** The configuration that deadmen are made with; absent: the defaults. */
   readonly deadman?: DeadmanDefaults
 }

@@ -20,6 +20,8 @@ export interface RunRecord extends Pick<TaskRecord, 'id' | 'type' | 'script' | '
 
 /** Parts that follow the life of runs. */
 export interface TaskObserver {
+  /** The first thing that happens: fetches what nodes need, into `nodeData` by node index. May throw: the task does not start. */
+  prepare?(task: RunRecord, plan: TaskPlan, nodeData: Map<number, unknown>): Promise<void>
   /** Before the shards build the task; what it returns of alert states goes with it. May throw: the task does not start. */
   starting?(task: RunRecord, plan: TaskPlan): StartTask['alertStates']
   started?(running: RunningTask, task: RunRecord, plan: TaskPlan): void
@@ -52,6 +54,8 @@ export class TaskRunner {
     try {
       const plan = this.plan(record)
       announced = true
+      const nodeData = new Map<number, unknown>()
+      for (const o of this.#observers) await o.prepare?.(record, plan, nodeData)
       const alertStates = this.#observers.flatMap((o) => [...(o.starting?.(record, plan) ?? [])])
       running = await this.engine.startTask({
         id: record.id,
@@ -63,6 +67,7 @@ export class TaskRunner {
         dbrps: record.dbrps,
         plan,
         alertStates,
+        nodeData,
         deadman: this.deadman,
       })
       for (const o of this.#observers) o.started?.(running, record, plan)
