@@ -1,14 +1,14 @@
 /**
- * `groupBy`: groups the rows of a stream anew. All tags of the rows stay. Thread: shard worker.
+ * `groupBy`: groups the rows of a stream anew. All tags of the rows stay. Thread: shard worker. Batches: group-by-batch.ts.
  *
  * A grouping by measurement upstream cannot be undone: it is ORed in, as in the original.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
-import { ShardlineError } from '../errors.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { NodeDef } from '../tickscript/node-def.js'
 import { checkDimensions, dimensionsOf, incomingGrouping, listOf, stringsOf, tagsAsWritten } from './dimensions.js'
 import { GroupAssign } from './group-assign.js'
+import { GroupByBatchOperator } from './group-by-batch.js'
 import type { OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
 import { RegroupingOperator } from './regroup.js'
@@ -38,8 +38,6 @@ export const groupByDef: NodeDef = {
   },
   validate(node) {
     checkDimensions(listOf(node.props.tags), stringsOf(node.props.exclude))
-    if (node.edge === 'batch')
-      throw new ShardlineError('unsupported', 'groupBy on a batch edge is not supported yet', 400)
   },
   effects(node) {
     const dims = dimensionsOf(listOf(node.props.tags))
@@ -48,6 +46,7 @@ export const groupByDef: NodeDef = {
       reads: dims === '*' ? [] : dims,
       wholeTags: dims === '*',
       grouping: { dims, exclude: stringsOf(node.props.exclude), byName },
+      pinned: node.edge === 'batch' ? 'regroups the batches of all groups by their end time' : undefined,
     }
   },
 }
@@ -89,5 +88,6 @@ export class GroupByOperator extends RegroupingOperator {
 
 export const groupByEntry: OperatorEntry = {
   def: groupByDef,
-  create: (planned, ctx) => new GroupByOperator(planned, ctx),
+  create: (planned, ctx) =>
+    planned.node.edge === 'batch' ? new GroupByBatchOperator(planned, ctx) : new GroupByOperator(planned, ctx),
 }

@@ -3,10 +3,12 @@ import type { NodeDef } from '../tickscript/node-def.js'
 import { alertEntry } from './alert.js'
 import { barrierEntry } from './barrier.js'
 import { changeDetectEntry } from './change-detect.js'
+import { combineEntry } from './combine.js'
 import { defaultEntry } from './default.js'
 import { deleteEntry } from './delete.js'
 import { derivativeEntry } from './derivative.js'
 import { evalEntry } from './eval.js'
+import { flattenEntry } from './flatten.js'
 import { fromEntry } from './from.js'
 import { groupByEntry } from './group-by.js'
 import { httpOutEntry } from './http-out.js'
@@ -20,12 +22,14 @@ import { noopEntry } from './noop.js'
 import type { OperatorEntry } from './registry-types.js'
 import { sampleEntry } from './sample.js'
 import { shiftEntry } from './shift.js'
+import { sideloadEntry } from './sideload.js'
 import { stateCountEntry } from './state-count.js'
 import { stateDurationEntry } from './state-duration.js'
 import { deadmanEntry, statsEntry } from './stats.js'
 import { streamEntry } from './stream.js'
 import { transformEntries } from './transform-defs.js'
 import { trickleEntry } from './trickle.js'
+import { unionEntry } from './union.js'
 import { batchDef, unsupportedDefs } from './unsupported.js'
 import { whereEntry } from './where.js'
 import { windowEntry } from './window.js'
@@ -39,6 +43,9 @@ export const operatorEntries: readonly OperatorEntry[] = [
   barrierEntry,
   windowEntry,
   joinEntry,
+  unionEntry,
+  combineEntry,
+  flattenEntry,
   ...influxqlEntries,
   ...transformEntries,
   derivativeEntry,
@@ -52,6 +59,7 @@ export const operatorEntries: readonly OperatorEntry[] = [
   logEntry,
   httpOutEntry,
   httpPostEntry,
+  sideloadEntry,
   influxDBOutEntry,
   kapacitorLoopbackEntry,
   alertEntry,

@@ -4,7 +4,7 @@
  */
 import { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
-import type { ArgDef, ArgType, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
+import type { ArgDef, ArgType, NodeDef, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
 
 function arg(name: string, type: ArgType): ArgDef {
   return { name, type }
@@ -34,135 +34,13 @@ function method(name: string, doc: string, ...args: ArgDef[]): PropertyDef {
   return { name, doc, form: 'method', args }
 }
 
-/** A method of two arguments that may be called again and again; the pairs are kept in order. */
-function pairs(name: string, doc: string, ...args: ArgDef[]): PropertyDef {
-  return {
-    ...method(name, doc, ...args),
-    apply(node, values) {
-      node.props[name] = [...listOf(node.props[name]), values]
-    },
-  }
-}
-
-function listOf(value: ScriptValue | null | undefined): ScriptValue[] {
-  return Array.isArray(value) ? value : []
-}
-
 type Later = Omit<NodeDef, 'unsupported'>
 
 function reject(text: string): never {
   throw new ShardlineError('invalid-node', text)
 }
 
-const prefixProperties: readonly PropertyDef[] = [
-  method('as', 'Prefix of the fields of each input, in order.', many('as', 'string')),
-  field('delimiter', 'string', 'Stands between prefix and field name.', '.'),
-  field('tolerance', 'duration', 'Times are rounded to multiples of this before they are compared.'),
-]
-
-/** `.as()` of join and combine; `inputs` is how many names are wanted, `delimiterText` what the text says of a bad one. */
-function checkPrefixes(node: PipelineNode, inputs: number, wanted: string, delimiterText: string | null): void {
-  const kind = node.def.kind
-  const names = listOf(node.props.as)
-  const { delimiter } = node.props
-  if (names.length === 0) reject(`a call to ${kind}.as() is required to specify the output stream prefixes.`)
-  if (names.length !== inputs) reject(`number of prefixes specified by ${kind}.as() must match the number of ${wanted}`)
-  const seen = new Set<ScriptValue>()
-  for (const name of names) {
-    if (name === '') reject(`must provide a prefix name for the ${kind} node, see .as() property method`)
-    if (delimiterText !== null && String(name).includes(String(delimiter))) {
-      reject(`cannot use name ${String(name)} as field prefix, it contains the delimiter ${delimiterText}`)
-    }
-    if (seen.has(name)) reject('cannot use the same prefix name see .as() property method')
-    seen.add(name)
-  }
-}
-
-const combining: Later[] = [
-  {
-    method: 'union',
-    kind: 'union',
-    goType: 'UnionNode',
-    doc: 'Merges several inputs into one, in order of time.',
-    accepts: 'any',
-    emits: 'same',
-    args: [many('others', 'node')],
-    linksArgsFirst: true,
-    properties: [field('rename', 'string', 'New measurement name; empty keeps the names.')],
-  },
-  {
-    method: 'join',
-    kind: 'join',
-    goType: 'JoinNode',
-    doc: 'Joins points of several inputs that have the same time and group.',
-    accepts: 'any',
-    emits: 'same',
-    args: [many('others', 'node')],
-    properties: [
-      ...prefixProperties,
-      method('on', 'Joins on these tags only.', many('on', 'string')),
-      field('streamName', 'string', 'Measurement name of the result.'),
-      field('fill', 'any', "'none', 'null' or a number for what an input lacks."),
-      field('deleteAll', 'bool', 'Deletes a group in all inputs.'),
-    ],
-    validate(node) {
-      const { delimiter } = node.props
-      checkPrefixes(node, node.parents.length, 'joined streams', delimiter === '' ? null : `"${String(delimiter)}"\t`)
-    },
-  },
-  {
-    method: 'combine',
-    kind: 'combine',
-    goType: 'CombineNode',
-    doc: 'Combines points of one group and time with each other.',
-    accepts: 'any',
-    emits: 'stream',
-    args: [many('expressions', 'lambda')],
-    properties: [...prefixProperties, field('max', 'int', 'Most combinations of one time.', 1_000_000n)],
-    validate(node) {
-      const expressions = listOf(node.props.expressions).length
-      checkPrefixes(node, expressions, 'combine expressions', String(node.props.delimiter))
-    },
-  },
-  {
-    method: 'flatten',
-    kind: 'flatten',
-    goType: 'FlattenNode',
-    doc: 'Flattens points of one time into one point.',
-    accepts: 'any',
-    emits: 'same',
-    args: [],
-    properties: [
-      method('on', 'Tags whose values become part of the field names.', many('on', 'string')),
-      field('delimiter', 'string', 'Stands between the parts of a field name.', '.'),
-      field('tolerance', 'duration', 'Times are rounded to multiples of this before they are compared.'),
-      {
-        ...method('dropOriginalFieldName', 'Field names are the tag values alone.', many('drop', 'bool')),
-        apply(node, values) {
-          node.props.dropOriginalFieldName = values.length === 0 || values[0] === true
-        },
-      },
-    ],
-  },
-]
-
-const tracking: Later[] = [
-  {
-    method: 'sideload',
-    kind: 'sideload',
-    goType: 'SideloadNode',
-    doc: 'Adds fields and tags from files.',
-    accepts: 'any',
-    emits: 'same',
-    args: [],
-    properties: [
-      field('source', 'string', 'Directory as a file URL.'),
-      method('order', 'Templates of the file names, the first found wins.', many('order', 'string')),
-      pairs('field', 'A field to load and its default.', arg('name', 'string'), arg('value', 'any')),
-      pairs('tag', 'A tag to load and its default.', arg('name', 'string'), arg('value', 'string')),
-    ],
-  },
-]
+const tracking: Later[] = []
 
 function autoscale(prefix: string, goPrefix: string, resource: string, properties: PropertyDef[]): Later {
   const lower = resource.charAt(0).toLowerCase() + resource.slice(1)
@@ -253,7 +131,7 @@ export const batchDef: NodeDef = {
 
 export const unsupportedDefs: readonly NodeDef[] = [
   batchDef,
-  ...[combining, tracking, autoscalers, batch]
+  ...[tracking, autoscalers, batch]
     .flat()
     .map((def) => ({ ...def, unsupported: `${def.method} is not supported yet` })),
 ]
