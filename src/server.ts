@@ -12,6 +12,7 @@ import { Api } from './api/api.js'
 import type { HttpServer } from './api/http.js'
 import { startHttpServer } from './api/http-server.js'
 import type { Router } from './api/router.js'
+import { addSideload } from './api/sideload.js'
 import { addSystem } from './api/system.js'
 import { addTasks } from './api/tasks.js'
 import { addTemplates } from './api/templates.js'
@@ -33,7 +34,8 @@ import { HttpPostSink } from './tasks/http-post-sink.js'
 import { InfluxDBSink } from './tasks/influxdb-sink.js'
 import { LoopbackSink } from './tasks/loopback-sink.js'
 import { httpOutObserver, httpPostObserver } from './tasks/observers.js'
-import { influxDBObserver, loopbackObserver } from './tasks/sink-observers.js'
+import { SideloadSources } from './tasks/sideload-sources.js'
+import { influxDBObserver, loopbackObserver, sideloadObserver } from './tasks/sink-observers.js'
 import { TaskManager } from './tasks/task-manager.js'
 import type { TaskObserver } from './tasks/task-runner.js'
 import { Store } from './tasks/task-store.js'
@@ -112,14 +114,14 @@ export class Server {
     const handlerConfigs = readHandlerConfigs(config.foreign)
     const { topics, alerts } = this.openAlerts(store, engine, handlerConfigs)
     const views = new HttpOutViews()
-    const posts = new HttpPostSink({
-      endpoint: (name) => {
-        const found = handlerConfigs.httppost.find((e) => e.endpoint === name)
-        if (found === undefined) return undefined
-        const { username = '', password = '' } = found.basicAuth ?? {}
-        return { url: found.url, headers: found.headers, username, password, rowTemplate: '' }
-      },
-    })
+    const endpoint = (name: string) => {
+      const found = handlerConfigs.httppost.find((e) => e.endpoint === name)
+      if (found === undefined) return undefined
+      const { username = '', password = '' } = found.basicAuth ?? {}
+      return { url: found.url, headers: found.headers, username, password, rowTemplate: '' }
+    }
+    const posts = new HttpPostSink({ endpoint })
+    const sideloads = new SideloadSources({ endpoint })
     this.onClose('httppost', () => posts.close())
 
     topics.restore((topic) => !topic.startsWith('main:'))
@@ -135,7 +137,13 @@ export class Server {
       store,
       engine,
       templates,
-      observers: [alerts, httpOutObserver(views), httpPostObserver(posts, engine), ...this.openSinks(engine)],
+      observers: [
+        alerts,
+        httpOutObserver(views),
+        httpPostObserver(posts, engine),
+        ...this.openSinks(engine),
+        sideloadObserver(sideloads),
+      ],
       log: log.with({ service: 'task_store' }),
       deadman: deadmanOf(config),
     })
@@ -147,6 +155,7 @@ export class Server {
     await this.openHttp(identity, engine, tasks, views, udp, (router) => {
       addTemplates(router, templates)
       addTopics(router, { topics, handlers })
+      addSideload(router, sideloads)
     })
   }
 

@@ -1,8 +1,9 @@
-/** What follows the life of tasks for the nodes that write: kapacitorLoopback and influxDBOut. Main thread. */
+/** What follows the life of tasks for nodes that reach outside: loopback, InfluxDB, sideload, autoscale. Main thread. */
 import type { Engine } from '../route/engine-api.js'
 import { Out } from '../shard/output.js'
 import type { InfluxDBSink, PreparedInfluxDBOuts } from './influxdb-sink.js'
 import type { LoopbackSink } from './loopback-sink.js'
+import type { SideloadSources } from './sideload-sources.js'
 import type { TaskObserver } from './task-runner.js'
 
 /** How long the stop of a task waits for its last points; a deleted task is not worth as long a wait. */
@@ -42,6 +43,14 @@ export function influxDBObserver(sink: InfluxDBSink, engine: Engine): TaskObserv
       if (running !== undefined) await sink.stop(running.key, deleted ? deletedDrainMs : drainMs)
     },
     countersOf: (taskKey, nodeIndex) => sink.countersOf(taskKey, nodeIndex),
+  }
+}
+
+export function sideloadObserver(sources: SideloadSources): TaskObserver {
+  return {
+    prepare: (task, plan, nodeData) => sources.prepare(task.id, plan, nodeData),
+    started: (running, task) => sources.started(task.id, running),
+    stopped: (task) => sources.stopped(task.id),
   }
 }
 

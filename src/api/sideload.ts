@@ -1,0 +1,10 @@
+/** POST /kapacitor/v1/sideload/reload. Main thread. */
+import { basePath } from './api.js'
+import type { Router } from './router.js'
+
+export function addSideload(router: Router, sources: { reload(): Promise<void> }): void {
+  router.add('POST', `${basePath}/sideload/reload`, async (call) => {
+    await sources.reload()
+    call.empty(204)
+  })
+}

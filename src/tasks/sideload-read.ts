@@ -1,0 +1,115 @@
+/** Reads sideload sources: a directory tree of YAML and JSON files, or one JSON object over HTTP. Thread: main. */
+import { lstat, readdir, readFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { parse as parseYaml } from 'yaml'
+import { errorText } from '../errors.js'
+
+/** Path below the source → the values of the file. */
+export type SideloadFiles = ReadonlyMap<string, Readonly<Record<string, unknown>>>
+
+/** All files of a source together; more would not belong into memory. */
+const maxSourceBytes = 64 * 1024 * 1024
+
+/** Files with other extensions count as empty. A path that starts with a dot fails the whole source, as in the original. */
+export async function readTree(root: string): Promise<SideloadFiles> {
+  const files = new Map<string, Record<string, unknown>>()
+  let bytes = 0
+  const walk = async (path: string, relative: string): Promise<void> => {
+    const stat = await goError('lstat', path, lstat(path))
+    if (relative.startsWith('.')) throw new Error(`file name ${JSON.stringify(relative)} starts with a dot`)
+    if (stat.isDirectory()) {
+      const names = (await goError('open', path, readdir(path))).sort()
+      for (const name of names) await walk(join(path, name), relative === '' ? name : `${relative}/${name}`)
+      return
+    }
+    const parse = parsers[extname(path)]
+    if (relative === '' || parse === undefined) return
+    bytes += stat.size
+    if (bytes > maxSourceBytes) throw new Error(`source is larger than ${maxSourceBytes} bytes`)
+    const text = await goError('open', path, readFile(path, 'utf8'))
+    files.set(relative, mapOf(text, parse, path))
+  }
+  await walk(root, '')
+  return files
+}
+
+/** One GET of `{ "<path>": { key: value } }`. */
+export async function readJsonSource(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  username: string,
+  password: string,
+  timeoutMs: number,
+): Promise<SideloadFiles> {
+  const sent: Record<string, string> = { 'User-Agent': 'Shardline', ...headers }
+  if (username !== '') sent.Authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  const reply = await fetch(url, { headers: sent, signal: AbortSignal.timeout(timeoutMs) }).catch((err: unknown) => {
+    const { cause } = err as { cause?: unknown }
+    throw new Error(`Get ${JSON.stringify(url)}: ${errorText(cause ?? err)}`)
+  })
+  const text = await textOf(reply)
+  if (!reply.ok) throw new Error(`Get ${JSON.stringify(url)}: status ${reply.status}`)
+  const files = new Map<string, Record<string, unknown>>()
+  for (const [path, values] of Object.entries(mapOf(text, parseJson, url))) {
+    if (!isMap(values)) throw new Error(`${JSON.stringify(path)} of ${url} is not a map`)
+    files.set(path, values)
+  }
+  return files
+}
+
+async function textOf(reply: Response): Promise<string> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of reply.body ?? []) {
+    const chunk = part as Uint8Array
+    bytes += chunk.length
+    if (bytes > maxSourceBytes) throw new Error(`source is larger than ${maxSourceBytes} bytes`)
+    parts.push(chunk)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+const parseJson = (text: string): unknown => JSON.parse(text)
+
+/** As go-yaml reads it: YAML 1.1 without times. */
+const parseYaml11 = (text: string): unknown =>
+  parseYaml(text, {
+    version: '1.1',
+    schema: 'yaml-1.1',
+    merge: true,
+    customTags: (tags) =>
+      tags.filter((t) => typeof t === 'string' || (t.tag !== 'tag:yaml.org,2002:timestamp' && !isSexagesimal(t))),
+  })
+
+const isSexagesimal = (tag: object): boolean => 'format' in tag && tag.format === 'TIME'
+
+const parsers: Readonly<Record<string, (text: string) => unknown>> = {
+  '.yml': parseYaml11,
+  '.yaml': parseYaml11,
+  '.json': parseJson,
+}
+
+const isMap = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v)
+
+function mapOf(text: string, parse: (text: string) => unknown, path: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = parse(text)
+  } catch (err) {
+    throw new Error(`failed to parse ${path}: ${errorText(err)}`)
+  }
+  if (value === null || value === undefined) return {}
+  if (!isMap(value)) throw new Error(`failed to parse ${path}: not a map`)
+  return value
+}
+
+/** The errors of the file system as Go words them. */
+async function goError<T>(op: string, path: string, result: Promise<T>): Promise<T> {
+  try {
+    return await result
+  } catch (err) {
+    const { code } = err as NodeJS.ErrnoException
+    const texts: Record<string, string> = { ENOENT: 'no such file or directory', EACCES: 'permission denied' }
+    throw new Error(`${op} ${path}: ${texts[code ?? ''] ?? errorText(err)}`)
+  }
+}
