@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** shardline: `[options] <command> [arguments]`. Results go to stdout, messages and usage to stderr. */
 import { Client, CommandError, UrlError } from './cli/client.js'
-import { type Command, type CommandContext, UsageError } from './cli/command.js'
+import { type Command, type CommandContext, ExitCode, UsageError } from './cli/command.js'
 import { commands } from './cli/commands.js'
 import { parseGoBool } from './config/option.js'
 import { errorText, ShardlineError } from './errors.js'
@@ -77,7 +77,14 @@ function help(name: string | undefined): number {
 
 async function execute(command: Command, args: readonly string[], url: string, skipVerify: boolean): Promise<number> {
   try {
-    const context: CommandContext = { client: new Client({ url, skipVerify }), out, error }
+    const context: CommandContext = {
+      // Commands that need no server do not care for the URL.
+      get client() {
+        return new Client({ url, skipVerify })
+      },
+      out,
+      error,
+    }
     await command.run(args, context)
     return Exit.ok
   } catch (err) {
@@ -85,6 +92,7 @@ async function execute(command: Command, args: readonly string[], url: string, s
       error(`${err.message}\n${command.usage}`)
       return Exit.badArguments
     }
+    if (err instanceof ExitCode) return err.code
     if (err instanceof UrlError) {
       error(`${err.message}\n`)
       return Exit.badUrl

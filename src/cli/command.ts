@@ -16,5 +16,12 @@ export interface Command {
   run(args: readonly string[], context: CommandContext): Promise<void>
 }
 
+/** The command is done and has said what there is to say; the exit code is not 0. */
+export class ExitCode extends Error {
+  constructor(readonly code: number) {
+    super(`exit code ${code}`)
+  }
+}
+
 /** Wrong arguments: message and usage on stderr, exit 2. */
 export class UsageError extends Error {}

@@ -1,5 +1,6 @@
 /** The commands of the CLI, in the order they are listed. Adding one is one file and one line here. */
 import type { Command } from './command.js'
+import { check } from './commands/check.js'
 import { define } from './commands/define.js'
 import { remove } from './commands/delete.js'
 import { list } from './commands/list.js'
@@ -22,4 +23,5 @@ export const commands: readonly Command[] = [
   stats,
   version,
   vars,
+  check,
 ]

@@ -121,7 +121,8 @@ class TolerantReader implements TolerantScript {
       last = last.prevSibling
     }
     const before = tree.resolveInner(this.source.text.slice(0, stop).trimEnd().length, -1)
-    const previous = before.firstChild === null && before.from < before.to ? before : undefined
+    const isToken = before.firstChild === null && before.from < before.to
+    const previous = isToken ? { from: before.from, to: before.to } : undefined
     if (last === null) return { from: stop, complete: false, previous }
     return { from: last.from, complete: complete && !hasError(last), previous }
   }

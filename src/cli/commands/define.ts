@@ -126,7 +126,7 @@ export function parseDbrp(text: string): Dbrp {
   return { db: unquote(db), rp: /^"/.test(rest) ? unquote(rp) : rest }
 }
 
-function readText(path: string): string {
+export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (err) {
@@ -145,7 +145,7 @@ function readJson(path: string): Json {
 }
 
 /** A map of vars, or an object with a `vars` key. */
-function varsFile(path: string): Json {
+export function varsFile(path: string): Json {
   const json = readJson(path)
   if (!isObject(json)) throw new CommandError(`expected an object in ${path}`)
   return isObject(json.vars) && typeof json.vars.type !== 'string' ? json.vars : json
@@ -166,7 +166,7 @@ function taskFile(id: string, path: string): Body {
 }
 
 /** As goJson prints it again: integers in full. */
-function exact(json: Json): unknown {
+export function exact(json: Json): unknown {
   if (json instanceof JsonNumber) return json.isInteger ? BigInt(json.text) : json.toFloat()
   if (Array.isArray(json)) return json.map(exact)
   return isObject(json) ? Object.fromEntries(Object.entries(json).map(([k, v]) => [k, exact(v)])) : json

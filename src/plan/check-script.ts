@@ -1,0 +1,215 @@
+/**
+ * Everything wrong with a script, without a server: what the parser, the evaluation and the checks of the nodes say, then what
+ * would fail when the task is enabled, then what would fail for every point. Any thread.
+ */
+import { ShardlineError } from '../errors.js'
+import { checkLambda, type LambdaProblem, type Purpose, staticProblems } from '../lambda/check.js'
+import { evaluateConstant } from '../lambda/constant.js'
+import { functions } from '../lambda/functions/registry.js'
+import { entryOf, operatorRegistry } from '../operators/registry.js'
+import type { Expression } from '../tickscript/ast.js'
+import { type Diagnostic, type Fault, toDiagnostics } from '../tickscript/diagnostics.js'
+import { evaluateTolerantly, type TolerantEvaluation } from '../tickscript/diagnostics-evaluate.js'
+import { pieceOf } from '../tickscript/diagnostics-span.js'
+import { syntaxFaults } from '../tickscript/diagnostics-syntax.js'
+import { Lambda, type PipelineNode, type ScriptValue } from '../tickscript/node-def.js'
+import type { Source } from '../tickscript/positions.js'
+import { type Piece, parseTolerantly } from '../tickscript/tolerant-parser.js'
+import type { JsonVar } from '../tickscript/vars.js'
+import { DryRun } from './dry-context.js'
+import { planTask } from './plan.js'
+import type { PlannedNode } from './task-plan.js'
+
+export interface CheckOptions {
+  /** Values of vars. Without them the script is checked as a template: vars with a type only have their zero values. */
+  readonly vars?: Readonly<Record<string, JsonVar>>
+}
+
+export function checkScript(text: string, options: CheckOptions = {}): Diagnostic[] {
+  const script = parseTolerantly(text)
+  const faults = syntaxFaults(script)
+  if (text.trim() === '') {
+    const message = text === '' ? 'must provide TICKscript' : 'invalid task type: invalid'
+    faults.push({ severity: 'error', message, from: 0, to: 0, hint: 'The script is empty: stream|from()…' })
+    return toDiagnostics(faults, script.source)
+  }
+  const isTemplate = options.vars === undefined && script.statements.some((s) => s.type === 'typeDeclaration')
+  const evaluation = evaluateTolerantly(script, {
+    registry: operatorRegistry,
+    constant: evaluateConstant,
+    vars: options.vars,
+    typeOnlyDefaults: options.vars === undefined,
+    functionNames: functions.map((f) => f.name),
+    locate: (expression) => {
+      const [first] = checkLambda(expression, 'value')
+      return first === undefined ? undefined : adviceOf(first)
+    },
+  })
+  faults.push(...evaluation.faults)
+  new EnableChecks(evaluation, script.source, faults, isTemplate).run()
+  return toDiagnostics(faults, script.source)
+}
+
+function adviceOf({ node, hint, suggestion }: LambdaProblem): { node: Expression; hint?: string; suggestion?: string } {
+  return { node, hint, suggestion }
+}
+
+/** What enabling the task would refuse, and what every point would fail at. */
+class EnableChecks {
+  private readonly dry = new DryRun()
+  /** Parts already reported: a lambda var may be used in many places. */
+  private readonly reported = new Set<Expression>()
+
+  constructor(
+    private readonly evaluation: TolerantEvaluation,
+    private readonly source: Source,
+    private readonly faults: Fault[],
+    private readonly isTemplate: boolean,
+  ) {}
+
+  run(): void {
+    const { pipeline, tainted, orphans } = this.evaluation
+    const planned = this.plan()
+    for (const node of pipeline.nodes) {
+      const plan = planned?.find((p) => p.node === node)
+      const lambdas = lambdasOf(node)
+      const bad = lambdas.filter(({ lambda }) => staticProblems(lambda.expression).length > 0)
+      this.refusedLambdas(plan, bad)
+      if (tainted.has(node)) continue
+      this.checkEdges(node)
+      // The zero values of a template's vars say nothing about the tasks made from it.
+      if (this.isTemplate) continue
+      this.attempt(node, () => node.def.check?.(node))
+      // A node that cannot be made for another reason than its lambdas.
+      const text = plan === undefined ? null : this.refusal(plan, bad)
+      if (text !== null) this.report('error', text, this.placeOf(node), {})
+    }
+    for (const { lambda } of orphans) this.refusedLambdas(undefined, [{ lambda, purpose: 'value', set: () => {} }])
+    for (const { lambda, purpose } of pipeline.nodes.flatMap(lambdasOf)) this.warnings(lambda, purpose)
+    for (const { lambda, call } of orphans) this.warnings(lambda, purposeOf(call))
+  }
+
+  /** null when errors have left nodes that cannot be planned. */
+  private plan(): readonly PlannedNode[] | null {
+    const { pipeline, tainted } = this.evaluation
+    if (tainted.size > 0) return null
+    try {
+      return planTask(pipeline, { taskId: 'task', shards: 1 }).nodes
+    } catch (err) {
+      if (!(err instanceof ShardlineError)) throw err
+      this.report('error', err.message, { from: 0, to: 0 }, {})
+      return null
+    }
+  }
+
+  private checkEdges(node: PipelineNode): void {
+    if (node.parents.length < 2) return
+    for (const parent of new Set(node.parents)) {
+      if (parent.edge === node.edge || node.def.emits !== 'same') continue
+      const text = `cannot add child mismatched edges: ${parent.name}:${parent.edge} -> ${node.name}:${node.edge}`
+      this.report('error', text, this.placeOf(node), { hint: 'Its inputs are all streams or all batches.' })
+    }
+  }
+
+  /** The lambdas that enabling refuses: the first fault of each with the text of its node. */
+  private refusedLambdas(planned: PlannedNode | undefined, bad: readonly LambdaPlace[]): void {
+    for (const { lambda } of bad) {
+      const others = bad.filter((place) => place.lambda !== lambda)
+      const text = planned === undefined ? null : this.refusal(planned, others)
+      staticProblems(lambda.expression).forEach((problem, i) => {
+        if (this.seen(problem.node)) return
+        const named = i === 0 && text?.endsWith(problem.text) === true
+        this.reportProblem(named ? { ...problem, text } : problem)
+      })
+    }
+  }
+
+  /** The text with which the operator cannot be made while `without` are harmless; null when it can. */
+  private refusal(planned: PlannedNode, without: readonly LambdaPlace[]): string | null {
+    const entry = entryOf(planned.node.def)
+    if (entry.create === undefined || planned.fusion !== 'none') return null
+    for (const place of without) place.set(harmless)
+    try {
+      entry.create(planned, this.dry.context(planned)).dispose()
+      return null
+    } catch (err) {
+      if (!(err instanceof ShardlineError)) throw err
+      return err.message
+    } finally {
+      for (const place of without) place.set(place.lambda)
+    }
+  }
+
+  private warnings(lambda: Lambda, purpose: Purpose): void {
+    for (const problem of checkLambda(lambda.expression, purpose)) {
+      if (problem.severity === 'warning' && !this.seen(problem.node)) this.reportProblem(problem)
+    }
+  }
+
+  private seen(node: Expression): boolean {
+    if (this.reported.has(node)) return true
+    this.reported.add(node)
+    return false
+  }
+
+  private attempt(node: PipelineNode, check: () => void): void {
+    try {
+      check()
+    } catch (err) {
+      if (!(err instanceof ShardlineError)) throw err
+      this.report('error', err.message, this.placeOf(node), {})
+    }
+  }
+
+  private placeOf(node: PipelineNode): Piece {
+    return this.evaluation.places.get(node) ?? { from: 0, to: 0 }
+  }
+
+  private reportProblem({ severity, text, node, hint, suggestion }: LambdaProblem): void {
+    const piece = node.pos.offset === 0 && node.type !== 'lambda' ? { from: 0, to: 0 } : pieceOf(node, this.source)
+    // A var stands in the place of its value: replacing the name would not help.
+    const isName = /\p{L}/u.test(this.source.text.charAt(piece.from)) && node.type !== 'identifier'
+    this.report(severity, text, piece, isName ? { hint } : { hint, suggestion })
+  }
+
+  private report(
+    severity: Fault['severity'],
+    message: string,
+    { from, to }: Piece,
+    { hint, suggestion }: { hint?: string; suggestion?: string },
+  ): void {
+    this.faults.push({ severity, message, from, to, hint, suggestion })
+  }
+}
+
+interface LambdaPlace {
+  readonly lambda: Lambda
+  readonly purpose: Purpose
+  set(value: Lambda): void
+}
+
+const start = { offset: 0, line: 1, char: 1 }
+const harmless = new Lambda({ type: 'lambda', expression: { type: 'bool', value: true, pos: start }, pos: start })
+
+/** By the method or property: eval computes fields, the replicas of a cluster are numbers, all others are conditions. */
+function purposeOf(name: string): Purpose {
+  return /^(?:eval|lambdas|replicas)$/i.test(name) ? 'value' : 'condition'
+}
+
+function lambdasOf(node: PipelineNode): LambdaPlace[] {
+  const places: LambdaPlace[] = []
+  const { props } = node
+  for (const [prop, value] of Object.entries(props)) {
+    if (value instanceof Lambda) {
+      places.push({ lambda: value, purpose: purposeOf(prop), set: (v) => (props[prop] = v) })
+    } else if (Array.isArray(value)) {
+      const list: ScriptValue[] = value
+      list.forEach((item, i) => {
+        if (item instanceof Lambda) {
+          places.push({ lambda: item, purpose: purposeOf(prop), set: (v) => (list[i] = v) })
+        }
+      })
+    }
+  }
+  return places
+}
