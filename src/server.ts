@@ -11,6 +11,8 @@ import { TopicService } from './alert/topics.js'
 import { Api } from './api/api.js'
 import type { HttpServer } from './api/http.js'
 import { startHttpServer } from './api/http-server.js'
+import { addRecordings } from './api/recordings.js'
+import { addReplays } from './api/replays.js'
 import type { Router } from './api/router.js'
 import { addSideload } from './api/sideload.js'
 import { addSystem } from './api/system.js'
@@ -34,6 +36,11 @@ import { HttpPostSink } from './tasks/http-post-sink.js'
 import { InfluxDBSink } from './tasks/influxdb-sink.js'
 import { LoopbackSink } from './tasks/loopback-sink.js'
 import { httpOutObserver, httpPostObserver } from './tasks/observers.js'
+import { RecordDb } from './tasks/record-db.js'
+import { RecordingManager } from './tasks/recording-manager.js'
+import { decodeRecording } from './tasks/recording-record.js'
+import { ReplayManager } from './tasks/replay-manager.js'
+import { decodeReplay } from './tasks/replay-record.js'
 import { SideloadSources } from './tasks/sideload-sources.js'
 import { influxDBObserver, loopbackObserver, sideloadObserver } from './tasks/sink-observers.js'
 import { TaskManager } from './tasks/task-manager.js'
@@ -151,10 +158,19 @@ export class Server {
     this.onClose('task_store', () => tasks.close())
     await tasks.open()
 
+    const { recordings, replays } = await this.openReplays(store, engine, tasks, topics)
     const udp = await this.openUdp(engine)
-    await this.openHttp(identity, engine, tasks, views, udp, (router) => {
+    await this.openHttp(identity, engine, tasks, udp, (router) => {
+      addTasks(
+        router,
+        tasks,
+        (task, endpoint) => views.read(task, endpoint),
+        (replay) => replays.executionOf(replay),
+      )
       addTemplates(router, templates)
       addTopics(router, { topics, handlers })
+      addRecordings(router, recordings)
+      addReplays(router, replays, tasks)
       addSideload(router, sideloads)
     })
   }
@@ -208,6 +224,35 @@ export class Server {
     return { topics, alerts }
   }
 
+  private async openReplays(
+    store: Store,
+    engine: ShardlineEngine,
+    tasks: TaskManager,
+    topics: TopicService,
+  ): Promise<{ recordings: RecordingManager; replays: ReplayManager }> {
+    const log = this.log.with({ service: 'replay' })
+    const recordings = new RecordingManager({
+      dir: this.config.replay.dir,
+      db: new RecordDb(store.database('recordings'), decodeRecording),
+      tasks,
+      tap: engine.tap,
+      log,
+    })
+    await recordings.open()
+    this.onClose('recordings', () => recordings.close())
+    const replays = new ReplayManager({
+      db: new RecordDb(store.database('replays'), decodeReplay),
+      recordings,
+      tasks,
+      engine,
+      forgetTopics: (prefix) => topics.removeMatching(prefix),
+      log,
+    })
+    await replays.open()
+    this.onClose('replays', () => replays.close())
+    return { recordings, replays }
+  }
+
   private async openUdp(engine: ShardlineEngine): Promise<UdpListener[]> {
     const listeners: UdpListener[] = []
     for (const u of this.config.udp) {
@@ -237,7 +282,6 @@ export class Server {
     identity: Identity,
     engine: ShardlineEngine,
     tasks: TaskManager,
-    views: HttpOutViews,
     udp: readonly UdpListener[],
     addMore: (router: Router) => void,
   ): Promise<void> {
@@ -258,7 +302,6 @@ export class Server {
       metrics,
       debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats()),
     })
-    addTasks(api.router, tasks, (task, endpoint) => views.read(task, endpoint))
     addMore(api.router)
     const settings = {
       defaultRetentionPolicy: config['default-retention-policy'],

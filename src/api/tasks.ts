@@ -1,7 +1,7 @@
 /** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
 import { ShardlineError } from '../errors.js'
 import { listParams } from '../tasks/list-params.js'
-import type { TaskManager } from '../tasks/task-manager.js'
+import type { Execution, TaskEntry, TaskManager } from '../tasks/task-manager.js'
 import { decodeTaskRequest } from '../tasks/task-request.js'
 import { dotViewOf, scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
 import { basePath } from './api.js'
@@ -18,7 +18,17 @@ const defaultView: ViewOptions = { dotView: 'attributes', scriptFormat: 'formatt
 /** The compact JSON of an httpOut endpoint, or null when the task has no such endpoint. */
 export type ReadEndpoint = (taskId: string, endpoint: string) => Promise<Uint8Array | null>
 
-export function addTasks(router: Router, tasks: TaskManager, readEndpoint: ReadEndpoint): void {
+/** The run of a task inside a replay that runs now. */
+export type ReplayOf = (
+  replayId: string,
+) => { readonly task: TaskEntry['record']; readonly execution: Execution } | undefined
+
+export function addTasks(
+  router: Router,
+  tasks: TaskManager,
+  readEndpoint: ReadEndpoint,
+  replayOf: ReplayOf = () => undefined,
+): void {
   router.add('GET', path, (call) => list(call, tasks))
   router.add('POST', path, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
@@ -35,10 +45,10 @@ export function addTasks(router: Router, tasks: TaskManager, readEndpoint: ReadE
       }
     }
     const options = viewOptions(call)
-    checkReplay(call)
     const entry = tasks.get(id)
+    const replayed = inReplay(call, id, replayOf)
     if (entry === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
-    call.json(200, taskView(tasks, entry, options))
+    call.json(200, taskView(tasks, replayed ?? entry, options))
   })
   router.add('PATCH', prefix, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
@@ -63,9 +73,15 @@ function viewOptions(call: Call): ViewOptions {
   }
 }
 
-function checkReplay(call: Call): void {
+/** undefined: the task as it runs live. */
+function inReplay(call: Call, taskId: string, replayOf: ReplayOf): TaskEntry | undefined {
   const id = call.query.get('replay-id') ?? ''
-  if (id !== '') throw new ShardlineError('no-replay', `no running replay with ID: ${id}`)
+  if (id === '') return undefined
+  const replay = replayOf(id)
+  if (replay === undefined) throw new ShardlineError('no-replay', `no running replay with ID: ${id}`)
+  const { task, execution } = replay
+  if (task.id !== taskId) throw new ShardlineError('no-replay', `replay ${id} is not for task: ${taskId}`)
+  return { record: task, execution, error: '' }
 }
 
 function list(call: Call, tasks: TaskManager): void {

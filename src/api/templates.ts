@@ -4,7 +4,7 @@ import { listParams } from '../tasks/list-params.js'
 import { decodeObject, invalidJson, stringOf } from '../tasks/task-request.js'
 import { scriptFormatOf } from '../tasks/task-view.js'
 import type { TemplateManager, TemplateRequest } from '../tasks/template-manager.js'
-import { templateListItem, templateView } from '../tasks/template-view.js'
+import { type TemplateViewOptions, templateListItem, templateView } from '../tasks/template-view.js'
 import { basePath } from './api.js'
 import type { Call } from './call.js'
 import type { Router } from './router.js'
@@ -17,18 +17,20 @@ const maxRequestBytes = 16 << 20
 const types = new Set(['', 'stream', 'batch', 'invalid'])
 
 export function addTemplates(router: Router, templates: TemplateManager): void {
+  const { deadman } = templates
+  const formatted: TemplateViewOptions = { format: 'formatted', deadman }
   router.add('GET', path, (call) => list(call, templates))
   router.add('POST', path, async (call) => {
-    call.json(200, templateView(await templates.create(await requestOf(call)), 'formatted'))
+    call.json(200, templateView(await templates.create(await requestOf(call)), formatted))
   })
   router.add('GET', prefix, (call) => {
     const template = templates.get(idOf(call))
     if (template === undefined) throw new ShardlineError('no-template', 'no template exists', 404)
-    call.json(200, templateView(template, scriptFormatOf(call.query.get('script-format') ?? '')))
+    call.json(200, templateView(template, { format: formatOf(call), deadman }))
   })
   router.add('PATCH', prefix, async (call) => {
     const request = await requestOf(call)
-    call.json(200, templateView(await templates.update(idOf(call), request), 'formatted'))
+    call.json(200, templateView(await templates.update(idOf(call), request), formatted))
   })
   router.add('DELETE', prefix, async (call) => {
     await templates.delete(idOf(call))
@@ -43,6 +45,8 @@ async function requestOf(call: Call): Promise<TemplateRequest> {
   return { id: stringOf(raw.id), script: stringOf(raw.script) }
 }
 
+const formatOf = (call: Call): 'formatted' | 'raw' => scriptFormatOf(call.query.get('script-format') ?? '')
+
 function idOf(call: Call): string {
   const id = call.rest(prefix)
   if (id === '') throw new ShardlineError('no-template-id', 'must specify template id on path')
@@ -51,8 +55,8 @@ function idOf(call: Call): string {
 
 function list(call: Call, templates: TemplateManager): void {
   const params = listParams(call.query)
-  const format = scriptFormatOf(call.query.get('script-format') ?? '')
+  const options: TemplateViewOptions = { format: formatOf(call), deadman: templates.deadman }
   const found = templates.list().filter((t) => params.matches(t.id))
   const page = params.limit <= 0 ? [] : found.slice(params.offset, params.offset + params.limit)
-  call.json(200, { templates: page.map((t) => templateListItem(t, params.fields, format)) })
+  call.json(200, { templates: page.map((t) => templateListItem(t, params.fields, options)) })
 }

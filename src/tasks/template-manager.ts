@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import { compileScript, type Templates, unknownTemplate } from './compile-script.js'
 import type { TaskEntry, TaskManager } from './task-manager.js'
 import { checkId, nowNs, type TaskRecord } from './task-record.js'
@@ -45,6 +46,11 @@ export class TemplateManager implements Templates {
     this.#tasks = tasks
   }
 
+  /** `[deadman]` of the configuration, as scripts are evaluated with it. */
+  get deadman(): DeadmanDefaults | undefined {
+    return this.#tasks?.deadman
+  }
+
   get(id: string): TemplateRecord | undefined {
     return this.#templates.get(id)
   }
@@ -66,7 +72,7 @@ export class TemplateManager implements Templates {
     return this.#exclusive([id], async () => {
       if (this.#templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`)
       if (request.script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
-      const { type } = evaluateTemplate(request.script)
+      const { type } = evaluateTemplate(request.script, this.deadman)
       const now = nowNs()
       const template: TemplateRecord = { id, type, script: request.script, createdNs: now, modifiedNs: now }
       await this.store.commitTemplate({ put: template, tasks: [] })
@@ -91,7 +97,7 @@ export class TemplateManager implements Templates {
         )
       }
       const script = request.script === '' ? old.script : request.script
-      const { type } = evaluateTemplate(script)
+      const { type } = evaluateTemplate(script, this.deadman)
       const template: TemplateRecord = { id: newId, type, script, createdNs: old.createdNs, modifiedNs: nowNs() }
       await this.#repoint(
         entries.filter((e) => e.record.templateId === id),
@@ -125,7 +131,7 @@ export class TemplateManager implements Templates {
   /** Gives the tasks the new template and commits it with them. Throws 500 with everything as it was. */
   async #repoint(entries: readonly TaskEntry[], old: TemplateRecord, template: TemplateRecord): Promise<void> {
     const tasks = this.#tasks!
-    const changes = entries.map((entry) => ({ entry, ...repointed(entry, template) }))
+    const changes = entries.map((entry) => ({ entry, ...repointed(entry, template, this.deadman) }))
     const done: Before[] = []
     try {
       for (const { entry, record, error } of changes) {
@@ -151,7 +157,11 @@ export class TemplateManager implements Templates {
  * The task under the new template. What an enabled task says against it stops the change; a disabled one keeps it as its
  * error.
  */
-function repointed({ record }: TaskEntry, template: TemplateRecord): { record: TaskRecord; error: string } {
+function repointed(
+  { record }: TaskEntry,
+  template: TemplateRecord,
+  deadman: DeadmanDefaults | undefined,
+): { record: TaskRecord; error: string } {
   const next = {
     ...record,
     templateId: template.id,
@@ -160,7 +170,7 @@ function repointed({ record }: TaskEntry, template: TemplateRecord): { record: T
     modifiedNs: template.modifiedNs,
   }
   try {
-    const { dbrps } = compileScript(template.script, record.vars)
+    const { dbrps } = compileScript(template.script, record.vars, deadman)
     // Without dbrp statements the task keeps those it has: with none it could not run.
     return { record: dbrps.length > 0 ? { ...next, dbrps } : next, error: '' }
   } catch (err) {

@@ -2,6 +2,7 @@
 import { goJson } from '../columns/json-encode.js'
 import { ShardlineError } from '../errors.js'
 import { evaluateScript } from '../plan/evaluate-script.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { isObject, type JsonObject, parseLosslessJson } from './lossless-json.js'
 import type { TaskType } from './task-record.js'
@@ -16,9 +17,9 @@ export interface TemplateRecord {
 }
 
 /** Throws 400 `invalid TICKscript: …`. */
-export function evaluateTemplate(script: string): Evaluation {
+export function evaluateTemplate(script: string, deadman?: DeadmanDefaults): Evaluation {
   try {
-    return evaluateScript(script, {}, { typeOnlyDefaults: true })
+    return evaluateScript(script, {}, { typeOnlyDefaults: true, deadman })
   } catch (err) {
     if (!(err instanceof ShardlineError) || err.code === 'invalid-task-type') throw err
     throw new ShardlineError(err.code, `invalid TICKscript: ${err.message}`)

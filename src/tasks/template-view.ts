@@ -2,11 +2,16 @@
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import { bareDot } from '../plan/dot.js'
+import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { formatScript } from './compile-script.js'
+import { chosenFields, type FieldViews } from './list-fields.js'
 import { evaluateTemplate, type TemplateRecord } from './template-record.js'
 
-export type ScriptFormat = 'formatted' | 'raw'
+export interface TemplateViewOptions {
+  readonly format: 'formatted' | 'raw'
+  readonly deadman: DeadmanDefaults | undefined
+}
 
 /** A template and its evaluation, or the reason why it has none any more. */
 class Shown {
@@ -14,7 +19,7 @@ class Shown {
 
   constructor(
     readonly template: TemplateRecord,
-    readonly format: ScriptFormat,
+    readonly options: TemplateViewOptions,
   ) {}
 
   get evaluated(): { readonly evaluation: Evaluation | undefined; readonly error: string } {
@@ -24,7 +29,7 @@ class Shown {
 
   #evaluate(): { readonly evaluation: Evaluation | undefined; readonly error: string } {
     try {
-      return { evaluation: evaluateTemplate(this.template.script), error: '' }
+      return { evaluation: evaluateTemplate(this.template.script, this.options.deadman), error: '' }
     } catch (err) {
       if (err instanceof ShardlineError) return { evaluation: undefined, error: err.message }
       throw err
@@ -37,11 +42,11 @@ function varsView({ evaluated }: Shown): Map<string, unknown> {
 }
 
 /** Every field of a template; `vars` is not among those of lists unless asked for. */
-const fields: Readonly<Record<string, (shown: Shown) => unknown>> = {
+const fields: FieldViews<Shown> = {
   link: ({ template }) => ({ rel: 'self', href: `/kapacitor/v1/templates/${encodeURIComponent(template.id)}` }),
   id: ({ template }) => template.id,
   type: ({ template }) => template.type,
-  script: ({ template, format }) => (format === 'raw' ? template.script : formatScript(template.script)),
+  script: ({ template, options }) => (options.format === 'raw' ? template.script : formatScript(template.script)),
   vars: varsView,
   dot: ({ template, evaluated }) =>
     evaluated.evaluation === undefined ? '' : bareDot(template.id, evaluated.evaluation.pipeline),
@@ -53,8 +58,8 @@ const fields: Readonly<Record<string, (shown: Shown) => unknown>> = {
 const listFields = Object.keys(fields).filter((f) => f !== 'vars')
 
 /** The reply to get, create and update. */
-export function templateView(template: TemplateRecord, format: ScriptFormat): unknown {
-  const shown = new Shown(template, format)
+export function templateView(template: TemplateRecord, options: TemplateViewOptions): unknown {
+  const shown = new Shown(template, options)
   return Object.fromEntries(Object.entries(fields).map(([name, view]) => [name, view(shown)]))
 }
 
@@ -62,15 +67,7 @@ export function templateView(template: TemplateRecord, format: ScriptFormat): un
 export function templateListItem(
   template: TemplateRecord,
   wanted: readonly string[],
-  format: ScriptFormat,
+  options: TemplateViewOptions,
 ): Map<string, unknown> {
-  const shown = new Shown(template, format)
-  const names = wanted.length === 0 ? listFields : [...new Set([...wanted, 'id', 'link'])]
-  const out = new Map<string, unknown>()
-  for (const name of names) {
-    const view = Object.hasOwn(fields, name) ? fields[name] : undefined
-    if (view === undefined) throw new ShardlineError('bad-field', `unsupported field ${JSON.stringify(name)}`)
-    out.set(name, view(shown))
-  }
-  return out
+  return chosenFields(fields, wanted, new Shown(template, options), listFields)
 }
