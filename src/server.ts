@@ -160,7 +160,7 @@ export class Server {
 
     const { recordings, replays } = await this.openReplays(store, engine, tasks, topics)
     const udp = await this.openUdp(engine)
-    await this.openHttp(identity, engine, tasks, udp, (router) => {
+    await this.openHttp(identity, engine, tasks, topics, udp, (router) => {
       addTasks(
         router,
         tasks,
@@ -282,6 +282,7 @@ export class Server {
     identity: Identity,
     engine: ShardlineEngine,
     tasks: TaskManager,
+    topics: TopicService,
     udp: readonly UdpListener[],
     addMore: (router: Router) => void,
   ): Promise<void> {
@@ -300,7 +301,7 @@ export class Server {
     addSystem(api.router, {
       logs: this.logs,
       metrics,
-      debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats()),
+      debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats(), topics.list()),
     })
     addMore(api.router)
     const settings = {

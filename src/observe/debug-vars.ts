@@ -37,10 +37,11 @@ export function debugVars(
   tasks: TaskManager,
   engine: EngineStatsView,
   udp: readonly UdpStats[],
+  topics: readonly { readonly id: string; readonly collected: number }[] = [],
 ): Record<string, unknown> {
   const own = { host: identity.hostname, cluster_id: identity.clusterId, server_id: identity.serverId }
   const statistics = new Map<string, Statistic>()
-  for (const s of [...ingress(engine), ...ofTasks(tasks), ...ofListeners(udp)]) {
+  for (const s of [...ingress(engine), ...ofTasks(tasks), ...ofListeners(udp), ...ofTopics(topics)]) {
     const full = { ...s, tags: { ...own, ...s.tags } }
     statistics.set(idOf(full), full)
   }
@@ -75,6 +76,10 @@ function* ingress(engine: EngineStatsView): Generator<Statistic> {
     const tags = { task_master: 'main', database: db, retention_policy: rp, measurement }
     yield { name: 'ingress', tags, values: { points_received: points } }
   }
+}
+
+function* ofTopics(topics: readonly { readonly id: string; readonly collected: number }[]): Generator<Statistic> {
+  for (const { id, collected } of topics) yield { name: 'topics', tags: { id }, values: { collected } }
 }
 
 /** Keys appear only once they have counted something. */

@@ -6,7 +6,7 @@
  * no point has come for `idleMs`, or `longestMs` after it; it is then finished with what it has.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { stat, unlink } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { errorText, ShardlineError } from '../errors.js'
@@ -64,12 +64,12 @@ export class RecordingManager {
 
   async open(): Promise<void> {
     const { db, dir, log } = this.parts
-    mkdirSync(dir, { recursive: true })
     for (const r of db.load(log)) this.recordings.set(r.id, r)
     for (const r of [...this.recordings.values()]) {
       if (r.status === 'running') await this.set({ ...r, status: 'failed', error: shutdownError, progress: 0 })
     }
-    for (const name of readdirSync(dir)) await this.import(name)
+    // The directory is made with the first recording.
+    if (existsSync(dir)) for (const name of readdirSync(dir)) await this.import(name)
   }
 
   private async import(name: string): Promise<void> {
@@ -162,8 +162,9 @@ export class RecordingManager {
   }
 
   private start(recording: RecordingRecord, task: TaskRecord, stopNs: bigint): void {
-    const { tap, tasks } = this.parts
+    const { tap, tasks, dir } = this.parts
     const { measurements } = tasks.runner.plan(task)
+    mkdirSync(dir, { recursive: true })
     const file = new RecordingFile({
       path: this.pathOf(recording),
       dbrps: task.dbrps,
