@@ -108,7 +108,12 @@ function judge(results, stdout) {
     if (!r.passed && !waiting.has(r.id)) wrong.push(`FAIL ${r.id}  ${r.diff}`)
     if (r.passed && waiting.has(r.id)) wrong.push(`FAIL ${r.id}  passes, but test/conformance-pending.txt lists it`)
   }
-  console.log(stdout.split('\n').filter((l) => !l.startsWith('FAIL')).join('\n'))
+  console.log(
+    stdout
+      .split('\n')
+      .filter((l) => !l.startsWith('FAIL'))
+      .join('\n'),
+  )
   for (const w of wrong) console.log(w)
   const ran = results.length - results.filter((r) => waiting.has(r.id)).length
   const passed = results.filter((r) => r.passed && !waiting.has(r.id)).length
