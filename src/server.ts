@@ -30,6 +30,8 @@ import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { Metrics } from './observe/metrics.js'
 import { ShardlineEngine } from './route/engine.js'
+import { AutoscaleClusters } from './tasks/autoscale-clusters.js'
+import { AutoscaleSink } from './tasks/autoscale-sink.js'
 import { LmdbHandlerSpecStore } from './tasks/handler-spec-store.js'
 import { HttpOutViews } from './tasks/http-out-views.js'
 import { HttpPostSink } from './tasks/http-post-sink.js'
@@ -42,7 +44,7 @@ import { decodeRecording } from './tasks/recording-record.js'
 import { ReplayManager } from './tasks/replay-manager.js'
 import { decodeReplay } from './tasks/replay-record.js'
 import { SideloadSources } from './tasks/sideload-sources.js'
-import { influxDBObserver, loopbackObserver, sideloadObserver } from './tasks/sink-observers.js'
+import { autoscaleObserver, influxDBObserver, loopbackObserver, sideloadObserver } from './tasks/sink-observers.js'
 import { TaskManager } from './tasks/task-manager.js'
 import type { TaskObserver } from './tasks/task-runner.js'
 import { Store } from './tasks/task-store.js'
@@ -197,7 +199,7 @@ export class Server {
     return engine
   }
 
-  /** The nodes that write: back into this server, and to InfluxDB. */
+  /** The nodes that reach outside: back into this server, to InfluxDB, to clusters. */
   private openSinks(engine: ShardlineEngine): TaskObserver[] {
     const clusters = new InfluxClusters(this.config.influxdb)
     this.onClose('influxdb', () => clusters.close())
@@ -205,7 +207,10 @@ export class Server {
     this.onClose('influxdb_out', () => influx.close())
     const loopback = new LoopbackSink({ engine, log: this.log })
     this.onClose('loopback', () => loopback.close())
-    return [loopbackObserver(loopback, engine), influxDBObserver(influx, engine)]
+    const scaled = new AutoscaleClusters(this.config.foreign)
+    const autoscale = new AutoscaleSink({ cluster: (method, id) => scaled.cluster(method, id) })
+    this.onClose('autoscale', () => autoscale.close())
+    return [loopbackObserver(loopback, engine), influxDBObserver(influx, engine), autoscaleObserver(autoscale, engine)]
   }
 
   private openAlerts(

@@ -7,6 +7,7 @@ import { combineEntry } from './combine.js'
 import { defaultEntry } from './default.js'
 import { deleteEntry } from './delete.js'
 import { derivativeEntry } from './derivative.js'
+import { ec2AutoscaleEntry } from './ec2-autoscale.js'
 import { evalEntry } from './eval.js'
 import { flattenEntry } from './flatten.js'
 import { fromEntry } from './from.js'
@@ -16,6 +17,7 @@ import { httpPostEntry } from './http-post.js'
 import { influxDBOutEntry } from './influxdb-out.js'
 import { influxqlEntries } from './influxql-defs.js'
 import { joinEntry } from './join.js'
+import { k8sAutoscaleEntry } from './k8s-autoscale.js'
 import { kapacitorLoopbackEntry } from './kapacitor-loopback.js'
 import { logEntry } from './log.js'
 import { noopEntry } from './noop.js'
@@ -27,6 +29,7 @@ import { stateCountEntry } from './state-count.js'
 import { stateDurationEntry } from './state-duration.js'
 import { deadmanEntry, statsEntry } from './stats.js'
 import { streamEntry } from './stream.js'
+import { swarmAutoscaleEntry } from './swarm-autoscale.js'
 import { transformEntries } from './transform-defs.js'
 import { trickleEntry } from './trickle.js'
 import { unionEntry } from './union.js'
@@ -62,6 +65,9 @@ export const operatorEntries: readonly OperatorEntry[] = [
   sideloadEntry,
   influxDBOutEntry,
   kapacitorLoopbackEntry,
+  k8sAutoscaleEntry,
+  swarmAutoscaleEntry,
+  ec2AutoscaleEntry,
   alertEntry,
   statsEntry,
   deadmanEntry,

@@ -3,7 +3,6 @@
  * complete, so that a script's own mistakes are reported first. Thread: any.
  */
 import { Duration } from '../columns/values.js'
-import { ShardlineError } from '../errors.js'
 import type { ArgDef, ArgType, NodeDef, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
 
 function arg(name: string, type: ArgType): ArgDef {
@@ -35,61 +34,6 @@ function method(name: string, doc: string, ...args: ArgDef[]): PropertyDef {
 }
 
 type Later = Omit<NodeDef, 'unsupported'>
-
-function reject(text: string): never {
-  throw new ShardlineError('invalid-node', text)
-}
-
-const tracking: Later[] = []
-
-function autoscale(prefix: string, goPrefix: string, resource: string, properties: PropertyDef[]): Later {
-  const lower = resource.charAt(0).toLowerCase() + resource.slice(1)
-  return {
-    method: `${prefix}Autoscale`,
-    kind: `${prefix}_autoscale`,
-    goType: `${goPrefix}AutoscaleNode`,
-    doc: 'Scales a resource of a cluster.',
-    accepts: 'any',
-    emits: 'stream',
-    args: [],
-    counters: ['increase_events', 'decrease_events', 'cooldown_drops'],
-    properties: [
-      field('cluster', 'string', 'Name of a cluster configuration.'),
-      field('min', 'int', 'Fewest replicas.', 1n),
-      field('max', 'int', 'Most replicas; 0 is no limit.'),
-      field('replicas', 'lambda', 'Wanted number of replicas.'),
-      field('currentField', 'string', 'Name of the current number in the expression.'),
-      field('increaseCooldown', 'duration', 'Shortest time between increases.'),
-      field('decreaseCooldown', 'duration', 'Shortest time between decreases.'),
-      field(`${lower}Name`, 'string', 'Name of the resource.'),
-      field(`${lower}NameTag`, 'string', 'Tag that names the resource.'),
-      ...properties,
-    ],
-    validate(node) {
-      if ((node.props[`${lower}Name`] === '') === (node.props[`${lower}NameTag`] === '')) {
-        reject(`must specify exactly one of ${resource}Name or ${resource}NameTag`)
-      }
-      const kind = node.props.kind
-      if (kind !== undefined && !['deployments', 'replicasets', 'replicationcontrollers'].includes(String(kind))) {
-        reject(`invalid Kind, must be 'deployments', 'replicasets' or 'replicationcontrollers', got ${String(kind)}`)
-      }
-      if ((node.props.min as bigint) < 1n) reject(`min must be >= 1, got ${String(node.props.min)}`)
-      if (node.props.replicas === null) reject('must provide a replicas lambda expression')
-    },
-  }
-}
-
-const autoscalers: Later[] = [
-  autoscale('k8s', 'K8s', 'Resource', [
-    field('namespace', 'string', 'Namespace; empty is default.'),
-    field('kind', 'string', 'deployments, replicasets or replicationcontrollers.', 'deployments'),
-    field('namespaceTag', 'string', 'Tag for the namespace.', 'namespace'),
-    field('kindTag', 'string', 'Tag for the kind.', 'kind'),
-    field('resourceTag', 'string', 'Tag for the resource.', 'resource'),
-  ]),
-  autoscale('swarm', 'Swarm', 'Service', [field('outputServiceNameTag', 'string', 'Tag for the service.')]),
-  autoscale('ec2', 'Ec2', 'Group', [field('outputGroupNameTag', 'string', 'Tag for the group.')]),
-]
 
 const batch: Later[] = [
   {
@@ -131,7 +75,5 @@ export const batchDef: NodeDef = {
 
 export const unsupportedDefs: readonly NodeDef[] = [
   batchDef,
-  ...[tracking, autoscalers, batch]
-    .flat()
-    .map((def) => ({ ...def, unsupported: `${def.method} is not supported yet` })),
+  ...[batch].flat().map((def) => ({ ...def, unsupported: `${def.method} is not supported yet` })),
 ]

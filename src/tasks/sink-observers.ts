@@ -1,6 +1,7 @@
 /** What follows the life of tasks for nodes that reach outside: loopback, InfluxDB, sideload, autoscale. Main thread. */
 import type { Engine } from '../route/engine-api.js'
 import { Out } from '../shard/output.js'
+import type { AutoscaleSink, PreparedAutoscales } from './autoscale-sink.js'
 import type { InfluxDBSink, PreparedInfluxDBOuts } from './influxdb-sink.js'
 import type { LoopbackSink } from './loopback-sink.js'
 import type { SideloadSources } from './sideload-sources.js'
@@ -51,6 +52,22 @@ export function sideloadObserver(sources: SideloadSources): TaskObserver {
     prepare: (task, plan, nodeData) => sources.prepare(task.id, plan, nodeData),
     started: (running, task) => sources.started(task.id, running),
     stopped: (task) => sources.stopped(task.id),
+  }
+}
+
+export function autoscaleObserver(sink: AutoscaleSink, engine: Engine): TaskObserver {
+  const prepared = new Map<string, PreparedAutoscales>()
+  engine.onOutput(Out.Autoscale, (frame) => sink.onFrame(frame))
+  return {
+    starting(task, plan) {
+      prepared.set(task.id, sink.prepare(plan))
+      return []
+    },
+    started: (running, task) => sink.start(running, prepared.get(task.id) ?? new Map()),
+    stopped(task, _deleted, running) {
+      prepared.delete(task.id)
+      if (running !== undefined) sink.stop(running.key)
+    },
   }
 }
 
