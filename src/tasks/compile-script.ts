@@ -2,9 +2,10 @@
 import { ShardlineError } from '../errors.js'
 import { evaluateScript } from '../plan/evaluate-script.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
-import type { Evaluation } from '../tickscript/evaluate.js'
+import { dbrpsOf, type Evaluation } from '../tickscript/evaluate.js'
 import { format } from '../tickscript/format.js'
 import type { Pipeline } from '../tickscript/node-def.js'
+import { parse } from '../tickscript/parser.js'
 import type { TaskVars } from './task-record.js'
 
 export interface Templates {
@@ -21,6 +22,16 @@ export function compileScript(script: string, vars: TaskVars, deadman?: DeadmanD
   } catch (err) {
     if (!(err instanceof ShardlineError) || err.code === 'invalid-task-type') throw err
     throw new ShardlineError(err.code, `invalid TICKscript: ${err.message}`)
+  }
+}
+
+/** Whether the script has dbrp statements, however it evaluates. */
+export function hasDbrps(script: string): boolean {
+  try {
+    return dbrpsOf(parse(script)).length > 0
+  } catch (err) {
+    if (err instanceof ShardlineError) return false
+    throw err
   }
 }
 

@@ -12,7 +12,7 @@ import type { TaskPlan } from '../plan/task-plan.js'
 import type { Engine, RunningTask, TaskStatsView } from '../route/engine-api.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
-import { compileScript, type Templates } from './compile-script.js'
+import { compileScript, hasDbrps, type Templates } from './compile-script.js'
 import { KeyedLock } from './keyed-lock.js'
 import { checkId, type Dbrp, nowNs, type TaskRecord, type TaskStatus, type TaskVars } from './task-record.js'
 import type { TaskRequest } from './task-request.js'
@@ -318,6 +318,6 @@ function updateDbrps(old: TaskRecord, compiled: Evaluation, given: readonly Dbrp
     return compiled.dbrps
   }
   if (given.length > 0) return given
-  if (compileScript(old.script, old.vars).dbrps.length > 0) throw new ShardlineError('no-dbrp', 'must specify dbrp')
+  if (hasDbrps(old.script)) throw new ShardlineError('no-dbrp', 'must specify dbrp')
   return old.dbrps
 }

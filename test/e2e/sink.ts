@@ -1,66 +1,50 @@
-/** An HTTP server that keeps what it is sent: alert hooks, httpPost endpoints, and enough of InfluxDB to be written to. */
+/** A real HTTP server that keeps the bodies it gets, by path. */
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { gunzipSync } from 'node:zlib'
-
-export interface SinkRequest {
-  readonly method: string
-  /** Path without the query. */
-  readonly path: string
-  readonly query: URLSearchParams
-  readonly body: string
-}
 
 export class Sink {
-  readonly requests: SinkRequest[] = []
-  /** How requests are answered; InfluxDB's `/ping` and `/write` answer 204. */
+  readonly bodies = new Map<string, string[]>()
+  /** Answered to every request. */
   status = 200
 
   private constructor(
     private readonly server: Server,
-    readonly port: number,
+    readonly url: string,
   ) {}
 
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`
-  }
-
   static async start(): Promise<Sink> {
-    const server = createServer().listen(0, '127.0.0.1')
+    const server = createServer()
+    server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('no port')
-    const sink = new Sink(server, address.port)
+    const sink = new Sink(server, `http://127.0.0.1:${address.port}`)
     server.on('request', (req, res) => {
-      const chunks: Buffer[] = []
-      req.on('data', (chunk: Buffer) => chunks.push(chunk))
+      let body = ''
+      req.setEncoding('utf8')
+      req.on('data', (part: string) => {
+        body += part
+      })
       req.on('end', () => {
-        const bytes = Buffer.concat(chunks)
-        const packed = req.headers['content-encoding'] === 'gzip'
-        const url = new URL(req.url ?? '/', sink.url)
-        sink.requests.push({
-          method: req.method ?? '',
-          path: url.pathname,
-          query: url.searchParams,
-          body: (packed ? gunzipSync(bytes) : bytes).toString('utf8'),
-        })
-        const influx = url.pathname === '/ping' || url.pathname === '/write'
-        res.statusCode = influx ? 204 : sink.status
-        res.setHeader('X-Influxdb-Version', '1.8.10')
-        if (influx) res.end()
-        else res.end(url.pathname === '/query' ? '{"results":[{"statement_id":0}]}' : 'ok')
+        const path = req.url ?? ''
+        sink.bodies.set(path, [...sink.at(path), body])
+        res.writeHead(sink.status).end()
       })
     })
     return sink
   }
 
-  bodies(path: string): string[] {
-    return this.requests.filter((r) => r.path === path).map((r) => r.body)
+  at(path: string): readonly string[] {
+    return this.bodies.get(path) ?? []
   }
 
-  async stop(): Promise<void> {
-    this.server.closeAllConnections()
+  json(path: string): Record<string, unknown>[] {
+    return this.at(path).map((body) => JSON.parse(body) as Record<string, unknown>)
+  }
+
+  async close(): Promise<void> {
     this.server.close()
+    this.server.closeAllConnections()
     await once(this.server, 'close')
   }
 }
