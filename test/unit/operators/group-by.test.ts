@@ -75,10 +75,6 @@ describe('groupBy definition', () => {
     expect(() => groupByDef.validate!(p.node)).toThrow(text)
   })
 
-  it('is not there yet on batches', () => {
-    expect(() => groupByDef.validate!(plan(groupByDef, ['h'], {}, { edge: 'batch' }).node)).toThrow('not supported yet')
-  })
-
   it('tells the planner its dimensions', () => {
     expect(groupByDef.effects!(plan(groupByDef, ['b', 'a']).node)).toMatchObject({
       reads: ['a', 'b'],
