@@ -2,6 +2,7 @@
 import type { NodeDef } from '../tickscript/node-def.js'
 import { alertEntry } from './alert.js'
 import { barrierEntry } from './barrier.js'
+import { batchEntry } from './batch.js'
 import { changeDetectEntry } from './change-detect.js'
 import { combineEntry } from './combine.js'
 import { defaultEntry } from './default.js'
@@ -21,6 +22,7 @@ import { k8sAutoscaleEntry } from './k8s-autoscale.js'
 import { kapacitorLoopbackEntry } from './kapacitor-loopback.js'
 import { logEntry } from './log.js'
 import { noopEntry } from './noop.js'
+import { queryEntry } from './query.js'
 import type { OperatorEntry } from './registry-types.js'
 import { sampleEntry } from './sample.js'
 import { shiftEntry } from './shift.js'
@@ -33,7 +35,6 @@ import { swarmAutoscaleEntry } from './swarm-autoscale.js'
 import { transformEntries } from './transform-defs.js'
 import { trickleEntry } from './trickle.js'
 import { unionEntry } from './union.js'
-import { batchDef, unsupportedDefs } from './unsupported.js'
 import { whereEntry } from './where.js'
 import { windowEntry } from './window.js'
 
@@ -73,11 +74,11 @@ export const operatorEntries: readonly OperatorEntry[] = [
   deadmanEntry,
   noopEntry,
   trickleEntry,
-  { def: batchDef },
-  ...unsupportedDefs.map((def) => ({ def })),
+  batchEntry,
+  queryEntry,
 ]
 
-/** What scripts are evaluated with: runnable nodes first, so that they win over definitions that wait. */
+/** What scripts are evaluated with. */
 export const operatorRegistry: readonly NodeDef[] = operatorEntries.map((e) => e.def)
 
 const byDef = new Map(operatorEntries.map((e) => [e.def, e]))

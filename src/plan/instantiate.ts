@@ -16,7 +16,7 @@ import type { PlannedNode, TaskPlan } from './task-plan.js'
 
 export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
   const { pipeline } = evaluateScript(spec.script, spec.vars, { deadman: spec.deadman })
-  for (const node of pipeline.nodes) node.def.check?.(node)
+  for (const node of pipeline.nodes) node.def.check?.(node, { dbrps: spec.dbrps })
   const plan = planTask(pipeline, { taskId: spec.id, shards: env.shards })
   // Operators made by their fused window, waiting for their turn in node order.
   const inside = new Map<PlannedNode, Operator>()

@@ -82,7 +82,7 @@ export class TaskRunner {
   /** The plan of a task; throws what its script or its nodes say against it. */
   plan(record: RunRecord): TaskPlan {
     const { pipeline } = compileScript(record.script, record.vars, this.deadman)
-    for (const node of pipeline.nodes) node.def.check?.(node)
+    for (const node of pipeline.nodes) node.def.check?.(node, { dbrps: record.dbrps })
     return planTask(pipeline, { taskId: record.taskId ?? record.id, shards: this.engine.shards })
   }
 

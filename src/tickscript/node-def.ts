@@ -129,6 +129,12 @@ export interface HandlerDef {
   readonly unsupported?: string
 }
 
+/** What a start check may look at beside the node. */
+export interface StartContext {
+  /** Databases and retention policies of the task; null when they are not known (a script checked by itself). */
+  readonly dbrps: readonly { readonly db: string; readonly rp: string }[] | null
+}
+
 export interface NodeDef {
   /** Chain method, `window`; also the name of the reference page. */
   readonly method: string
@@ -161,7 +167,7 @@ export interface NodeDef {
   /** Checks after the whole script ran (spec nodes "D:"). Throws ShardlineError. */
   validate?(node: PipelineNode): void
   /** Checks when the task is enabled (spec nodes "S:", HTTP 500). Throws ShardlineError. */
-  check?(node: PipelineNode): void
+  check?(node: PipelineNode, context: StartContext): void
   effects?(node: PipelineNode): NodeEffects
   /** Not runnable yet: define-time error text. */
   readonly unsupported?: string

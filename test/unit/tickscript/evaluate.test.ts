@@ -215,12 +215,11 @@ describe('calls', () => {
       'stream|from()|window()|window()',
       'line 1 char 24: error calling func "window" on obj *pipeline.WindowNode: cannot Window batch edge',
     ],
-    ["stream|from()|stateCount(lambda: TRUE)|httpOut('o')", 'line 1 char 15: stateCount is not supported yet'],
+    ["stream|from()|later(1)|httpOut('o')", 'line 1 char 15: later is not supported yet'],
     [
-      'stream|from()|stateCount()',
-      'line 1 char 15: error calling func "stateCount" on obj *pipeline.FromNode: reflect: Call with too few input arguments',
+      'stream|from()|later()',
+      'line 1 char 15: error calling func "later" on obj *pipeline.FromNode: reflect: Call with too few input arguments',
     ],
-    ["batch|query('SELECT x').groupBy(time(10s), 'a').every(10s)|log()", 'line 1 char 7: query is not supported yet'],
     [
       'batch|query(1)',
       'line 1 char 7: error calling func "query" on obj *pipeline.BatchNode: reflect: Call using int64 as type string',
@@ -229,7 +228,6 @@ describe('calls', () => {
       'stream|from()|combine(lambda: TRUE)',
       'a call to combine.as() is required to specify the output stream prefixes.',
     ],
-    ["stream|from()|combine(lambda: TRUE).as('a')|log()", 'line 1 char 15: combine is not supported yet'],
   ])('%j', (script, text) => {
     expect(errorOf(script)).toBe(text)
   })

@@ -2,7 +2,7 @@
 import { Duration } from '../../../src/columns/values.js'
 import { ShardlineError } from '../../../src/errors.js'
 import { evaluateConstant } from '../../../src/lambda/constant.js'
-import { unsupportedDefs } from '../../../src/operators/unsupported.js'
+import { operatorRegistry } from '../../../src/operators/registry.js'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../../src/tickscript/evaluate.js'
 import type { ArgType, HandlerDef, NodeDef, PropertyDef } from '../../../src/tickscript/node-def.js'
 import { parse } from '../../../src/tickscript/parser.js'
@@ -45,8 +45,8 @@ const post: HandlerDef = {
   },
 }
 
-export const nodes: readonly NodeDef[] = [
-  ...unsupportedDefs,
+const own: readonly NodeDef[] = [
+  node('later', { args: [{ name: 'n', type: 'int' }], unsupported: 'later is not supported yet' }),
   node('stream', { accepts: 'stream', emits: 'stream', chain: ['from'] }),
   node('from', {
     accepts: 'stream',
@@ -136,6 +136,12 @@ export const nodes: readonly NodeDef[] = [
     ],
     handlers: [slack, post],
   }),
+]
+
+/** Ours, and the real ones for every other method. */
+export const nodes: readonly NodeDef[] = [
+  ...own,
+  ...operatorRegistry.filter((def) => !own.some((o) => o.method === def.method)),
 ]
 
 export function run(script: string, options: Partial<EvaluateOptions> = {}): Evaluation {
