@@ -94,7 +94,6 @@ export class LoopbackSink {
     if (this.closed) return
     if (this.queuedBytes + read.lines.length > this.maxQueuedBytes && this.queue.length > 0) {
       this.dropped += read.rows
-      node.counters.points_dropped += read.rows
       this.failed(frame.taskId, node, 'too many points wait to be written back', read.rows)
       return
     }
@@ -208,6 +207,7 @@ export class LoopbackSink {
 
   private failed(task: string, node: NodeSide, err: string, points: number): void {
     node.counters.errors++
+    node.counters.points_dropped += points
     if (!node.limit.may()) return
     const name = this.plans.get(node.taskKey)?.nodes[node.nodeIndex].node.name
     this.options.log.error(loopbackErrorText, { task, node: name, err, points, ...node.limit.suppressed() })
