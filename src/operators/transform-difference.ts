@@ -1,74 +1,75 @@
 /**
  * `difference`: the value minus the previous one. A row at the time of the last one is ignored. Thread: shard worker.
  *
- * State, in pages: times f64 ×2, ms and sub + 1 of the last row (0: none); values i32 ×2, its payload.
+ * State, in pages, f64 ×3 per slot: value (a payload: of ints it is words) · ms and sub + 1 of the last row (0: there is none).
  */
 import { Kind } from '../columns/kinds.js'
-import type { Pages, StateAllocator } from '../shard/pages.js'
+import type { StateAllocator } from '../shard/pages.js'
 import { Int64Sum } from './aggregates/int64.js'
 import { Step, type Transformation, type TransformRows, type TransformState } from './transform.js'
+import { Records } from './transform-records.js'
 
-const float = new Float64Array(1)
-const floatWords = new Int32Array(float.buffer)
+/** Places in a record; the value is the first. */
+const MS = 1
+const SUB = 2
 
 class Difference implements TransformState {
-  private readonly times: Pages<Float64Array>
-  private readonly values: Pages<Int32Array>
+  private readonly records: Records
   private readonly int = new Int64Sum()
 
   constructor(state: StateAllocator) {
-    this.times = state.f64(2)
-    this.values = state.i32(2)
+    this.records = new Records(state, 3)
   }
 
   ensure(slot: number): boolean {
-    return this.times.ensure(slot) && this.values.ensure(slot)
+    return this.records.ensure(slot)
   }
 
   clear(slot: number): void {
-    if (this.times.has(slot)) this.times.clear(slot)
+    this.records.clear(slot)
   }
 
   run({ chunk, column, steps, slots, kept, ms, sub, out }: TransformRows, from: number, to: number): void {
-    const { times, values, int } = this
+    const { records } = this
+    records.refresh()
+    const { words } = records
+    const { pages, shift, mask } = records.doubles
     const result = out.column
     for (let r = from; r < to; r++) {
       if (steps[r] !== Step.Feed) continue
-      const page = times.pages[slots[r] >> times.shift]
-      const o = (slots[r] & times.mask) * 2
-      const known = page[o + 1] !== 0
-      if (known && page[o] === chunk.ms[r] && page[o + 1] === chunk.sub[r] + 1) continue
-      const valuePage = values.pages[slots[r] >> values.shift]
-      const v = (slots[r] & values.mask) * 2
-      const lo = column.i32[2 * r]
-      const hi = column.i32[2 * r + 1]
+      const page = pages[slots[r] >> shift]
+      const o = (slots[r] & mask) * 3
+      const known = page[o + SUB] !== 0
+      if (known && page[o + MS] === chunk.ms[r] && page[o + SUB] === chunk.sub[r] + 1) continue
+      const kind = column.kinds[r]
       if (known) {
         kept[r] = 1
         ms[r] = chunk.ms[r]
         sub[r] = chunk.sub[r]
-        result.kinds[r] = column.kinds[r]
-        if (column.kinds[r] === Kind.Float) {
-          floatWords[0] = valuePage[v]
-          floatWords[1] = valuePage[v + 1]
-          result.f64[r] = column.f64[r] - float[0]
-        } else {
-          int.lo = lo
-          int.hi = hi
-          int.subtract(valuePage[v], valuePage[v + 1])
-          result.i32[2 * r] = int.lo
-          result.i32[2 * r + 1] = int.hi
-        }
+        result.kinds[r] = kind
       }
-      page[o] = chunk.ms[r]
-      page[o + 1] = chunk.sub[r] + 1
-      valuePage[v] = lo
-      valuePage[v + 1] = hi
+      page[o + MS] = chunk.ms[r]
+      page[o + SUB] = chunk.sub[r] + 1
+      if (kind === Kind.Float) {
+        result.f64[r] = column.f64[r] - page[o]
+        page[o] = column.f64[r]
+      } else this.stepInt(words[slots[r] >> shift], 2 * o, column.i32, result.i32, 2 * r)
     }
   }
 
   release(): void {
-    this.times.release()
-    this.values.release()
+    this.records.release()
+  }
+
+  private stepInt(page: Int32Array, o: number, from: Int32Array, to: Int32Array, at: number): void {
+    const { int } = this
+    int.lo = from[at]
+    int.hi = from[at + 1]
+    int.subtract(page[o], page[o + 1])
+    to[at] = int.lo
+    to[at + 1] = int.hi
+    page[o] = from[at]
+    page[o + 1] = from[at + 1]
   }
 }
 
