@@ -166,7 +166,9 @@ export class ReplayManager {
     try {
       stats = await this.execute(record, running, path)
     } catch (err) {
-      error = errorText(err)
+      // Whatever was under way when the signal came says so in words of its own.
+      const { signal } = running.abort
+      error = errorText(signal.aborted ? signal.reason : err)
     }
     this.running.delete(record.id)
     try {
@@ -250,6 +252,12 @@ export class ReplayManager {
   private async settle({ running }: Execution, signal: AbortSignal): Promise<void> {
     const until = performance.now() + settleMs
     while (running.stats().inRing > 0 && performance.now() < until) await sleep(2, undefined, { signal })
+    // A round trip to every shard: a failure over the last rows has been told before the answer comes.
+    try {
+      await running.control(0, null)
+    } catch (err) {
+      this.parts.log.debug('replay did not answer', { task: running.id, err: errorText(err) })
+    }
     signal.throwIfAborted()
   }
 
