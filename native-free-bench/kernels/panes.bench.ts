@@ -136,7 +136,7 @@ const chunkCount = 64
 
 /** What one operation stands for, and what bounds its rate. */
 export const rowsPerOperation = maxChunkRows
-export const boundBy = 'cache misses of random groups; with time passing, reading up to 12 panes per emission'
+export const boundBy = 'cache misses of random groups, one to three lines of a record per row'
 
 export function add(bench: Bench): void {
   for (const [name, kind, methods] of [

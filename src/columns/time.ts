@@ -46,14 +46,20 @@ export function subOf(lo: number, ms: number): number {
   return (lo - Math.imul(ms | 0, 1_000_000)) | 0
 }
 
+/** a modulo b in [0, b), for whole numbers below 2^52. Doubles have no fast `%`: it is a call of the C library. */
+export function modulo(a: number, b: number): number {
+  const rest = a - Math.floor(a / b) * b
+  // The quotient may have been rounded up to a whole number.
+  return rest < 0 ? rest + b : rest
+}
+
 /** trunc(t, d) of spec nodes 1.1 for d > 0, result in [ms, sub]. d that is whole milliseconds needs no BigInt. */
 export function truncate(ms: number, sub: number, d: Span, out: { ms: number; sub: number }): void {
   if (d.ns <= 0n) {
     out.ms = ms
     out.sub = sub
   } else if (d.sub === 0) {
-    const abs = ms + zeroTimeMs
-    out.ms = ms - (((abs % d.ms) + d.ms) % d.ms)
+    out.ms = ms - modulo(ms + zeroTimeMs, d.ms)
     out.sub = 0
   } else {
     const abs = nsOf(ms, sub) - zeroTimeNs

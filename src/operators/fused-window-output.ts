@@ -9,7 +9,7 @@ import { Kind } from '../columns/kinds.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { Aggregate } from './aggregates/aggregate.js'
 import { Int64Sum } from './aggregates/int64.js'
-import type { Merged } from './fused-window-lane.js'
+import type { Merged } from './fused-window-merged.js'
 import { RowErrors } from './influxql-errors.js'
 import { Operator, type OperatorContext } from './operator.js'
 
@@ -59,7 +59,7 @@ export class FusedOutput extends Operator {
   /** One batch of the window. */
   reduce(merged: Merged, name: string, grouping: GroupInfo, group: number, ms: number, sub: number): void {
     const fixed = this.typeOf(merged)
-    const usable = fixed === Kind.Missing ? 0 : merged.counts[fixed]
+    const usable = fixed === Kind.Missing ? 0 : merged.countOf(fixed)
     if (usable < merged.rows) this.countErrors(merged, fixed)
     if (usable === 0 && this.aggregate.empty === undefined) return
     const zeroTime = this.pointTimes && (this.method === 'sum' || (this.method === 'count' && usable === 0))
@@ -107,11 +107,9 @@ export class FusedOutput extends Operator {
   }
 
   private countErrors(m: Merged, fixed: number): void {
-    for (let kind = 0; kind < m.counts.length; kind++) {
-      const n = m.counts[kind]
-      if (n === 0) continue
+    m.eachKind((kind, n) => {
       if (fixed === Kind.Missing) this.errors.beforeType(kind, n)
       else if (kind !== fixed) this.errors.wrongType(kind, fixed, n)
-    }
+    })
   }
 }

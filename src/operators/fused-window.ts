@@ -8,16 +8,17 @@
  *   one pane  period ≤ every: opened by the first row at or after the cut-off, takes all rows until it is emitted.
  *
  * One subtraction tells whether a row goes into the open pane of its group, and so that nothing is due (see
- * fused-window-groups.ts); everything else is `place`.
+ * fused-window-records.ts); everything else is `place`.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
-import { zeroTimeMs } from '../columns/time.js'
+import { modulo, zeroTimeMs } from '../columns/time.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import { CellReader } from './cells.js'
-import { PaneGroups } from './fused-window-groups.js'
-import { Merged, PaneLane } from './fused-window-lane.js'
+import { PaneLane } from './fused-window-lane.js'
+import { Merged } from './fused-window-merged.js'
 import { FusedOutput, fusible } from './fused-window-output.js'
+import { headerWords, PaneRecords } from './fused-window-records.js'
 import { aggregateOf } from './influxql-defs.js'
 import { Operator, type OperatorContext } from './operator.js'
 import { windowOptions } from './window.js'
@@ -25,6 +26,8 @@ import type { WindowSchedule } from './window-schedule.js'
 
 /** More panes than this cost more than rows in usual windows. */
 const maxPanes = 128
+/** Rows whose records are brought near at once: they stay in the second-level cache. */
+const blockRows = 512
 
 interface Shape {
   /** Panes of the ring, or 1. */
@@ -71,7 +74,7 @@ export function createFusedWindow(
 }
 
 interface Space {
-  readonly groups: PaneGroups
+  readonly records: PaneRecords
   readonly lanes: readonly PaneLane[]
   /** Groups that have emitted. */
   emitted: number
@@ -105,7 +108,7 @@ class FusedWindow extends Operator {
       const known = fields.find((f) => f.name === o.field)
       if (known === undefined) fields.push({ name: o.field, outputs: [o] })
       else known.outputs.push(o)
-      o.knows = (grouping, group) => this.spaces.get(grouping)?.groups.hasEmitted(group) ?? false
+      o.knows = (grouping, group) => this.spaces.get(grouping)?.records.hasEmitted(group) ?? false
     }
     this.fields = fields
     this.merged = fields.map(() => new Merged())
@@ -115,18 +118,69 @@ class FusedWindow extends Operator {
 
   receive(chunk: Chunk): void {
     const space = this.spaceOf(chunk.grouping)
-    const { lanes } = space
-    const { newest } = space.groups
     this.reader.begin()
-    for (const lane of lanes) lane.source = this.reader.field(chunk, lane.field)
+    for (const lane of space.lanes) lane.source = this.reader.field(chunk, lane.field)
+    for (let from = 0; from < chunk.n; from += blockRows) {
+      const to = Math.min(chunk.n, from + blockRows)
+      this.touch(space, chunk, from, to)
+      this.addRows(space, chunk, from, to)
+    }
+    this.flush()
+  }
+
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    const space = this.spaceOf(grouping)
+    const known = space.records.has(group) || this.create(space, group, 'barrier', ms, sub)
+    if (known && isDue(space.records, group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    this.flush()
+  }
+
+  override deleteGroup(grouping: GroupInfo, group: number): void {
+    const space = this.spaces.get(grouping)
+    if (space === undefined || !space.records.has(group)) return
+    // The outputs ask whether they know the group, so they hear of it first.
+    this.emitDelete(grouping, group)
+    this.forget(space, group)
+    this.flush()
+  }
+
+  override evictGroup(grouping: GroupInfo, group: number): void {
+    const space = this.spaces.get(grouping)
+    if (space === undefined || !space.records.has(group)) return
+    if (space.records.isOpen(group)) this.ctx.stats.add('evicted_windows', 1)
+    this.forget(space, group)
+    this.flush()
+  }
+
+  override dispose(): void {
+    for (const { records, lanes } of this.spaces.values()) {
+      records.release()
+      for (const lane of lanes) lane.dispose()
+    }
+    this.spaces.clear()
+    this.space = null
+  }
+
+  private touch(space: Space, chunk: Chunk, from: number, to: number): void {
+    const { slotMs } = this.shape
+    const ms = chunk.ms[from]
+    // Most rows of a chunk are of about the same time, and so go to about the same place.
+    const pane = slotMs === 0 ? 0 : this.paneOf(ms - modulo(ms + zeroTimeMs, slotMs))
+    const word = pane * space.lanes[0].paneWords
+    space.records.touch(chunk.groups, chunk.ms, from, to, slotMs, word)
+  }
+
+  private addRows(space: Space, chunk: Chunk, from: number, to: number): void {
+    const { lanes, records } = space
     const { groups, ms } = chunk
-    const { n } = chunk
     const { low, high } = this
+    const { pages, shift, mask } = records.f64
+    const stride = records.stride >> 1
     const single = lanes.length === 1 ? lanes[0] : null
-    for (let r = 0; r < n; r++) {
+    for (let r = from; r < to; r++) {
       const g = groups[r]
-      const page = newest.pages[g >> newest.shift]
-      const start = page === undefined ? Number.NaN : page[g & newest.mask]
+      const page = pages[g >> shift]
+      const start = page === undefined ? Number.NaN : page[(g & mask) * stride]
       const distance = ms[r] - start
       const pane =
         distance >= low && distance < high
@@ -139,40 +193,6 @@ class FusedWindow extends Operator {
         if (!single.add(pane, g, r)) this.ctx.dropped('memory', 1)
       } else this.addToAll(lanes, pane, g, r)
     }
-    this.flush()
-  }
-
-  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
-    const space = this.spaceOf(grouping)
-    const known = space.groups.has(group) || this.create(space, group, 'barrier', ms, sub)
-    if (known && isDue(space.groups, group, ms, sub)) this.emitGroup(space, group, ms, sub)
-    this.flush()
-  }
-
-  override deleteGroup(grouping: GroupInfo, group: number): void {
-    const space = this.spaces.get(grouping)
-    if (space === undefined || !space.groups.has(group)) return
-    // The outputs ask whether they know the group, so they hear of it first.
-    this.emitDelete(grouping, group)
-    this.forget(space, group)
-    this.flush()
-  }
-
-  override evictGroup(grouping: GroupInfo, group: number): void {
-    const space = this.spaces.get(grouping)
-    if (space === undefined || !space.groups.has(group)) return
-    if (space.groups.isOpen(group)) this.ctx.stats.add('evicted_windows', 1)
-    this.forget(space, group)
-    this.flush()
-  }
-
-  override dispose(): void {
-    for (const { groups, lanes } of this.spaces.values()) {
-      groups.dispose()
-      for (const lane of lanes) lane.dispose()
-    }
-    this.spaces.clear()
-    this.space = null
   }
 
   private addToAll(lanes: readonly PaneLane[], pane: number, group: number, row: number): void {
@@ -186,7 +206,7 @@ class FusedWindow extends Operator {
     const { slotMs, panes } = this.shape
     if (slotMs === 0) return 0
     this.slot = slot
-    this.slotPane = ((slot + zeroTimeMs) / slotMs) % panes
+    this.slotPane = modulo((slot + zeroTimeMs) / slotMs, panes)
     return this.slotPane
   }
 
@@ -194,85 +214,77 @@ class FusedWindow extends Operator {
   private place(space: Space, chunk: Chunk, row: number, group: number): number {
     const ms = chunk.ms[row]
     const sub = chunk.sub[row]
-    const { groups } = space
-    if (!groups.has(group)) {
+    const { records } = space
+    if (!records.has(group)) {
       if (!this.create(space, group, chunk.name, ms, sub)) {
         this.ctx.dropped('memory', 1)
         return -1
       }
-    } else if (isDue(groups, group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    } else if (isDue(records, group, ms, sub)) this.emitGroup(space, group, ms, sub)
     const { slotMs } = this.shape
-    const dueMs = groups.dueMs(group)
-    if (groups.isOpen(group)) {
+    const dueMs = records.dueMs(group)
+    if (records.isOpen(group)) {
       if (slotMs === 0) return 0
-      const open = groups.newest.get(group)
+      const open = records.newest(group)
       if (ms < open + slotMs) return this.paneOf(open)
+      for (const lane of space.lanes) lane.shelve(this.paneOf(open), group)
     } else {
-      this.schedule.start(dueMs, groups.dueSub(group))
+      this.schedule.start(dueMs, records.dueSub(group))
       if (ms < this.schedule.ms || (ms === this.schedule.ms && sub < this.schedule.sub)) return -1
     }
-    const slot = slotMs === 0 ? dueMs : ms - ((ms + zeroTimeMs) % slotMs)
-    const pane = this.paneOf(slot)
-    for (const lane of space.lanes) {
-      if (lane.open(pane, group)) continue
-      this.ctx.dropped('memory', 1)
-      return -1
-    }
-    groups.open(group, slot, dueMs)
-    return pane
+    const slot = slotMs === 0 ? dueMs : ms - modulo(ms + zeroTimeMs, slotMs)
+    records.open(group, slot, dueMs)
+    return this.paneOf(slot)
   }
 
   private emitGroup(space: Space, group: number, ms: number, sub: number): void {
-    const { groups, lanes } = space
-    const dueMs = groups.dueMs(group)
-    const dueSub = groups.dueSub(group)
+    const { records, lanes } = space
+    const dueMs = records.dueMs(group)
+    const dueSub = records.dueSub(group)
     const cutoff = dueMs - this.schedule.period.ms
     const first = this.paneOf(cutoff)
-    const name = groups.nameOf(group)
+    const name = records.nameOf(group)
     for (let i = 0; i < lanes.length; i++) {
       lanes[i].merge(group, first, this.merged[i])
-      for (const o of this.fields[i].outputs) o.reduce(this.merged[i], name, groups.grouping, group, dueMs, dueSub)
+      for (const o of this.fields[i].outputs) o.reduce(this.merged[i], name, records.grouping, group, dueMs, dueSub)
     }
     this.batches++
-    if (!groups.hasEmitted(group)) {
-      groups.markEmitted(group)
-      space.emitted++
-    }
+    if (records.markEmitted(group)) space.emitted++
     this.schedule.after(ms, sub)
     this.dropExpired(space, group, cutoff, this.schedule.ms, this.schedule.sub)
   }
 
   /** Drops the panes below the next cut-off; the group is due at (ms, sub) then. */
   private dropExpired(space: Space, group: number, oldCutoff: number, ms: number, sub: number): void {
-    const { groups, lanes } = space
+    const { records, lanes } = space
     const { slotMs } = this.shape
     const cutoff = ms - this.schedule.period.ms
-    const open = groups.isOpen(group)
-    const newest = groups.newest.get(group)
+    const open = records.isOpen(group)
+    const newest = records.newest(group)
     if (!open || slotMs === 0 || newest < cutoff) {
       if (open) for (const lane of lanes) lane.clear(group)
-      if (!groups.close(group, ms, sub)) this.ctx.stats.add('evicted_windows', 1)
+      if (!records.close(group, ms, sub)) this.ctx.stats.add('evicted_windows', 1)
       return
     }
     for (let slot = oldCutoff; slot < cutoff; slot += slotMs) {
       const pane = this.paneOf(slot)
-      for (const lane of lanes) lane.clearPane(pane, group)
+      for (const lane of lanes) lane.drop(pane, group)
     }
-    groups.open(group, newest, ms)
+    records.open(group, newest, ms)
   }
 
   private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
     this.schedule.first(ms, sub)
-    return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)
+    return space.records.add(group, name, this.schedule.ms, this.schedule.sub)
   }
 
   private forget(space: Space, group: number): void {
-    if (space.groups.hasEmitted(group)) space.emitted--
-    space.groups.remove(group)
+    if (space.records.hasEmitted(group)) space.emitted--
+    space.records.remove(group)
     for (const lane of space.lanes) lane.clear(group)
     // Nobody is left: the pages go back at once. Otherwise ids are used again, and with them the cells.
-    if (space.groups.size > 0) return
-    space.groups.dispose()
+    if (space.records.size > 0) return
+    space.records.release()
     for (const lane of space.lanes) lane.dispose()
   }
 
@@ -284,7 +296,7 @@ class FusedWindow extends Operator {
     let known = 0
     let emitted = 0
     for (const s of this.spaces.values()) {
-      known += s.groups.size
+      known += s.records.size
       emitted += s.emitted
     }
     for (const o of this.outputs) o.flush(emitted)
@@ -294,21 +306,25 @@ class FusedWindow extends Operator {
   }
 
   private spaceOf(grouping: GroupInfo): Space {
-    if (this.space !== null && this.space.groups.grouping === grouping) return this.space
+    if (this.space !== null && this.space.records.grouping === grouping) return this.space
     let space = this.spaces.get(grouping)
     if (space === undefined) {
       const { state } = this.ctx
-      const lanes = this.fields.map(({ name, outputs }) => {
+      const lanes: PaneLane[] = []
+      let words = headerWords
+      let shelfWords = 0
+      for (const { name, outputs } of this.fields) {
         const needs = outputs.map((o) => fusible[o.method])
-        return new PaneLane(
-          state,
-          name,
-          this.shape.panes,
-          needs.some((k) => k.sums),
-          needs.some((k) => k.range),
-        )
-      })
-      space = { groups: new PaneGroups(state, grouping, this.shape.slotMs), lanes, emitted: 0 }
+        const sums = needs.some((k) => k.sums)
+        const range = needs.some((k) => k.range)
+        const lane = new PaneLane(state, name, this.shape.panes, sums, range, words, shelfWords)
+        words = lane.end
+        shelfWords = lane.shelfEnd
+        lanes.push(lane)
+      }
+      const records = new PaneRecords(state, grouping, this.shape.slotMs, words, shelfWords)
+      for (const lane of lanes) lane.records = records
+      space = { records, lanes, emitted: 0 }
       this.spaces.set(grouping, space)
     }
     this.space = space
@@ -317,7 +333,7 @@ class FusedWindow extends Operator {
 }
 
 /** Whether an instant is at or after the due time. */
-function isDue(groups: PaneGroups, group: number, ms: number, sub: number): boolean {
-  const dueMs = groups.dueMs(group)
-  return ms > dueMs || (ms === dueMs && sub >= groups.dueSub(group))
+function isDue(records: PaneRecords, group: number, ms: number, sub: number): boolean {
+  const dueMs = records.dueMs(group)
+  return ms > dueMs || (ms === dueMs && sub >= records.dueSub(group))
 }

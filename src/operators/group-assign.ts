@@ -5,7 +5,7 @@
  * carries hashes of exactly these tags is not hashed again. A grouping by measurement mixes the name in. Grouping by `*`
  * takes the tags from the bytes of the written line where nothing has changed them since, else it decodes all tags of a row.
  */
-import type { Chunk, GroupInfo } from '../columns/chunk.js'
+import { type Chunk, type GroupInfo, maxChunkRows } from '../columns/chunk.js'
 import { type Column, encodeUtf8 } from '../columns/column.js'
 import { compareBytewise } from '../columns/json-encode.js'
 import { LineRows } from '../columns/line-rows.js'
@@ -20,6 +20,7 @@ const maxPart = 65535
 
 export class GroupAssign {
   private key = new Uint8Array(1024)
+  private hashes = new Uint32Array(0)
   private keyLength = 0
   private readonly cells = new CellReader()
   private readonly rowGroups = new RowGroups()
@@ -51,11 +52,9 @@ export class GroupAssign {
     this.columns.length = 0
     for (const d of dims) this.columns.push(this.cells.tag(chunk, d))
     const hashes = sameTags(chunk.hashedTags, dims) ? chunk.hashes : null
-    if (dims.length === 1 && !this.grouping.byName) {
-      const only = this.columns[0]
-      return only === null ? this.assignOne(chunk.n, out, nowMs) : this.assignSingle(only, chunk.n, hashes, out, nowMs)
-    }
-    return this.assignDims(chunk.n, hashes, out, nowMs)
+    if (this.grouping.byName) return this.assignNamed(chunk.n, hashes, out, nowMs)
+    if (dims.length === 1 && this.columns[0] === null) return this.assignOne(chunk.n, out, nowMs)
+    return this.grouping.assignColumns(this.columns, chunk.n, hashes ?? this.hashRows(chunk.n), nowMs, out)
   }
 
   /**
@@ -103,62 +102,38 @@ export class GroupAssign {
     return g < 0 ? n : 0
   }
 
-  /** One tag, not by name: the common case without the loops over parts. */
-  private assignSingle(c: Column, n: number, hashes: Uint32Array | null, out: Int32Array, nowMs: number): number {
-    const { kinds, i32, bytes } = c
-    const grouping = this.grouping
-    let refused = 0
-    let lastOffset = -1
-    let lastLength = -1
-    let last = -1
-    for (let r = 0; r < n; r++) {
-      const length = kinds[r] === 0 ? 0 : Math.min(i32[2 * r + 1], maxPart)
-      const offset = i32[2 * r]
-      if (
-        length === lastLength &&
-        last >= 0 &&
-        (offset === lastOffset || sameBytes(bytes, offset, lastOffset, length))
-      ) {
-        out[r] = last
-        continue
-      }
-      if (length + 2 > this.key.length) this.growKey(length + 2)
-      const key = this.key
-      key[0] = length
-      key[1] = length >> 8
-      let hash: number
-      if (hashes !== null) {
-        for (let i = 0; i < length; i++) key[2 + i] = bytes[offset + i]
-        hash = hashes[r]
-      } else {
-        let h = fnvOffset
-        for (let i = 0; i < length; i++) {
-          const b = bytes[offset + i]
-          key[2 + i] = b
-          h = Math.imul(h ^ b, fnvPrime)
+  /** The hash of the key of each row, column by column. */
+  private hashRows(n: number): Uint32Array {
+    if (this.hashes.length < n) this.hashes = new Uint32Array(Math.max(n, maxChunkRows))
+    const { hashes, columns } = this
+    const last = columns.length - 1
+    for (let k = 0; k <= last; k++) {
+      const c = columns[k]
+      for (let r = 0; r < n; r++) {
+        let h = k === 0 ? fnvOffset : hashes[r] | 0
+        if (c !== null && c.kinds[r] !== 0) {
+          const { bytes } = c
+          const start = c.i32[2 * r]
+          const end = start + Math.min(c.i32[2 * r + 1], maxPart)
+          for (let i = start; i < end; i++) h = Math.imul(h ^ bytes[i], fnvPrime)
         }
-        hash = mixHash(Math.imul(h, fnvPrime))
+        h = Math.imul(h, fnvPrime)
+        hashes[r] = k === last ? mixHash(h) : h
       }
-      const g = grouping.lookup(key, length + 2, hash, nowMs)
-      out[r] = g
-      if (g < 0) refused++
-      last = g
-      lastOffset = offset
-      lastLength = length
     }
-    return refused
+    return hashes
   }
 
-  /** The parts of one row are written in place; hashing is left out where the router has done it. */
-  private assignDims(n: number, hashes: Uint32Array | null, out: Int32Array, nowMs: number): number {
+  /** By measurement: the parts of one row are written behind the name. */
+  private assignNamed(n: number, given: Uint32Array | null, out: Int32Array, nowMs: number): number {
     const { columns, grouping } = this
     const count = columns.length
+    const hashes = given ?? this.hashRows(n)
     this.beginKey()
     const prefix = this.keyLength
     let key = this.key
     let refused = 0
     for (let r = 0; r < n; r++) {
-      let h = fnvOffset
       let at = prefix
       for (let i = 0; i < count; i++) {
         const c = columns[i]
@@ -172,22 +147,12 @@ export class GroupAssign {
         key[at + 1] = length >> 8
         at += 2
         if (has) {
-          const { bytes } = c
           const offset = c.i32[2 * r]
-          if (hashes !== null) for (let k = 0; k < length; k++) key[at + k] = bytes[offset + k]
-          else {
-            for (let k = 0; k < length; k++) {
-              const b = bytes[offset + k]
-              key[at + k] = b
-              h = Math.imul(h ^ b, fnvPrime)
-            }
-          }
+          for (let k = 0; k < length; k++) key[at + k] = c.bytes[offset + k]
           at += length
         }
-        h = Math.imul(h, fnvPrime)
       }
-      const mixed = this.withName(hashes === null ? mixHash(h) : hashes[r])
-      const g = grouping.lookup(key, at, mixed, nowMs)
+      const g = grouping.lookup(key, at, this.withName(hashes[r]), nowMs)
       out[r] = g
       if (g < 0) refused++
     }
@@ -303,11 +268,6 @@ export class GroupAssign {
 
 function sameTags(a: readonly string[] | null, b: readonly string[]): boolean {
   return a !== null && a.length === b.length && a.every((t, i) => t === b[i])
-}
-
-function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false
-  return true
 }
 
 function compareRanges(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): number {

@@ -29,3 +29,28 @@ export class Int64Sum {
 export function lessInt64(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
   return aHi < bHi || (aHi === bHi && aLo >>> 0 < bLo >>> 0)
 }
+
+/** Adds an int64 to the one at word `at`. */
+export function addWords(page: Int32Array, at: number, lo: number, hi: number): void {
+  const sum = (page[at] >>> 0) + (lo >>> 0)
+  page[at] = sum | 0
+  page[at + 1] = (page[at + 1] + hi + (sum > 0xffffffff ? 1 : 0)) | 0
+}
+
+export function subtractWords(page: Int32Array, at: number, lo: number, hi: number): void {
+  const borrow = page[at] >>> 0 < lo >>> 0 ? 1 : 0
+  page[at] = (page[at] - lo) | 0
+  page[at + 1] = (page[at + 1] - hi - borrow) | 0
+}
+
+/** Widens the range whose ends are at words `low` and `high`; `first`: there is none yet. */
+export function rangeWords(page: Int32Array, low: number, high: number, lo: number, hi: number, first: boolean): void {
+  if (first || lessInt64(lo, hi, page[low], page[low + 1])) {
+    page[low] = lo
+    page[low + 1] = hi
+  }
+  if (first || lessInt64(page[high], page[high + 1], lo, hi)) {
+    page[high] = lo
+    page[high + 1] = hi
+  }
+}
