@@ -9,7 +9,7 @@ export interface Position {
 }
 
 export interface Comment {
-  /** Groups that are separated by empty lines; each line is without its slashes, trimmed. */
+  /** Groups that are separated by empty lines; each line is without its slashes and one blank. */
   readonly groups: readonly (readonly string[])[]
 }
 
@@ -134,6 +134,6 @@ export type Statement = DeclarationNode | TypeDeclarationNode | DbrpNode | Expre
 
 export interface Program {
   readonly statements: readonly Statement[]
-  /** A comment after the last statement. */
-  readonly trailing?: Comment
+  /** Comments that no node has: before the last token when that closes something, and after it. */
+  readonly trailing?: readonly Comment[]
 }

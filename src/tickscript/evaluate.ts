@@ -194,7 +194,7 @@ export class Evaluator {
   }
 
   private list(name: string, type: VarType, value: unknown, statement: DeclarationNode | TypeDeclarationNode): void {
-    const description = statement.comment?.groups.map((lines) => lines.join('\n')).join('\n\n') ?? ''
+    const description = statement.comment?.groups.map((lines) => lines.join('\n')).join('\n\n\n') ?? ''
     this.vars[name] = { type, value, description }
   }
 

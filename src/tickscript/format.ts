@@ -1,4 +1,4 @@
-/** The canonical form of a script (spec section 11). Idempotent. */
+/** The canonical form of a script (spec section 11). Formatting it again settles after a few rounds at most. */
 import type { BinaryNode, ChainNode, Comment, Expression, FunctionNode, Program, Statement } from './ast.js'
 import { parse } from './parser.js'
 
@@ -16,10 +16,12 @@ export function formatProgram(program: Program): string {
     out.statement(statement)
     out.text('\n')
   })
-  if (program.trailing !== undefined) {
-    if (program.statements.length > 0) out.text('\n')
-    out.comment(program.trailing, '')
-  }
+  // A block of its own, so the empty line after each statement follows it too.
+  program.trailing?.forEach((comment, i) => {
+    if (i + program.statements.length > 0) out.text('\n')
+    out.comment(comment, '')
+    out.text('\n')
+  })
   return out.toString()
 }
 
@@ -86,7 +88,8 @@ class Printer {
       return
     }
     this.comment(node.comment, indent)
-    if (this.fresh) this.text(indent)
+    const startsLine = this.fresh
+    if (startsLine) this.text(indent)
     switch (node.type) {
       case 'binary':
         this.binary(node, indent)
@@ -103,6 +106,8 @@ class Printer {
         this.text('[')
         node.items.forEach((item, i) => {
           if (i > 0) this.text(', ')
+          // As in the original: the items of a list that starts a line are written as if each started one too.
+          this.fresh = startsLine
           this.expression(item, indent)
         })
         this.text(']')

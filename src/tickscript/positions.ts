@@ -52,10 +52,6 @@ export class Source {
     return this.text.slice(this.lineStarts[line - 1], end === undefined ? undefined : end - 1)
   }
 
-  hasNewline(from: number, to: number): boolean {
-    return this.lineAt(from) !== this.lineAt(to)
-  }
-
   /** The offset itself, or the one before it inside a surrogate pair. */
   private wholeCharacter(offset: number): number {
     const code = this.text.charCodeAt(offset)

@@ -99,6 +99,8 @@ class Reader {
   private readonly cursor: TreeCursor
   /** Comment tokens read since the last other token. */
   private pending: string[] = []
+  /** The comment before the last token, if that closes something: no node has it. */
+  private closing: Comment | undefined
 
   constructor(
     tree: Tree,
@@ -109,8 +111,8 @@ class Reader {
 
   program(): Program {
     const statements = this.cursor.firstChild() ? this.siblings().map((part) => part.node!) : []
-    const trailing = this.takeComment()
-    return trailing === undefined ? { statements } : { statements, trailing }
+    const trailing = [this.closing, this.takeComment()].filter((comment) => comment !== undefined)
+    return trailing.length === 0 ? { statements } : { statements, trailing }
   }
 
   /** Reads the node under the cursor and all after it, then returns to their parent. */
@@ -129,6 +131,7 @@ class Reader {
     const { name, from } = this.cursor
     if (!this.cursor.firstChild()) {
       const comment = this.takeComment()
+      this.closing = name === 'ParenR' || name === 'BracketR' ? comment : undefined
       return { name, from, node: this.leaf(name, from, this.cursor.to, comment), comment, depth: 1 }
     }
     const parts = this.siblings()
@@ -218,7 +221,7 @@ class Reader {
       type: 'function',
       name: (name.node as IdentifierNode).name,
       args: expressions(args),
-      multiLine: last !== undefined && this.source.hasNewline(name.from, last.from),
+      multiLine: last !== undefined && name.node!.pos.line !== last.node!.pos.line,
       kind,
       pos: this.source.position(name.from),
       ...(comment === undefined ? {} : { comment }),
@@ -270,7 +273,8 @@ class Reader {
       left: left.node,
       right: right.node,
       parens: false,
-      multiLine: this.source.hasNewline(left.from, right.from),
+      // A binary operand counts from its operator.
+      multiLine: left.node.pos.line !== right.node.pos.line,
       pos: this.source.position(operator.from),
       ...(operator.comment === undefined ? {} : { comment: operator.comment }),
     }
@@ -296,7 +300,7 @@ class Reader {
 }
 
 function commentLine(line: string): string {
-  return line.trim().replace(/^\/\//, '').trim()
+  return line.trim().replace(/^\/\/ ?/, '')
 }
 
 function deepest(parts: Part[]): number {
@@ -314,15 +318,11 @@ function operand(part: Part): Operand {
 }
 
 /**
- * Parentheses stay only around binary expressions. Before any other operand the comment inside them is dropped; the one
- * before them stays where the operand may have one without parentheses.
+ * Parentheses stay only around binary expressions. The comment before them takes the place of the one that the
+ * expression itself has: before a binary operator, or before a lone operand.
  */
 function paren(comment: Comment | undefined, inner: Expression): Expression {
-  if (inner.type === 'binary') {
-    const groups = [...(comment?.groups ?? []), ...(inner.comment?.groups ?? [])]
-    return groups.length === 0 ? { ...inner, parens: true } : { ...inner, parens: true, comment: { groups } }
-  }
   const { comment: _, ...rest } = inner
-  if (comment === undefined || inner.type === 'unary' || inner.type === 'function') return rest
-  return { ...rest, comment }
+  const node: Expression = rest.type === 'binary' ? { ...rest, parens: true } : rest
+  return comment === undefined ? node : { ...node, comment }
 }

@@ -4,6 +4,7 @@ import { changeDetectDef, changeDetectEntry } from '../../../src/operators/chang
 import { stateCountDef, stateCountEntry } from '../../../src/operators/state-count.js'
 import { stateDurationDef, stateDurationEntry } from '../../../src/operators/state-duration.js'
 import { evaluateScript } from '../../../src/plan/evaluate-script.js'
+import { planTask } from '../../../src/plan/plan.js'
 import type { PlannedNode } from '../../../src/plan/task-plan.js'
 import type { ScriptValue } from '../../../src/tickscript/node-def.js'
 import { bench, useUpBudget } from './bench.js'
@@ -232,4 +233,49 @@ describe('changeDetect', () => {
     expect(b.out.take()).toEqual([])
     expect(b.ctx.errors).toEqual([])
   })
+})
+
+describe('partition keys', () => {
+  const planOf = (script: string) => planTask(evaluateScript(script, {}).pipeline, { taskId: 't', shards: 4 }).partition
+
+  it.each([
+    ['stateCount(lambda: "v" > 1)'],
+    ['stateDuration(lambda: "v" > 1)'],
+    ["changeDetect('v')"],
+    ["elapsed('v', 1s)"],
+    ["difference('v')"],
+    ["movingAverage('v', 2)"],
+    ["cumulativeSum('v')"],
+    ["holtWinters('v', 1, 0, 1s)"],
+  ])('%s keeps state per group', (call) => {
+    expect(planOf(`stream|from().groupBy('h', 'dc')|${call}`)).toEqual({ kind: 'tags', tags: ['dc', 'h'] })
+    expect(planOf(`stream|from()|${call}`).kind).toBe('pinned')
+  })
+
+  it('noop and trickle keep none', () => {
+    expect(planOf("stream|from().groupBy('h')|window().period(1s).every(1s)|trickle()")).toEqual({
+      kind: 'tags',
+      tags: ['h'],
+    })
+  })
+})
+
+it('groups of several groupings are kept apart', () => {
+  const b = bench(stateCountEntry, count('TRUE', { as: 'c' }), { dims: ['h'] })
+  const other = b.harness.feed({ dims: ['g'] })
+  b.feed.rows(b.op, ['m,h=a,g=x v=1 @1'])
+  other.rows(b.op, ['m,h=a,g=x v=1 @2', 'm,h=a,g=x v=1 @3'])
+  b.feed.rows(b.op, ['m,h=a,g=x v=1 @4'])
+  other.deleteGroup(b.op, 'm,g=x')
+  b.feed.rows(b.op, ['m,h=a,g=x v=1 @5'])
+  other.rows(b.op, ['m,h=a,g=x v=1 @6'])
+  expect(b.out.take().map((line) => line.replace(/^.* c=(\di),.*$/, '$1'))).toEqual([
+    '1i',
+    '1i',
+    '2i',
+    '2i',
+    'delete g=x',
+    '3i',
+    '1i',
+  ])
 })

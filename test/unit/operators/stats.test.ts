@@ -187,6 +187,19 @@ describe('stats', () => {
     expect(t.usedBytes).toBe(0)
   })
 
+  it('what it has no memory to count is an error; the points go on', () => {
+    const t = new ScriptTask("stream|from().groupBy('h')|stats(1s)", { reads, budgetBytes: 160 * 1024 })
+    t.output('from1')
+    t.output('stats2')
+    t.write(...Array.from({ length: 600 }, (_, i) => `m,h=g${i} v=1 @1`))
+    const points = t.output('from1').length
+    t.advance(1000)
+    const told = t.output('stats2').length
+    expect(points).toBeGreaterThan(500)
+    expect(told).toBeLessThan(points)
+    expect(t.errors.length).toBeGreaterThan(0)
+  })
+
   it('start-time checks', () => {
     expect(() => new ScriptTask('stream|from()|stats(0s)')).toThrow('stats node must have positive interval')
     expect(() => new ScriptTask('stream|from()|stats(-1s)')).toThrow('stats node must have positive interval')

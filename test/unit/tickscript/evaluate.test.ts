@@ -312,7 +312,7 @@ describe('vars', () => {
         { typeOnlyDefaults: true },
       ),
     ).toEqual({
-      a: { type: 'int', value: null, description: 'one\ntwo' },
+      a: { type: 'int', value: null, description: 'one\n two' },
       b: { type: 'int', value: 9007199254740993n, description: '' },
       c: { type: 'string', value: 'x', description: '' },
       d: { type: 'duration', value: 2_000_000_000, description: '' },

@@ -53,6 +53,12 @@ describe('line breaks in expressions', () => {
   test.each([
     ['var x = 1 +\n2', 'var x = 1 +\n2\n'],
     ['var x = 1\n+ 2', 'var x = 1 +\n2\n'],
+    // What counts of a binary operand is where its operator is.
+    ['var x = 1\n+ 2 + 3', 'var x = 1 +\n2 + 3\n'],
+    ['var x = 1 +\n2 + 3', 'var x = 1 +\n2 +\n3\n'],
+    ['var x = 1 < 2\n+ 3', 'var x = 1 <\n2 +\n3\n'],
+    ['f(1, 2\n+ 3)', 'f(\n    1,\n    2 +\n    3\n)\n'],
+    ["x|g(\n['a', 'b'])", "x\n    |g(\n        [        'a',         'b']\n    )\n"],
     ['a|where(lambda: "a" AND\n("b" OR\n"c"))', 'a\n    |where(lambda: "a" AND\n        ("b" OR\n            "c"))\n'],
   ])('%j', (script, expected) => {
     expect(format(script)).toBe(expected)
@@ -62,10 +68,10 @@ describe('line breaks in expressions', () => {
 describe('comments', () => {
   test.each([
     ['var x = 1 // one\nvar y = 2', 'var x = 1\n\n// one\nvar y = 2\n'],
-    ['// a\n//b\n//\n//   c  \nx', '// a\n// b\n//\n// c\nx\n'],
+    ['// a\n//b\n//\n//   c  \nx', '// a\n// b\n//\n//   c\nx\n'],
     ['// a\n\n\n// b\n  // c\n\nx', '// a\n\n// b\n// c\nx\n'],
-    ['x // end', 'x\n\n// end\n'],
-    ['// only', '// only\n'],
+    ['x // end', 'x\n\n// end\n\n'],
+    ['// only', '// only\n\n'],
     [
       'stream|from().measurement(\'m\') // c1\n  // c2\n|alert().crit(lambda: "a" > 1 AND\n "b" < 2)',
       'stream\n    |from()\n        .measurement(\'m\')\n    // c1\n    // c2\n    |alert()\n        .crit(lambda: "a" > 1 AND\n            "b" < 2)\n',
@@ -77,10 +83,15 @@ describe('comments', () => {
     ['var x = lambda: // c\n "a" > 1', 'var x = lambda: \n// c\n"a" > 1\n'],
     ['// d\nvar x int', '// d\nvar x int\n'],
     ['// d\ndbrp "a"."b"', '// d\ndbrp "a"."b"\n'],
+    ['lambda: // c\n (-x)', 'lambda: \n// c\n-x\n'],
+    ['lambda: // c\n ("a" // d\n- 1)', 'lambda: \n// c\n("a" -\n    1)\n'],
+    // Before what closes the last call or list: kept after all.
+    ['f(1// c\n) // d', 'f(1)\n\n// c\n\n\n// d\n\n'],
+    ["['a'// c\n]", "['a']\n\n// c\n\n"],
     // Dropped: before ) ] , and before function names and unary operators inside expressions, lone operands in parentheses.
-    ['f(1// c\n)', 'f(1)\n'],
+    ['f(1// c\n)|g()', 'f(1)\n    |g()\n'],
     ['f(1// c\n,2)', 'f(\n    1,\n    2\n)\n'],
-    ["['a'// c\n]", "['a']\n"],
+    ["['a'// c\n] x", "['a']\n\nx\n"],
     ['lambda: // c\n f()', 'lambda: f()\n'],
     ['lambda: // c\n -x', 'lambda: -x\n'],
     ['lambda: (// c\n "a")', 'lambda: "a"\n'],
