@@ -60,6 +60,9 @@ default-retention-policy = "autogen"
 [storage]
   path = ${JSON.stringify(path.join(dataDir, 'shardline.lmdb'))}
 
+[replay]
+  dir = ${JSON.stringify(path.join(dataDir, 'replay'))}
+
 [logging]
   level = "INFO"
 `,
