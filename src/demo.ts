@@ -9,6 +9,14 @@ import { noisyShare, Traffic } from './demo/traffic.js'
 import { View } from './demo/view.js'
 import { errorText } from './errors.js'
 
+const usage = `Usage: npm run demo [-- options]
+
+  --seconds N   how long, 30
+  --rate N      points per second, 50000
+  --groups N    different pairs of address and store, 94000
+  --noisy N     groups that send a tenth of all points together, 3
+`
+
 /** A noisy group warns once its minute holds three seconds of its traffic, and is critical at nine. */
 const script = (log: string, noisyRate: number): string => `dbrp "toptraffic"."autogen"
 
@@ -44,9 +52,14 @@ async function main(): Promise<number> {
       rate: { type: 'string', default: '50000' },
       groups: { type: 'string', default: '94000' },
       noisy: { type: 'string', default: '3' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  const number = (name: keyof typeof values, low: number, high: number): number => {
+  if (values.help) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const number = (name: 'seconds' | 'rate' | 'groups' | 'noisy', low: number, high: number): number => {
     const v = Number(values[name])
     if (!(v >= low && v <= high)) throw new Error(`--${name} must be a number from ${low} to ${high}`)
     return v
