@@ -59,6 +59,7 @@ export function staticProblems(expression: Expression): LambdaProblem[] {
 
 class Checker {
   readonly problems: LambdaProblem[] = []
+  private errors = 0
 
   check(e: Expression, prefix: string): Typed {
     switch (e.type) {
@@ -129,7 +130,7 @@ class Checker {
   }
 
   private binary(e: BinaryNode, prefix: string): Typed {
-    const before = this.problems.length
+    const before = this.errors
     const left = this.check(e.left, `${prefix}Failed to handle left node: `)
     const right = this.check(e.right, `${prefix}Failed to handle right node: `)
     const dynamicSide = left.dynamic || right.dynamic
@@ -137,7 +138,7 @@ class Checker {
     const staticType = isBoolOp(e.op) ? Type.Bool : result
     const typed = { staticType, dynamic: staticType === Type.Invalid && dynamicSide }
     if (!dynamicSide && result === Type.Invalid) {
-      if (this.problems.length > before) return unknown
+      if (this.errors > before) return unknown
       const text = prefix + mismatchText(e.op, left.staticType, right.staticType)
       this.error(text, e, binaryAdvice(e, left.types, right.types))
       return unknown
@@ -156,7 +157,7 @@ class Checker {
       this.impossible(e, left.types, right.types)
       return { ...typed, types: isBoolOp(e.op) ? bit(Type.Bool) : anyType }
     }
-    this.suspicious(e, left.types)
+    this.suspicious(e)
     return { ...typed, types }
   }
 
@@ -170,9 +171,9 @@ class Checker {
     this.warn(text, e, binaryAdvice(e, left, right))
   }
 
-  private suspicious(e: BinaryNode, left: Types): void {
+  private suspicious(e: BinaryNode): void {
     const { op, right } = e
-    if ((op === '/' || op === '%') && right.type === 'number' && right.value === 0n && (left & bit(Type.Float)) === 0) {
+    if ((op === '/' || op === '%') && right.type === 'number' && right.value === 0n) {
       this.warn('runtime error: integer divide by zero', e, {})
     }
     if (op !== '==' && op !== '!=') return
@@ -218,6 +219,7 @@ class Checker {
   }
 
   private error(text: string, node: Expression, advice: Advice): void {
+    this.errors++
     this.add('error', text, node, advice)
   }
 

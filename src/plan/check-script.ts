@@ -14,7 +14,7 @@ import { pieceOf } from '../tickscript/diagnostics-span.js'
 import { syntaxFaults } from '../tickscript/diagnostics-syntax.js'
 import { Lambda, type PipelineNode, type ScriptValue } from '../tickscript/node-def.js'
 import type { Source } from '../tickscript/positions.js'
-import { type Piece, parseTolerantly } from '../tickscript/tolerant-parser.js'
+import { type Piece, parseTolerantly, type TolerantScript } from '../tickscript/tolerant-parser.js'
 import type { JsonVar } from '../tickscript/vars.js'
 import { DryRun } from './dry-context.js'
 import { planTask } from './plan.js'
@@ -45,13 +45,53 @@ export function checkScript(text: string, options: CheckOptions = {}): Diagnosti
       return first === undefined ? undefined : adviceOf(first)
     },
   })
-  faults.push(...evaluation.faults)
+  for (const fault of evaluation.faults) faults.push(fault)
+  faults.push(...idleStatements(script))
   new EnableChecks(evaluation, script.source, faults, isTemplate).run()
   return toDiagnostics(faults, script.source)
 }
 
 function adviceOf({ node, hint, suggestion }: LambdaProblem): { node: Expression; hint?: string; suggestion?: string } {
   return { node, hint, suggestion }
+}
+
+const maxIdle = 100
+const idle = new Set([
+  'number',
+  'string',
+  'bool',
+  'duration',
+  'regex',
+  'star',
+  'reference',
+  'identifier',
+  'unary',
+  'lambda',
+  'list',
+])
+
+/** Values that stand alone: mostly the rest of something that was meant to be one value. */
+function idleStatements({ statements, source, faults }: TolerantScript): Fault[] {
+  const broken = new Set(faults.map((fault) => source.position(fault.from).line))
+
+  const alone = statements.filter((s) => idle.has(s.type) && !broken.has(s.pos.line)).slice(0, maxIdle)
+  return alone.map((statement) => {
+    const piece = pieceOf(statement, source)
+    const before = /\S*\s*$/.exec(source.text.slice(Math.max(0, piece.from - 80), piece.from))![0]
+    const hint = splitValue(before, source.text.slice(piece.from, piece.to))
+    return { severity: 'warning' as const, message: 'a value alone has no effect', ...piece, hint }
+  })
+}
+
+function splitValue(before: string, value: string): string | undefined {
+  if (/\d(?:ms|[uµsmhdw])$/.test(before) && /^\d/.test(value))
+    return 'A duration has one number and one unit: 90m, not 1h30m.'
+  if (/\d\.\d*$/.test(before) && /^(?:ms|[uµsmhdw])$/.test(value))
+    return 'Durations are whole numbers: 1500ms, not 1.5s.'
+  if (/\d$/.test(before) && /^e\d*$/i.test(value)) return 'Numbers have no exponent: write all digits.'
+  if (/\d\s+$/.test(before) && /^(?:ms|[uµsmhdw])$/.test(value)) return 'A duration is written without a blank.'
+  if (/\d\S*$/.test(before) && /^\p{L}/u.test(value)) return 'Units of durations are u, ms, s, m, h, d and w.'
+  return undefined
 }
 
 /** What enabling the task would refuse, and what every point would fail at. */
@@ -79,7 +119,7 @@ class EnableChecks {
       this.checkEdges(node)
       // The zero values of a template's vars say nothing about the tasks made from it.
       if (this.isTemplate) continue
-      this.attempt(node, () => node.def.check?.(node))
+      this.attempt(node, () => node.def.check?.(node, { dbrps: null }))
       // A node that cannot be made for another reason than its lambdas.
       const text = plan === undefined ? null : this.refusal(plan, bad)
       if (text !== null) this.report('error', text, this.placeOf(node), {})

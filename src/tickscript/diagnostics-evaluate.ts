@@ -41,7 +41,7 @@ export function evaluateTolerantly(script: TolerantScript, options: TolerantOpti
   const lost = lostNames(script)
   const faults: Fault[] = []
   const type = typeOf(program, script, lost, faults)
-  return new TolerantEvaluator(program, options, type, script.source, lost, faults).all()
+  return new TolerantEvaluator(program, options, type, script.source, lost, faults, script.faults.length === 0).all()
 }
 
 /** Vars of statements that could not be parsed. */
@@ -107,6 +107,9 @@ class Poisoned extends Error {}
 class TolerantEvaluator extends Evaluator {
   private readonly tainted = new Set<PipelineNode>()
   private readonly places = new Map<PipelineNode | HandlerCall, Piece>()
+  /** Vars whose given values are none. */
+  private readonly badVars = new Set<string>()
+  private inLambda = false
   private readonly orphans: { lambda: Lambda; call: string }[] = []
   /** Alert nodes with an unknown method, which may have been a handler with properties of its own. */
   private readonly uncertain = new Set<PipelineNode>()
@@ -120,6 +123,8 @@ class TolerantEvaluator extends Evaluator {
     private readonly source: Source,
     private readonly lost: ReadonlySet<string>,
     private readonly faults: Fault[],
+    /** Every statement could be parsed. */
+    private readonly complete: boolean,
   ) {
     super(program, tolerant, type)
   }
@@ -130,7 +135,8 @@ class TolerantEvaluator extends Evaluator {
     const pipeline = this.builder.build(this.type)
     for (const node of pipeline.nodes) this.validate(node)
     const { statements } = this.program
-    if (pipeline.nodes.length <= 1 && this.faults.length === 0 && statements.length > 0) {
+    const complete = this.faults.length === 0 && this.complete
+    if (pipeline.nodes.length <= 1 && complete && statements.length > 0) {
       const piece = pieceOf(statements[statements.length - 1]!, this.source)
       this.report('task does nothing', piece, { hint: 'The source needs something behind it: stream|from()…' })
     }
@@ -147,6 +153,7 @@ class TolerantEvaluator extends Evaluator {
           (s) => (s.type === 'declaration' || s.type === 'typeDeclaration') && s.name.name === name,
         )
         const piece = statement === undefined ? { from: 0, to: 0 } : pieceOf(statement, this.source)
+        this.badVars.add(name)
         this.report(err.message, piece, { hint: 'The value was given with the task, not by the script.' })
       }
     }
@@ -177,6 +184,10 @@ class TolerantEvaluator extends Evaluator {
 
   protected override statement(statement: Statement): void {
     const declares = statement.type === 'declaration' || statement.type === 'typeDeclaration'
+    if (statement.type === 'typeDeclaration' && this.badVars.has(statement.name.name)) {
+      this.scope.set(statement.name.name, poison)
+      return
+    }
     try {
       super.statement(statement)
       if (!declares || !this.lost.has(statement.name.name)) return
@@ -230,6 +241,7 @@ class TolerantEvaluator extends Evaluator {
   /** The names inside an expression: each that is unknown or cannot be used there is reported. */
   private checkNames(expression: Expression): void {
     let failed = false
+    this.inLambda = expression.type === 'lambda'
     const visit = (node: Expression): void => {
       switch (node.type) {
         case 'identifier':
@@ -255,6 +267,7 @@ class TolerantEvaluator extends Evaluator {
       }
     }
     visit(expression)
+    this.inLambda = false
     if (failed) throw new Poisoned()
   }
 
@@ -396,7 +409,7 @@ class TolerantEvaluator extends Evaluator {
 
   private adviceFor(message: string, origin: Expression | Statement): Advice {
     const undefinedName = /^name "(.*)" is undefined\. Names in scope: ./s.exec(message)
-    if (undefinedName !== null) return undefinedAdvice(undefinedName[1]!, this.scope.keys(), true)
+    if (undefinedName !== null) return undefinedAdvice(undefinedName[1]!, this.scope.keys(), !this.inLambda)
     if (origin.type === 'typeDeclaration' && message.startsWith('invalid var type')) {
       const near = nearest(origin.varType.name, varTypeNames)
       const hint = near === undefined ? `Types are ${varTypeNames.join(', ')}.` : `Did you mean ${near}?`

@@ -90,6 +90,9 @@ const goTypeNames: Readonly<Record<string, string>> = {
   '*ast.StarNode': '*',
   '[]interface {}': 'a list',
   'pipeline.Node': 'a node',
+  '*ast.ReferenceNode': 'a reference',
+  'tick.unboundFunc': 'a call that was never made',
+  'tick.TimeDimension': 'a time dimension',
 }
 
 /** Expression types whose values have a Go type. */
@@ -136,7 +139,7 @@ function typeAdvice(message: string, call: FailedCall): CallAdvice {
 }
 
 function conversion(argument: Expression | undefined, have: string, want: string): Advice {
-  const wanted = `It takes ${goTypeNames[want] ?? want}, not ${goTypeNames[have] ?? have}.`
+  const wanted = `It takes ${goTypeNames[want] ?? want}, not ${goTypeNames[have] ?? (have.startsWith('*pipeline.') ? 'a node' : have)}.`
   if (want === '*ast.LambdaNode') return { hint: 'An expression over points begins with lambda:.' }
   if (argument?.type === 'number' && want === 'time.Duration') {
     return { hint: `${wanted} A duration has a unit.`, ...suggest(`${argument.value}s`) }

@@ -66,6 +66,8 @@ const signs: Readonly<Record<string, string>> = {
   '+': 'There is no unary plus.',
 }
 
+const blockComments = 'There are no block comments: write // before each line.'
+
 function lexicalAdvice(message: string, { token, previous, before, after }: Place): Advice | undefined {
   const state = /unexpected unknown state, last char: /.test(message)
   if (state) {
@@ -86,12 +88,15 @@ function lexicalAdvice(message: string, { token, previous, before, after }: Plac
     if (c === '>' || c === '<') return { hint: 'Something to compare is missing before it.' }
     return signs[c] === undefined ? {} : { hint: signs[c] }
   }
-  if (message.includes('unterminated string'))
-    return { hint: "The closing ' is missing; \\' is a quote inside a string." }
+  if (message.includes('unterminated string')) {
+    return token.startsWith("'''")
+      ? { hint: "The closing ''' is missing." }
+      : { hint: "The closing ' is missing; \\' is a quote inside a string." }
+  }
   if (message.includes('unterminated field reference')) return { hint: 'The closing " is missing.' }
   if (message.includes('unterminated regex')) {
     return token.startsWith('/*')
-      ? { hint: 'There are no block comments: write // before each line.' }
+      ? { hint: blockComments }
       : { hint: 'A / here begins a regex. Division needs an operand before it.' }
   }
   if (message.includes('multiple decimals')) return { hint: "Addresses and versions are strings: '10.0.0.1'." }
@@ -113,7 +118,7 @@ function literalAdvice(message: string, { token }: Place): Advice | undefined {
 const words: Readonly<Record<string, string>> = { and: 'AND', or: 'OR', not: '!', true: 'TRUE', false: 'FALSE' }
 
 function tokenAdvice(fault: SyntaxFault, place: Place): Advice | undefined {
-  const { token, previous, before, expected } = place
+  const { token, previous, before, after, expected } = place
   const found = /unexpected (\S+)/.exec(fault.message)?.[1] ?? ''
   const word = words[token.toLowerCase()]
   if (found === 'identifier' && word !== undefined && token.toLowerCase() !== 'not') {
@@ -139,9 +144,13 @@ function tokenAdvice(fault: SyntaxFault, place: Place): Advice | undefined {
   if (expected === '"identifier"' && (previous === 'var' || previous === '|' || previous === '.' || previous === '@')) {
     return nameAdvice(found, token, previous)
   }
-  if (found === '|' && previous === '|') return { hint: 'Conditions are joined with OR.' }
+  if (found === '|' && after.startsWith('|')) return { hint: 'Conditions are joined with OR.' }
   if (found === 'EOF' || found === 'var' || expected === '")"') return closingAdvice(found, expected, token, previous)
-  if (found === ')') return { hint: previous === ',' || previous === '(' ? undefined : 'No parenthesis is open here.' }
+  if (found === ')' && /^(?:[-+*/%<>!]|[=!<>]=|[=!]~|AND|OR|lambda:)$/.test(previous)) {
+    return { hint: 'Something is missing before it.' }
+  }
+  if (found === ')') return { hint: 'No parenthesis is open here.' }
+  if (found === '/' && after.startsWith('*')) return { hint: blockComments }
   if (found === '+' || found === '==' || found === '>' || found === '<') {
     return { hint: 'Calculations over nodes do not exist; values are computed in lambdas.' }
   }
@@ -189,6 +198,9 @@ function closingAdvice(found: string, expected: string, token: string, previous:
     return undefined
   }
   if (expected === '"]"') return { hint: 'A closing ] is missing before it.' }
+  if ((found === 'var' || found === 'dbrp') && /^[(,]$/.test(previous)) {
+    return { hint: 'A closing parenthesis is missing before it.' }
+  }
   if (found === 'EOF')
     return previous === '(' ? { hint: 'A closing parenthesis is missing.' } : { hint: 'The script ends too early.' }
   return undefined

@@ -124,7 +124,9 @@ class TolerantReader implements TolerantScript {
     const isToken = before.firstChild === null && before.from < before.to
     const previous = isToken ? { from: before.from, to: before.to } : undefined
     if (last === null) return { from: stop, complete: false, previous }
-    return { from: last.from, complete: complete && !hasError(last), previous }
+    // Only chains go on without what follows; of other expressions the rest would be missed.
+    const isChain = last.name === 'Chain' || last.getChild('Chain') !== null
+    return { from: last.from, complete: complete && isChain && !hasError(last), previous }
   }
 
   /** Adds the statements of a part that parses. */
@@ -133,7 +135,7 @@ class TolerantReader implements TolerantScript {
     const literals = badLiterals(this.source.text)
     if (literals.length === 0) {
       try {
-        this.statements.push(...treeToAst(tree, this.source).statements)
+        for (const statement of treeToAst(tree, this.source).statements) this.statements.push(statement)
         return
       } catch (err) {
         if (!(err instanceof ShardlineError)) throw err
