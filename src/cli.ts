@@ -12,7 +12,7 @@ const usage = `Usage: shardline [options] [command] [args]
 Commands:
 
 ${[...commands, { name: 'help', summary: 'Prints help for a command.' }]
-  .map((c) => `	${c.name.padEnd(10)} ${c.summary}`)
+  .map((c) => `	${c.name.padEnd(20)} ${c.summary}`)
   .join('\n')}
 
 Options:

@@ -50,6 +50,11 @@ export class Client {
     return plainJson(await this.call('GET', path, query, 200))
   }
 
+  /** The `error` text of a reply, or what it says instead. */
+  errorOf(answer: Answer): string {
+    return errorOf(answer)
+  }
+
   send(method: string, target: string, body?: unknown): Promise<Answer> {
     const payload = body === undefined ? undefined : `${goJson(body)}\n`
     return new Promise((resolve, reject) => {

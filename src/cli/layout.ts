@@ -29,6 +29,18 @@ export function dateInItsZone(rfc3339: string): string {
   return `${m[3]} ${months[Number(m[2]) - 1]} ${m[1]!.slice(2)} ${m[4]} ${zone}`
 }
 
+/** `02 Jan 06 15:04 MST` in the local zone, as lists show times. */
+export function localDate(rfc3339: string): string {
+  const at = new Date(rfc3339)
+  if (Number.isNaN(at.getTime())) return rfc3339
+  const two = (n: number): string => String(n).padStart(2, '0')
+  const zone = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
+    .formatToParts(at)
+    .find((part) => part.type === 'timeZoneName')
+  const day = `${two(at.getDate())} ${months[at.getMonth()]} ${two(at.getFullYear() % 100)}`
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())} ${zone?.value ?? 'UTC'}`
+}
+
 /** `["db"."rp" "db2"."rp2"]` */
 export function dbrpsText(dbrps: readonly { db: string; rp: string }[]): string {
   return `[${dbrps.map((d) => `${JSON.stringify(d.db)}.${JSON.stringify(d.rp)}`).join(' ')}]`

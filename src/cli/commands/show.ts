@@ -1,10 +1,10 @@
 /** `show`: one task with its script, vars and graph. */
-import { goDuration } from '../../columns/go-duration.js'
 import { parseGoFlags } from '../../flags.js'
-import { isObject, type Json, JsonNumber } from '../../tasks/lossless-json.js'
+import { isObject, type Json } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { dateInItsZone, dbrpsText, padEnd } from '../layout.js'
 import { tasksPath } from '../tasks.js'
+import { varText } from '../var-text.js'
 
 export const show: Command = {
   name: 'show',
@@ -62,12 +62,4 @@ function varsTable(vars: { [name: string]: Json }): string {
     if (isObject(v)) out += line(name, String(v.type), varText(String(v.type), v.value ?? null))
   }
   return out
-}
-
-function varText(type: string, value: Json): string {
-  if (type === 'star') return '*'
-  if (type === 'duration' && value instanceof JsonNumber) return goDuration(BigInt(value.text))
-  if (value instanceof JsonNumber) return value.text
-  if (!Array.isArray(value)) return String(value)
-  return `[${value.map((item) => (isObject(item) ? varText(String(item.type), item.value ?? null) : '')).join(' ')}]`
 }
