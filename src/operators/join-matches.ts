@@ -106,6 +106,7 @@ export class JoinMatches {
       for (let on = 0; on < this.limit; on++) if (this.hold.has(on)) this.clearTimes(on)
     }
     const on = this.groups.find(info, group)
+    this.groups.forget(info, group)
     if (on < 0 || !this.hold.has(on)) return
     this.clear(on, SPECIFIC)
     this.clear(on, MATCH)
@@ -117,9 +118,9 @@ export class JoinMatches {
     this.groups.grouping.freeIfUnused(on)
   }
 
-  evictGroup(on: number): void {
-    if (!this.hold.release(this.groups.grouping, on)) return
-    this.sink.evicted(this.clear(on, SPECIFIC) + this.clear(on, MATCH))
+  evictGroup(info: GroupInfo, group: number): void {
+    if (info !== this.groups.grouping) this.groups.forget(info, group)
+    else if (this.hold.release(info, group)) this.sink.evicted(this.clear(group, SPECIFIC) + this.clear(group, MATCH))
   }
 
   /** The task stops: what waits for a match is sent alone. */

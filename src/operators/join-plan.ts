@@ -85,7 +85,8 @@ export function joinPlan(planned: PlannedNode): JoinPlan {
   const layout = layoutOf(planned)
   const prefixes = prefixesOf(node)
   const fill = fillOf(node)
-  const names = layout.fields
+  // The other names can only be tags of the group.
+  const names = layout.fields.filter((n) => prefixes.some((prefix) => n.startsWith(prefix)))
   const inputs = prefixes.map((_, p) => [...new Set(names.flatMap((n) => joinSources(node, p, n)))].sort())
   const outputs = prefixes.map((prefix, p): JoinOutput[] =>
     names.flatMap((name, to) =>

@@ -150,6 +150,7 @@ export class JoinOperator extends Operator implements MatchSink {
   override deleteGroup(grouping: GroupInfo, group: number, port: number): void {
     this.matches?.deleteGroup(grouping, group, port)
     const g = this.groups.find(grouping, group)
+    this.groups.forget(grouping, group)
     if (g < 0 || !this.hold.has(g)) return
     this.forget(g)
     this.emitDelete(this.groups.grouping, g)
@@ -158,10 +159,12 @@ export class JoinOperator extends Operator implements MatchSink {
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
-    if (this.matches !== null && grouping === this.matches.groups.grouping) this.matches.evictGroup(group)
-    if (grouping !== this.groups.grouping || !this.hold.has(group)) return
-    this.evicted(this.forget(group))
-    this.showCardinality()
+    this.matches?.evictGroup(grouping, group)
+    if (grouping !== this.groups.grouping) this.groups.forget(grouping, group)
+    else if (this.hold.has(group)) {
+      this.evicted(this.forget(group))
+      this.showCardinality()
+    }
   }
 
   override evictRows(bytes: number): number {

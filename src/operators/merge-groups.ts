@@ -4,8 +4,8 @@
  * Parents group each for themselves, so the same tags have another id from each. The own grouping has the dimensions of the
  * parents if they all have the same; else it is one by `*`, whose keys name their tags and so hold any group.
  *
- * Per parent's grouping, in pages: own id + 1 (0: not known), generation of the parent's group, generation of the own one.
- * Both generations tell a reused id from the group that was mapped.
+ * Per parent's grouping, in pages: own id + 1 (0: not known) and the own group's generation, which tells a reused own id
+ * from the one that was mapped. A mapped parent's group is held, so that its id is not reused until `forget`.
  */
 import type { GroupInfo } from '../columns/chunk.js'
 import { encodeUtf8 } from '../columns/column.js'
@@ -16,9 +16,6 @@ import type { PipelineNode } from '../tickscript/node-def.js'
 import { incomingGrouping } from './dimensions.js'
 import type { OperatorContext } from './operator.js'
 
-const OWN = 0
-const THEIRS_GENERATION = 1
-const OWN_GENERATION = 2
 const maxPart = 65535
 
 interface Known {
@@ -71,10 +68,18 @@ export class OwnGroups {
     if (this.ids.length < n) this.ids = new Int32Array(Math.max(n, 2 * this.ids.length))
     const known = this.last !== null && this.last.info === info ? this.last : this.knownOf(info)
     const now = this.ctx.now()
-    const { ids } = this
+    const { ids, grouping } = this
+    const { shift, mask, pages } = known.ids
+    // Two passes: the loads of one do not wait for each other.
     for (let i = 0; i < n; i++) {
-      ids[i] = i > 0 && groups[i] === groups[i - 1] && ids[i - 1] >= 0 ? ids[i - 1] : this.map(known, groups[i], now)
+      const g = groups[i]
+      const page = pages[g >> shift]
+      const o = (g & mask) * 2
+      // Beyond the end of a short first page this is undefined.
+      const own = page === undefined ? 0 : page[o]
+      ids[i] = own > 0 && grouping.touchIf(own - 1, page[o + 1], now) ? own - 1 : -1
     }
+    for (let i = 0; i < n; i++) if (ids[i] < 0) ids[i] = this.map(known, groups[i], now)
     return ids
   }
 
@@ -82,6 +87,14 @@ export class OwnGroups {
   find(info: GroupInfo, group: number): number {
     this.encode(info, group)
     return this.grouping.find(this.key, this.length, this.hash())
+  }
+
+  /** A parent's group is deleted or evicted: its id may come again as another group. */
+  forget(info: GroupInfo, group: number): void {
+    const known = this.known.find((k) => k.info === info)
+    if (known === undefined || !known.ids.has(group) || known.ids.get(group) === 0) return
+    known.ids.set(group, 0)
+    info.release?.(group)
   }
 
   dispose(): void {
@@ -94,23 +107,15 @@ export class OwnGroups {
   private map(known: Known, group: number, nowMs: number): number {
     const { ids, info } = known
     const { grouping } = this
-    const generation = info instanceof Grouping ? info.generation(group) : 0
+    // Without room to remember it the group is looked up each time.
     if (!ids.ensure(group)) return this.lookup(info, group, nowMs)
-    const page = ids.pages[group >> ids.shift]
-    const o = (group & ids.mask) * 3
-    const own = page[o + OWN] - 1
-    if (
-      own >= 0 &&
-      page[o + THEIRS_GENERATION] === generation &&
-      page[o + OWN_GENERATION] === grouping.generation(own)
-    ) {
-      grouping.touch(own, nowMs)
-      return own
-    }
+    const own = ids.get(group, 0) - 1
+    if (own >= 0 && grouping.touchIf(own, ids.get(group, 1), nowMs)) return own
     const g = this.lookup(info, group, nowMs)
-    page[o + OWN] = g + 1
-    page[o + THEIRS_GENERATION] = generation
-    page[o + OWN_GENERATION] = g < 0 ? 0 : grouping.generation(g)
+    if (own < 0 && g >= 0) info.retain?.(group)
+    if (own >= 0 && g < 0) info.release?.(group)
+    ids.set(group, g + 1, 0)
+    ids.set(group, g < 0 ? 0 : grouping.generation(g), 1)
     return g
   }
 
@@ -122,7 +127,7 @@ export class OwnGroups {
   private knownOf(info: GroupInfo): Known {
     let known = this.known.find((k) => k.info === info)
     if (known === undefined) {
-      known = { info, ids: this.ctx.state.i32(3) }
+      known = { info, ids: this.ctx.state.i32(2) }
       this.known.push(known)
     }
     this.last = known

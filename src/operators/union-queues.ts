@@ -17,7 +17,6 @@ import type { Pages, StateAllocator } from '../shard/pages.js'
 import { CellReader } from './cells.js'
 import { CellStore } from './merge-cells.js'
 import { SlotPool } from './merge-slots.js'
-import { NameTable } from './window-names.js'
 
 const aPoint = -1
 const aBarrier = -2
@@ -37,36 +36,53 @@ export interface UnionLayout {
   readonly rest: PackPlan | null
 }
 
-/** Name, database and retention policy of messages, as small ids. */
+/** Name, database and retention policy of messages, as small ids with a count of the entries that have them. */
 class Origins {
-  private readonly table = new NameTable()
-  private readonly parts: [string, string, string][] = []
-  private name = ''
-  private db = ''
-  private rp = ''
-  private key = ''
+  private readonly names: string[] = []
+  private readonly dbs: string[] = []
+  private readonly rps: string[] = []
+  private readonly counts: number[] = []
+  private readonly ids = new Map<string, number>()
+  private readonly unused: number[] = []
+  private last = -1
 
+  /** An id with one more entry. */
   take(name: string, db: string, rp: string): number {
-    if (name !== this.name || db !== this.db || rp !== this.rp || this.key === '') {
-      this.name = name
-      this.db = db
-      this.rp = rp
-      this.key = JSON.stringify([name, db, rp])
-    }
-    const id = this.table.take(this.key)
-    this.parts[id] ??= [name, db, rp]
-    if (this.parts[id][0] !== name || this.parts[id][1] !== db || this.parts[id][2] !== rp)
-      this.parts[id] = [name, db, rp]
+    let id = this.last
+    if (id < 0 || this.names[id] !== name || this.dbs[id] !== db || this.rps[id] !== rp) id = this.find(name, db, rp)
+    this.counts[id]++
     return id
   }
 
   give(id: number): void {
-    this.table.give(id)
+    if (--this.counts[id] > 0) return
+    this.ids.delete(keyOf(this.names[id], this.dbs[id], this.rps[id]))
+    this.unused.push(id)
+    if (this.last === id) this.last = -1
   }
 
-  of(id: number): readonly [string, string, string] {
-    return this.parts[id]
+  begin(id: number, rename: string, grouping: Grouping, out: ChunkBuilder): void {
+    out.begin(rename === '' ? this.names[id] : rename, this.dbs[id], this.rps[id], grouping)
   }
+
+  private find(name: string, db: string, rp: string): number {
+    const key = keyOf(name, db, rp)
+    let id = this.ids.get(key)
+    if (id === undefined) {
+      id = this.unused.pop() ?? this.names.length
+      this.names[id] = name
+      this.dbs[id] = db
+      this.rps[id] = rp
+      this.counts[id] = 0
+      this.ids.set(key, id)
+    }
+    this.last = id
+    return id
+  }
+}
+
+function keyOf(name: string, db: string, rp: string): string {
+  return JSON.stringify([name, db, rp])
 }
 
 export class UnionQueues {
@@ -212,8 +228,7 @@ export class UnionQueues {
       this.removeFirst(parent)
       return group
     }
-    const [name, db, rp] = this.origins.of(page[o + ORIGIN])
-    this.begin(name, db, rp)
+    this.origins.begin(page[o + ORIGIN], this.rename, this.grouping, out)
     if (rows === aPoint) this.emitRow(slot, group)
     else {
       out.beginWindow(group, this.ms.get(slot), this.subOf(slot))

@@ -100,6 +100,7 @@ export class UnionOperator extends Operator {
   /** Forwarded at once, ahead of what waits. */
   override deleteGroup(grouping: GroupInfo, group: number): void {
     const g = this.groups.find(grouping, group)
+    this.groups.forget(grouping, group)
     if (g < 0) return
     this.emitDelete(this.groups.grouping, g)
     this.groups.grouping.freeIfUnused(g)
@@ -107,6 +108,7 @@ export class UnionOperator extends Operator {
 
   override evictGroup(grouping: GroupInfo, group: number): void {
     if (grouping === this.groups.grouping) this.queues.evictGroup(group)
+    else this.groups.forget(grouping, group)
   }
 
   override evictRows(bytes: number): number {
@@ -123,7 +125,7 @@ export class UnionOperator extends Operator {
       for (let p = 0; p < this.parents; p++) {
         if (!this.queues.isEmpty(p)) this.lowerMark(this.queues.headMs(p), this.queues.headSub(p))
       }
-      if (!this.emitToMark()) break
+      if (!this.emitToMark(0, this.parents)) break
     }
     this.out.flush()
     this.countLost()
@@ -161,7 +163,6 @@ export class UnionOperator extends Operator {
           continue
         }
         this.takeRow(chunk, ids, port, r)
-        this.settle()
         r++
       } else {
         for (; r < n; r++) if (ids[r] < 0 || !queues.addPoint(port, ids[r], r, groups[r])) this.refused(1)
@@ -169,11 +170,31 @@ export class UnionOperator extends Operator {
     }
   }
 
-  /** The first to wait of its parent. */
+  /** The first of its parent, at or after the mark: emits what is up to it, and the row in its turn if that comes. */
   private takeRow(chunk: Chunk, ids: Int32Array, port: number, r: number): void {
-    // Also for a refused one: its time has been reached.
-    this.setLow(port, chunk.ms[r], chunk.sub[r])
-    if (ids[r] < 0 || !this.queues.addPoint(port, ids[r], r, chunk.groups[r])) this.refused(1)
+    const { queues } = this
+    const ms = chunk.ms[r]
+    const sub = chunk.sub[r]
+    // Also for one that is refused: its time has been reached.
+    this.setLow(port, ms, sub)
+    if (ids[r] < 0) {
+      this.refused(1)
+      this.settle()
+      return
+    }
+    let waits = true
+    while (this.findMark()) {
+      let any = this.emitToMark(0, port)
+      if (waits && !this.isAfterMark(ms, sub)) {
+        queues.begin(chunk.name, chunk.db, chunk.rp)
+        queues.pass(ids[r], r, chunk.groups[r])
+        waits = false
+        any = true
+      }
+      if (this.emitToMark(port + 1, this.parents)) any = true
+      if (!any) break
+    }
+    if (waits && !queues.addPoint(port, ids[r], r, chunk.groups[r])) this.refused(1)
   }
 
   private passRun(chunk: Chunk, ids: Int32Array, from: number, to: number): void {
@@ -211,26 +232,30 @@ export class UnionOperator extends Operator {
 
   /** Emits until nothing moves any more. */
   private settle(): void {
-    do {
-      this.markMs = Number.POSITIVE_INFINITY
-      this.markSub = 0
-      for (let p = 0; p < this.parents; p++) {
-        if (!this.queues.isEmpty(p)) this.setLow(p, this.queues.headMs(p), this.queues.headSub(p))
-        if (this.lowMs[p] === never) return
-        this.lowerMark(this.lowMs[p], this.lowSub[p])
-      }
-    } while (this.emitToMark())
+    while (this.findMark() && this.emitToMark(0, this.parents));
   }
 
-  /** Emits what is first in the queues and not after the mark. False: nothing. */
-  private emitToMark(): boolean {
+  /** Sets the mark to the earliest low mark. False: a parent has not sent anything yet. */
+  private findMark(): boolean {
+    this.markMs = Number.POSITIVE_INFINITY
+    this.markSub = 0
+    for (let p = 0; p < this.parents; p++) {
+      if (!this.queues.isEmpty(p)) this.setLow(p, this.queues.headMs(p), this.queues.headSub(p))
+      if (this.lowMs[p] === never) return false
+      this.lowerMark(this.lowMs[p], this.lowSub[p])
+    }
+    return true
+  }
+
+  /** Emits what is first in the queues of these parents and not after the mark. False: nothing. */
+  private emitToMark(from: number, to: number): boolean {
     const { queues } = this
     let any = false
-    for (let p = 0; p < this.parents; p++) {
+    for (let p = from; p < to; p++) {
       while (!queues.isEmpty(p)) {
         const ms = queues.headMs(p)
-        if (ms > this.markMs || (ms === this.markMs && queues.headSub(p) > this.markSub)) break
         const sub = queues.headSub(p)
+        if (this.isAfterMark(ms, sub)) break
         const barrierGroup = queues.emitFirst(p)
         if (barrierGroup >= 0) {
           this.out.flush()
@@ -265,6 +290,10 @@ export class UnionOperator extends Operator {
   private passesMark(ms: number, sub: number): boolean {
     if (ms !== this.markMs) return ms < this.markMs
     return sub < this.markSub || (sub === this.markSub && this.atMark)
+  }
+
+  private isAfterMark(ms: number, sub: number): boolean {
+    return ms > this.markMs || (ms === this.markMs && sub > this.markSub)
   }
 
   private isBeforeMark(ms: number, sub: number): boolean {

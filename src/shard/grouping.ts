@@ -121,13 +121,15 @@ export class Grouping implements GroupInfo {
     return this.records.get(g, SEEN_HI) * 4294967296 + (this.records.get(g, SEEN_LO) >>> 0)
   }
 
-  /** Notes that a row of the group came, for those that found it without a look-up of its key. */
-  touch(g: number, nowMs: number): void {
+  /** Notes that a row of the group came, unless the id is another group's by now: then false. No look-up of the key. */
+  touchIf(g: number, generation: number, nowMs: number): boolean {
     const { records } = this
     const page = records.pages[g >> records.shift]
     const o = (g & records.mask) * words
+    if (page[o + GENERATION] !== generation) return false
     page[o + SEEN_LO] = nowMs | 0
     page[o + SEEN_HI] = Math.floor(nowMs / 4294967296)
+    return true
   }
 
   retain(g: number): void {
