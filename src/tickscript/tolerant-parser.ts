@@ -10,7 +10,7 @@ import { parserError } from './literals.js'
 import { badLiterals, maxScriptLength, recoveredTree, strictTree, wellFormed } from './parser.js'
 import { Source } from './positions.js'
 import { endOfInput, lastRead, lexicalError } from './tokenizer.js'
-import { treeToAst } from './tree-to-ast.js'
+import { maxTreeDepth, treeToAst } from './tree-to-ast.js'
 
 export interface SyntaxFault {
   /** `parser: …` */
@@ -141,13 +141,27 @@ class TolerantReader implements TolerantScript {
         if (!(err instanceof ShardlineError)) throw err
       }
     }
-    // Something in it is no value: statement by statement, then.
+    // Something in it is no value: what may hold it is read alone, what is between in one go.
     let at = from
+    let done = from
+    let next = 0
     for (let node = tree.topNode.firstChild; node !== null; node = node.nextSibling) {
       if (node.name === 'Comment') continue
-      this.readOne(at, node.from, node.to)
-      at = node.to
+      while (next < literals.length && literals[next]!.from < node.from) next++
+      const bad = next < literals.length && literals[next]!.from < node.to
+      if (bad || node.to - node.from > maxTreeDepth) {
+        if (done > at) this.read(at, done)
+        if (this.faults.length >= maxFaults) {
+          this.lost.push({ from: node.from, to })
+          return
+        }
+        this.readOne(done, node.from, node.to)
+        at = node.to
+      }
+      done = node.to
     }
+    if (at === from) this.lost.push({ from, to })
+    else if (to > at) this.read(at, to)
   }
 
   /** One statement with the comments before it. */

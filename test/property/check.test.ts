@@ -144,6 +144,7 @@ describe('check', () => {
     ['quotes', `${"var x = '\n".repeat(3000)}`],
     ['faults in each line', 'var x = = 1\n'.repeat(5000)],
     ['undefined names', 'stream|from()|where(lambda: x AND y)\n'.repeat(900)],
+    ['bad literals', '08 '.repeat(20_000)],
     ['chains', `stream|from()${'|where(lambda: "x" > 1)'.repeat(1500)}`],
     [
       'vars that name each other',
