@@ -131,7 +131,10 @@ async function run(flags: Flags): Promise<void> {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
-  process.on('SIGHUP', () => log.info('ignoring SIGHUP: there is nothing to reload', { service: 'run' }))
+  process.on('SIGHUP', () => {
+    log.info('reloading on SIGHUP', { service: 'run' })
+    server.reload().catch((err: unknown) => log.error('reload failed', { service: 'run', err: errorText(err) }))
+  })
 }
 
 function writePidFile(path: string): void {

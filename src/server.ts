@@ -65,6 +65,7 @@ type Close = () => Promise<void> | void
 export class Server {
   /** Closed in reverse. */
   private readonly opened: { readonly name: string; readonly close: Close }[] = []
+  private readonly reloads: (() => Promise<void>)[] = []
   private httpPort = 0
 
   private constructor(
@@ -93,6 +94,11 @@ export class Server {
   async stop(): Promise<void> {
     await this.closeAll()
     this.log.info('server shutdown completed', { service: 'run' })
+  }
+
+  /** Reads again what comes from files: sideload sources. */
+  async reload(): Promise<void> {
+    for (const reload of this.reloads) await reload()
   }
 
   private onClose(name: string, close: Close): void {
@@ -131,6 +137,7 @@ export class Server {
     }
     const posts = new HttpPostSink({ endpoint })
     const sideloads = new SideloadSources({ endpoint })
+    this.reloads.push(() => sideloads.reload())
     this.onClose('httppost', () => posts.close())
 
     topics.restore((topic) => !topic.startsWith('main:'))
@@ -242,6 +249,7 @@ export class Server {
       tasks,
       tap: engine.tap,
       log,
+      limits: { idleMs: this.config.replay['idle-timeout'] },
     })
     await recordings.open()
     this.onClose('recordings', () => recordings.close())

@@ -54,6 +54,9 @@ export class InfluxError extends ShardlineError {
   }
 }
 
+/** How long a connection may take to come about, also where requests may take for ever. */
+const connectMs = 30_000
+
 /** Answers of queries are read elsewhere as they come; here they are kept whole. */
 const maxAnswerBytes = 64 * 1024 * 1024
 
@@ -150,6 +153,11 @@ export class InfluxClient implements InfluxWriteTarget {
           ? httpsRequest(url, { ...options, agent: this.httpsAgent }, onAnswer)
           : httpRequest(url, { ...options, agent: this.httpAgent }, onAnswer)
       req.on('error', fail)
+      req.once('socket', (socket) => {
+        if (!socket.connecting) return
+        socket.setTimeout(connectMs, () => socket.destroy(new Error('connecting timed out')))
+        socket.once('connect', () => socket.setTimeout(0))
+      })
       req.end(body)
     })
   }

@@ -3,6 +3,10 @@ import type { InfluxDBConfig } from '../config/config.js'
 import { ShardlineError } from '../errors.js'
 import { InfluxClient } from './client.js'
 
+function fail(text: string): never {
+  throw new ShardlineError('influxdb-config', text, 500)
+}
+
 export class InfluxClusters {
   private readonly clients = new Map<string, InfluxClient>()
   /** Name of the cluster used where a script names none. */
@@ -11,6 +15,9 @@ export class InfluxClusters {
   /** Throws for a section that cannot be used. Those that are not enabled do not exist. */
   constructor(configs: readonly InfluxDBConfig[]) {
     const enabled = configs.filter((c) => c.enabled)
+    if (enabled.some((c) => c.name === '')) fail('influxdb cluster must be given a name')
+    const defaults = enabled.filter((c) => c.default).map((c) => c.name)
+    if (defaults.length > 1) fail(`More than one InfluxDB default was specified: ${defaults.join(' ')}`)
     // A single one is the default without saying so.
     this.defaultName = (enabled.find((c) => c.default) ?? (enabled.length === 1 ? enabled[0] : undefined))?.name ?? ''
     for (const c of enabled) {

@@ -178,7 +178,10 @@ describe('influxDBOut', () => {
           return rows.length > 0 ? rows : undefined
         }, 'the late point')
         expect(late).toEqual([[8, 2]])
-        expect((await nodeStats(server, 'all')).influxdb_out3).toMatchObject({ points_written: 2 })
+        await server.until(async () => {
+          const { influxdb_out3: stats } = await nodeStats(server, 'all')
+          return stats.points_written === 2 || undefined
+        }, 'the count of written points')
       } finally {
         await server.stop()
         await influxd.stop()
@@ -218,6 +221,12 @@ describe('sideload', () => {
         [0, true],
         [20, false],
       ])
+      writeFileSync(join(dir, 'a.yml'), 'limit: 30\n')
+      server.child.kill('SIGHUP')
+      await server.until(async () => {
+        await server.write('m,h=a v=25 3\nm,h=b v=25 3')
+        return (await rows(3)).some((r) => r[1] === 30) || undefined
+      }, 'the reload on SIGHUP')
       writeFileSync(join(dir, 'a.yml'), '[')
       const failed = await server.json('POST', '/sideload/reload')
       expect(failed.status).toBe(500)
