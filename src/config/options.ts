@@ -76,7 +76,16 @@ export const sections = {
       'max-version': text('', '`tls1.0` … `tls1.3`.'),
     },
   }),
-  replay: section({ doc: 'Recordings.', options: { dir: text('./replay', 'Directory of recordings.') } }),
+  replay: section({
+    doc: 'Recordings.',
+    options: {
+      dir: text('./replay', 'Directory of recordings.'),
+      'idle-timeout': duration(
+        '1m0s',
+        'A recording of a stream whose stop has passed ends when no point has come for so long.',
+      ),
+    },
+  }),
   storage: section({
     doc: 'Tasks, topics and everything else that survives a restart.',
     options: {

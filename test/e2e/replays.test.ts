@@ -200,6 +200,36 @@ describe('recordings', () => {
     expect(await server.json('POST', `/recordings/${kind}`, body)).toMatchObject({ status, body: { error } })
   })
 
+  test('end by the clock when their stop has passed and nothing comes', async () => {
+    const quick = await TestServer.start({
+      config: `[replay]\ndir = ${JSON.stringify(join(data, 'quick'))}\nidle-timeout = "300ms"\n`,
+    })
+    try {
+      await quick.json('POST', '/tasks', taskBody('task'))
+      const from = performance.now()
+      for (const [id, stop] of [
+        ['past', iso(1)],
+        ['near', new Date(Date.now() + 1000).toISOString()],
+        ['far', '2200-01-01T00:00:00Z'],
+      ] as const) {
+        await quick.json('POST', '/recordings/stream', { id, task: 'task', stop })
+      }
+      await quick.write('m v=1 1')
+      const finished = (id: string) =>
+        quick.until(async () => {
+          const { body } = await quick.json('GET', `/recordings/${id}`)
+          return body.status === 'finished' ? performance.now() - from : undefined
+        }, `the end of ${id}`)
+      expect(await finished('past')).toBeGreaterThanOrEqual(299)
+      expect(await finished('near')).toBeGreaterThanOrEqual(1299)
+      const points = gunzipSync(readFileSync(join(data, 'quick', 'near.srpl'))).toString()
+      expect(points).toBe('db\nrp\nm v=1 1000000000\n')
+      expect((await quick.json('GET', '/recordings/far')).body.status).toBe('running')
+    } finally {
+      await quick.stop()
+    }
+  })
+
   test('a batch recording of a stream task fails', async () => {
     await define('task', posting('/x'))
     const reply = await server.json('POST', '/recordings/batch', {
