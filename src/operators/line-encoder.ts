@@ -15,12 +15,14 @@ import { encodeUtf8 } from '../columns/column.js'
 import { goDuration } from '../columns/go-duration.js'
 import { Kind } from '../columns/kinds.js'
 import { LineRows } from '../columns/line-rows.js'
-import { EscapeSet, LineTokens, unescapeInto } from '../columns/line-tokens.js'
+import { EscapeSet, LineTokens } from '../columns/line-tokens.js'
 import { TextKind } from '../columns/packed-lines.js'
 import { PackedRows } from '../columns/packed-rows.js'
 import { formatRfc3339, spanOf } from '../columns/time.js'
 import { Duration, kindOf, missing, type Value } from '../columns/values.js'
 import { Grouping } from '../shard/grouping.js'
+import { Entries, From, width } from './line-entries.js'
+import { KeyScratch } from './line-keys.js'
 import { LineText, type TimeUnit } from './line-text.js'
 
 export interface LineEncoderOptions {
@@ -33,69 +35,7 @@ export interface LineEncoderOptions {
   readonly durations: 'text' | 'ns'
 }
 
-/** Where the value of an entry is. */
-const From = { Fixed: 0, Column: 1, Line: 2, Packed: 3, Key: 4, Scratch: 5, Boxed: 6 } as const
-
-/** Words per entry: key start, key end (in `keys`), where, a, b, kind. */
-const width = 6
-
 const backslash = 92
-
-class Entries {
-  n = 0
-  words = new Int32Array(width * 32)
-  order = new Int32Array(32)
-
-  add(keyStart: number, keyEnd: number, from: number, a: number, b: number, kind: number): void {
-    if (this.n === this.order.length) this.grow()
-    const w = this.words
-    const o = width * this.n
-    w[o] = keyStart
-    w[o + 1] = keyEnd
-    w[o + 2] = from
-    w[o + 3] = a
-    w[o + 4] = b
-    w[o + 5] = kind
-    this.order[this.n] = this.n++
-  }
-
-  /** Stable, by key bytes; nearly always sorted already. */
-  sort(keys: Uint8Array): void {
-    const { order } = this
-    for (let i = 1; i < this.n; i++) {
-      const e = order[i]
-      let j = i - 1
-      while (j >= 0 && this.compare(keys, order[j], e) > 0) {
-        order[j + 1] = order[j]
-        j--
-      }
-      order[j + 1] = e
-    }
-  }
-
-  compare(keys: Uint8Array, x: number, y: number): number {
-    const w = this.words
-    const a = w[width * x]
-    const b = w[width * y]
-    const la = w[width * x + 1] - a
-    const lb = w[width * y + 1] - b
-    const n = Math.min(la, lb)
-    for (let i = 0; i < n; i++) {
-      const d = keys[a + i] - keys[b + i]
-      if (d !== 0) return d
-    }
-    return la - lb
-  }
-
-  private grow(): void {
-    const words = new Int32Array(this.words.length * 2)
-    words.set(this.words)
-    this.words = words
-    const order = new Int32Array(this.order.length * 2)
-    order.set(this.order)
-    this.order = order
-  }
-}
 
 export class LineEncoder {
   readonly out: LineText
@@ -110,10 +50,8 @@ export class LineEncoder {
   private readonly fields = new Entries()
   private readonly tokens = new LineTokens()
   /** Keys of the columns, then those of the row at hand. */
-  private keys = new Uint8Array(1024)
-  private keysUsed = 0
+  private readonly keys = new KeyScratch()
   private columnKeys = 0
-  private readonly names = new Map<string, Uint8Array>()
   private name: Uint8Array = new Uint8Array(0)
   /** Key ranges of chunk.tags and chunk.fields, and of the fixed tags. */
   private tagKeys: Int32Array = new Int32Array(0)
@@ -139,25 +77,25 @@ export class LineEncoder {
   /** Rows of this chunk follow. Its memory is read until the next call. `ownName`: the measurement option does not count. */
   begin(chunk: Chunk, ownName = false): void {
     this.chunk = chunk
-    this.name = ownName || this.fixedName === null ? this.nameBytes(chunk.name) : this.fixedName
+    this.name = ownName || this.fixedName === null ? this.keys.nameBytes(chunk.name) : this.fixedName
     this.wholeChunkRefusal = nameFault(this.name)
-    this.keysUsed = 0
-    this.tagKeys = this.putNames(chunk.tags, this.tagKeys)
-    this.fieldKeys = this.putNames(chunk.fields, this.fieldKeys)
+    this.keys.used = 0
+    this.tagKeys = this.keys.putNames(chunk.tags, this.tagKeys)
+    this.fieldKeys = this.keys.putNames(chunk.fields, this.fieldKeys)
     if (this.fixedKeys.length < 2 * this.fixedTags.length) this.fixedKeys = new Int32Array(2 * this.fixedTags.length)
     for (let i = 0; i < this.fixedTags.length; i++) {
-      this.fixedKeys[2 * i] = this.keysUsed
-      this.putKey(this.fixedTags[i][0], 0, this.fixedTags[i][0].length)
-      this.fixedKeys[2 * i + 1] = this.keysUsed
+      this.fixedKeys[2 * i] = this.keys.used
+      this.keys.put(this.fixedTags[i][0], 0, this.fixedTags[i][0].length)
+      this.fixedKeys[2 * i + 1] = this.keys.used
     }
-    this.columnKeys = this.keysUsed
+    this.columnKeys = this.keys.used
     this.exceptTags = []
-    for (const t of chunk.tags) this.exceptTags.push(this.nameBytes(t.name))
-    for (const t of chunk.hiddenTags) this.exceptTags.push(this.nameBytes(t))
+    for (const t of chunk.tags) this.exceptTags.push(this.keys.nameBytes(t.name))
+    for (const t of chunk.hiddenTags) this.exceptTags.push(this.keys.nameBytes(t))
     for (const [k] of this.fixedTags) this.exceptTags.push(k)
     this.exceptFields = []
-    for (const f of chunk.fields) this.exceptFields.push(this.nameBytes(f.name))
-    for (const f of chunk.hiddenFields) this.exceptFields.push(this.nameBytes(f))
+    for (const f of chunk.fields) this.exceptFields.push(this.keys.nameBytes(f.name))
+    for (const f of chunk.hiddenFields) this.exceptFields.push(this.keys.nameBytes(f))
   }
 
   /** Appends the line of a row, its LF included. False: nothing was added, see `refusal`. `group` as in Chunk.tagsOf. */
@@ -168,13 +106,13 @@ export class LineEncoder {
     }
     const { out } = this
     const start = out.length
-    this.keysUsed = this.columnKeys
+    this.keys.used = this.columnKeys
     this.tags.n = 0
     this.fields.n = 0
     this.boxed.length = 0
     this.gather(row, group)
-    this.tags.sort(this.keys)
-    this.fields.sort(this.keys)
+    this.tags.sort(this.keys.bytes)
+    this.fields.sort(this.keys.bytes)
     out.measurement(this.name)
     if (this.writeTags(row) && this.writeFields(row)) {
       out.byte(32)
@@ -228,18 +166,18 @@ export class LineEncoder {
     if (tags) {
       for (let i = 0; i < tokens.tagCount; i++) {
         const o = 4 * i
-        const k = this.putEscaped(b, tokens.tags[o], tokens.tags[o + 1], EscapeSet.Tag)
-        if (this.isOneOf(k, this.exceptTags) || tokens.tags[o + 2] === tokens.tags[o + 3]) continue
-        this.tags.add(k, this.keysUsed, From.Line, tokens.tags[o + 2], tokens.tags[o + 3], Kind.String)
+        const k = this.keys.putEscaped(b, tokens.tags[o], tokens.tags[o + 1], EscapeSet.Tag)
+        if (this.keys.isOneOf(k, this.exceptTags) || tokens.tags[o + 2] === tokens.tags[o + 3]) continue
+        this.tags.add(k, this.keys.used, From.Line, tokens.tags[o + 2], tokens.tags[o + 3], Kind.String)
       }
     }
     if (!fields) return
     tokens.readFields(b, tokens.keyEnd, end)
     for (let i = 0; i < tokens.fieldCount; i++) {
       const o = 5 * i
-      const k = this.putEscaped(b, tokens.fields[o], tokens.fields[o + 1], EscapeSet.Name)
-      if (this.isOneOf(k, this.exceptFields)) continue
-      this.fields.add(k, this.keysUsed, From.Line, tokens.fields[o + 2], tokens.fields[o + 3], tokens.fields[o + 4])
+      const k = this.keys.putEscaped(b, tokens.fields[o], tokens.fields[o + 1], EscapeSet.Name)
+      if (this.keys.isOneOf(k, this.exceptFields)) continue
+      this.fields.add(k, this.keys.used, From.Line, tokens.fields[o + 2], tokens.fields[o + 3], tokens.fields[o + 4])
     }
   }
 
@@ -255,8 +193,8 @@ export class LineEncoder {
       const bytes = this.varint(b)
       const value = this.at
       this.at += bytes
-      if (tags && bytes > 0 && !this.isOneOf(k, this.exceptTags)) {
-        this.tags.add(k, this.keysUsed, From.Packed, value, value + bytes, Kind.String)
+      if (tags && bytes > 0 && !this.keys.isOneOf(k, this.exceptTags)) {
+        this.tags.add(k, this.keys.used, From.Packed, value, value + bytes, Kind.String)
       }
     }
     while (fields && this.at < end) {
@@ -266,8 +204,8 @@ export class LineEncoder {
       if (kind === Kind.String || kind === TextKind.Int || kind === TextKind.Float) bytes = this.varint(b)
       const value = this.at
       this.at += bytes
-      if (this.isOneOf(k, this.exceptFields)) continue
-      this.fields.add(k, this.keysUsed, From.Packed, value, value + bytes, kind)
+      if (this.keys.isOneOf(k, this.exceptFields)) continue
+      this.fields.add(k, this.keys.used, From.Packed, value, value + bytes, kind)
     }
   }
 
@@ -284,19 +222,19 @@ export class LineEncoder {
     let o = start
     if (grouping.byName) o += 2 + (page[o] | (page[o + 1] << 8))
     for (let i = 0; dims === null ? o < start + length : i < dims.length; i++) {
-      const k = this.keysUsed
+      const k = this.keys.used
       if (dims === null) {
         const n = page[o] | (page[o + 1] << 8)
-        this.putKey(page, o + 2, o + 2 + n)
+        this.keys.put(page, o + 2, o + 2 + n)
         o += 2 + n
       } else {
-        const name = this.nameBytes(dims[i])
-        this.putKey(name, 0, name.length)
+        const name = this.keys.nameBytes(dims[i])
+        this.keys.put(name, 0, name.length)
       }
       const n = page[o] | (page[o + 1] << 8)
       o += 2
-      if (n > 0 && !this.isOneOf(k, this.exceptTags)) {
-        this.tags.add(k, this.keysUsed, From.Key, o, o + n, Kind.String)
+      if (n > 0 && !this.keys.isOneOf(k, this.exceptTags)) {
+        this.tags.add(k, this.keys.used, From.Key, o, o + n, Kind.String)
       }
       o += n
     }
@@ -309,33 +247,34 @@ export class LineEncoder {
   }
 
   private addText(name: string, value: string): void {
-    const k = this.keysUsed
-    const key = this.nameBytes(name)
-    this.putKey(key, 0, key.length)
-    if (value === '' || this.isOneOf(k, this.exceptTags)) return
-    const keyEnd = this.keysUsed
+    const k = this.keys.used
+    const key = this.keys.nameBytes(name)
+    this.keys.put(key, 0, key.length)
+    if (value === '' || this.keys.isOneOf(k, this.exceptTags)) return
+    const keyEnd = this.keys.used
     const bytes = encodeUtf8(value)
-    this.putKey(bytes, 0, bytes.length)
-    this.tags.add(k, keyEnd, From.Scratch, keyEnd, this.keysUsed, Kind.String)
+    this.keys.put(bytes, 0, bytes.length)
+    this.tags.add(k, keyEnd, From.Scratch, keyEnd, this.keys.used, Kind.String)
   }
 
   private addFieldMap(at: number): void {
     const fields = new Map<string, Value>()
     this.chunk.rest!.readFields(at, fields)
     for (const [name, v] of fields) {
-      const k = this.keysUsed
-      const key = this.nameBytes(name)
-      this.putKey(key, 0, key.length)
-      if (this.isOneOf(k, this.exceptFields)) continue
+      const k = this.keys.used
+      const key = this.keys.nameBytes(name)
+      this.keys.put(key, 0, key.length)
+      if (this.keys.isOneOf(k, this.exceptFields)) continue
       this.boxed.push(v)
-      this.fields.add(k, this.keysUsed, From.Boxed, this.boxed.length - 1, 0, v === missing ? Kind.Missing : kindOf(v))
+      this.fields.add(k, this.keys.used, From.Boxed, this.boxed.length - 1, 0, v === missing ? Kind.Missing : kindOf(v))
     }
   }
 
   // Output
 
   private writeTags(row: number): boolean {
-    const { out, tags, keys } = this
+    const { out, tags } = this
+    const keys = this.keys.bytes
     for (let i = 0; i < tags.n; i++) {
       const e = tags.order[i]
       if (i > 0 && tags.compare(keys, tags.order[i - 1], e) === 0) continue
@@ -375,7 +314,7 @@ export class LineEncoder {
         out.escaped(this.keyPage, a, b, EscapeSet.Tag, false)
         break
       default:
-        out.escaped(this.keys, a, b, EscapeSet.Tag, false)
+        out.escaped(this.keys.bytes, a, b, EscapeSet.Tag, false)
     }
     if (out.bytes[out.length - 1] === backslash) return this.refuse('a tag value ends in a backslash')
     for (let i = start; i < out.length; i++) if (out.bytes[i] === 10) return this.refuse('line feed in a tag value')
@@ -383,7 +322,8 @@ export class LineEncoder {
   }
 
   private writeFields(row: number): boolean {
-    const { out, fields, keys } = this
+    const { out, fields } = this
+    const keys = this.keys.bytes
     let written = 0
     for (let i = 0; i < fields.n; i++) {
       const e = fields.order[i]
@@ -475,7 +415,7 @@ export class LineEncoder {
   }
 
   private badKey(start: number, end: number, what: string): boolean {
-    const { keys } = this
+    const keys = this.keys.bytes
     if (start === end) return !this.refuse(`a ${what} without a name`)
     if (keys[end - 1] === backslash) return !this.refuse(`the name of a ${what} ends in a backslash`)
     for (let i = start; i < end; i++)
@@ -483,54 +423,9 @@ export class LineEncoder {
     return false
   }
 
-  private nameBytes(name: string): Uint8Array {
-    let b = this.names.get(name)
-    if (b === undefined) {
-      if (this.names.size >= 1024) this.names.clear()
-      b = encodeUtf8(name)
-      this.names.set(name, b)
-    }
-    return b
-  }
-
-  private putNames(columns: readonly { readonly name: string }[], ranges: Int32Array): Int32Array {
-    const to = ranges.length < 2 * columns.length ? new Int32Array(4 * columns.length) : ranges
-    for (let i = 0; i < columns.length; i++) {
-      const b = this.nameBytes(columns[i].name)
-      to[2 * i] = this.keysUsed
-      this.putKey(b, 0, b.length)
-      to[2 * i + 1] = this.keysUsed
-    }
-    return to
-  }
-
-  private reserveKeys(n: number): void {
-    if (this.keysUsed + n <= this.keys.length) return
-    const keys = new Uint8Array(Math.max(this.keys.length * 2, this.keysUsed + n))
-    keys.set(this.keys.subarray(0, this.keysUsed))
-    this.keys = keys
-  }
-
-  private putKey(src: Uint8Array, start: number, end: number): void {
-    this.reserveKeys(end - start)
-    const { keys } = this
-    let o = this.keysUsed
-    for (let i = start; i < end; i++) keys[o++] = src[i]
-    this.keysUsed = o
-  }
-
-  /** Copies a key of a line, unescaped; returns where it starts. */
-  private putEscaped(src: Uint8Array, start: number, end: number, set: EscapeSet): number {
-    const at = this.keysUsed
-    this.reserveKeys(end - start)
-    this.keysUsed += unescapeInto(src, start, end, set, this.keys, at)
-    return at
-  }
-
   private putPackedKey(b: Uint8Array): number {
-    const at = this.keysUsed
     const n = this.varint(b)
-    this.putKey(b, this.at, this.at + n)
+    const at = this.keys.put(b, this.at, this.at + n)
     this.at += n
     return at
   }
@@ -544,27 +439,9 @@ export class LineEncoder {
     }
   }
 
-  /** Whether the key from `start` to the end of the scratch is one of the names. */
-  private isOneOf(start: number, names: readonly Uint8Array[]): boolean {
-    return this.sameAs(start, this.keysUsed, names)
-  }
-
   private isFixed(start: number, end: number): boolean {
-    if (this.fixedTags.length === 0) return false
-    for (const [k] of this.fixedTags) if (this.same(start, end, k)) return true
+    for (const [k] of this.fixedTags) if (this.keys.same(start, end, k)) return true
     return false
-  }
-
-  private sameAs(start: number, end: number, names: readonly Uint8Array[]): boolean {
-    for (let i = 0; i < names.length; i++) if (this.same(start, end, names[i])) return true
-    return false
-  }
-
-  private same(start: number, end: number, name: Uint8Array): boolean {
-    if (name.length !== end - start) return false
-    const { keys } = this
-    for (let i = 0; i < name.length; i++) if (keys[start + i] !== name[i]) return false
-    return true
   }
 }
 
