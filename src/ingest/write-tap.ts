@@ -1,9 +1,11 @@
 /**
- * Copies of published points for those who record them. Thread: main. Costs one comparison per write while nobody listens; a
- * point of a recorded measurement is taken apart once more, to give it the time that it was published with.
+ * Copies of published points for those who record them. Thread: main. Costs one comparison per write while nobody listens; of
+ * a point of a recorded measurement the name and the time are read once more, and what stands at unusual places is taken
+ * apart as a whole.
  */
 import { EscapeSet, isBlank, LineTokens, textAt } from '../columns/line-tokens.js'
 import { type CheckedLine, checkLine, defaultTime, lineEnd } from './line-grammar.js'
+import { asciiAt, unitNs } from './numbers.js'
 
 export interface TapListener {
   readonly dbrps: readonly { readonly db: string; readonly rp: string }[]
@@ -18,6 +20,13 @@ export interface TapListener {
 const keyOf = (db: string, rp: string): string => `${db}\0${rp}`
 const hash = 35
 const lineFeed = 10
+const blank = 32
+const doubleQuote = 34
+const comma = 44
+const minus = 45
+const zero = 48
+const nine = 57
+const backslash = 92
 
 export class WriteTap {
   private readonly listeners = new Map<string, Set<TapListener>>()
@@ -56,15 +65,25 @@ export class WriteTap {
     if (found === undefined) return
     // A listener may leave while it gets points.
     const listeners = [...found]
+    const names = namesOf(listeners)
     defaultTime(nowNs, precision, this.now)
+    const unit = BigInt(unitNs(precision))
+    // The next bytes that can carry a line over a line feed.
+    let quoteAt = -1
+    let escapeAt = -1
     for (let pos = 0; pos < body.length; ) {
       let start = pos
-      let end = lineEnd(body, pos, body.length)
+      let end = next(body, lineFeed, pos)
+      if (quoteAt < pos) quoteAt = next(body, doubleQuote, pos)
+      if (escapeAt < pos) escapeAt = next(body, backslash, pos)
+      const isPlain = quoteAt >= end && escapeAt >= end
+      if (!isPlain) end = lineEnd(body, pos, body.length)
       pos = end + 1
       while (start < end && isBlank(body[start]!)) start++
       if (start >= end || body[start] === hash) continue
       if (body[end - 1] === lineFeed) end--
-      this.line(listeners, db, rp, precision, body, start, end)
+      if (escapeAt >= end && names !== null && !startsWithOne(body, start, end, names)) continue
+      this.line(listeners, db, rp, precision, unit, body, start, end)
     }
     for (const l of listeners) l.flush()
   }
@@ -74,19 +93,80 @@ export class WriteTap {
     db: string,
     rp: string,
     precision: string,
+    unit: bigint,
     b: Uint8Array,
     start: number,
     end: number,
   ): void {
     const { tokens, checked } = this
-    tokens.readKey(b, start, end)
-    const name = textAt(b, start, tokens.nameEnd, EscapeSet.Name)
-    const wanted = listeners.filter((l) => l.measurements === null || l.measurements.includes(name))
-    if (wanted.length === 0 || checkLine(b, start, end, precision, checked) !== '') return
-    const fieldsEnd = tokens.readFields(b, tokens.keyEnd, end)
-    const time = int64(checked.hasTime ? checked.time : this.now)
-    for (const l of wanted) l.point(db, rp, b, start, fieldsEnd, time)
+    let name: string | null = null
+    let time: bigint | null = null
+    let fieldsEnd = end
+    for (const l of listeners) {
+      if (l.measurements !== null) {
+        name ??= this.nameOf(b, start, end)
+        if (!l.measurements.includes(name)) continue
+      }
+      if (time === null) {
+        const digits = digitsStart(b, start, end)
+        if (digits > 0) {
+          time = BigInt(asciiAt(b, digits, end)) * unit
+          fieldsEnd = digits - 1
+        } else {
+          if (checkLine(b, start, end, precision, checked) !== '') return
+          tokens.readKey(b, start, end)
+          fieldsEnd = tokens.readFields(b, tokens.keyEnd, end)
+          time = int64(checked.hasTime ? checked.time : this.now)
+        }
+      }
+      l.point(db, rp, b, start, fieldsEnd, time)
+    }
   }
+
+  private nameOf(b: Uint8Array, start: number, end: number): string {
+    this.tokens.readKey(b, start, end)
+    return textAt(b, start, this.tokens.nameEnd, EscapeSet.Name)
+  }
+}
+
+/** Where `byte` comes next, or the end. */
+function next(b: Uint8Array, byte: number, from: number): number {
+  const at = b.indexOf(byte, from)
+  return at < 0 ? b.length : at
+}
+
+/** The measurements that some listener wants, as written without escapes; null: every line is to be looked at. */
+function namesOf(listeners: readonly TapListener[]): Uint8Array[] | null {
+  const names = new Set<string>()
+  for (const l of listeners) {
+    if (l.measurements === null) return null
+    for (const m of l.measurements) names.add(m)
+  }
+  return [...names].map((n) => Buffer.from(n))
+}
+
+/** Whether the line, which has no escapes before its end, is of one of these measurements. */
+function startsWithOne(b: Uint8Array, start: number, end: number, names: readonly Uint8Array[]): boolean {
+  for (const n of names) {
+    const behind = b[start + n.length]
+    if (start + n.length >= end || (behind !== comma && behind !== blank)) continue
+    let i = 0
+    while (i < n.length && b[start + i] === n[i]) i++
+    if (i === n.length) return true
+  }
+  return false
+}
+
+/**
+ * Where the time of a valid line begins that ends in one, right behind a single blank; 0 for all others. A field's value
+ * cannot look so: digits behind a blank at the end of a line are the time.
+ */
+function digitsStart(b: Uint8Array, start: number, end: number): number {
+  let i = end
+  while (i > start && b[i - 1]! >= zero && b[i - 1]! <= nine) i--
+  if (i === end) return 0
+  if (b[i - 1] === minus) i--
+  return b[i - 1] === blank && !isBlank(b[i - 2]!) && b[i - 2] !== backslash ? i : 0
 }
 
 function int64(words: Int32Array): bigint {
