@@ -3,6 +3,8 @@
  * length fits (a body of unknown length counts as it grows); until then its socket is paused. An admitted request is always
  * read to its end, so the gate cannot lock up; one request larger than the whole cap is admitted alone. Main thread.
  */
+import { BodyPool } from './body-pool.js'
+
 export class BodyTicket {
   bytes = 0
   admitted = false
@@ -14,6 +16,7 @@ export class BodyTicket {
 }
 
 export class BodyGate {
+  readonly pool = new BodyPool()
   #held = 0
   #admitted = 0
   readonly #waiting: BodyTicket[] = []

@@ -14,6 +14,8 @@ export interface PausableSocket {
 export class BodyReader {
   readonly #chunks: Uint8Array[] = []
   #whole: Uint8Array | undefined
+  /** `#whole` is of the gate's pool. */
+  #pooled = false
   /** Nobody wants the rest. */
   #left = false
   #total = 0
@@ -47,7 +49,13 @@ export class BodyReader {
     }
     if (this.#total <= this.declaredBytes) {
       if (!reused && chunk.byteLength === this.declaredBytes) this.#whole = chunk
-      else (this.#whole ??= Buffer.allocUnsafeSlow(this.declaredBytes)).set(chunk, this.#total - chunk.byteLength)
+      else {
+        if (this.#whole === undefined) {
+          this.#whole = this.gate.pool.take(this.declaredBytes)
+          this.#pooled = true
+        }
+        this.#whole.set(chunk, this.#total - chunk.byteLength)
+      }
     } else this.#chunks.push(reused ? chunk.slice() : chunk)
     this.gate.grow(this.#ticket, this.#total)
   }
@@ -82,6 +90,13 @@ export class BodyReader {
   release(): void {
     if (!this.#ticket.admitted && !this.#ticket.closed) this.socket.resume()
     this.#leave()
+  }
+
+  /** What read() gave is not looked at any more. */
+  recycle(): void {
+    if (!this.#ended || !this.#pooled || this.#whole === undefined) return
+    this.gate.pool.give(this.#whole)
+    this.#whole = undefined
   }
 
   #leave(): void {

@@ -19,6 +19,8 @@ export interface Request {
    * count in the gate until the response was sent.
    */
   body(limitBytes: number): Promise<Uint8Array>
+  /** What body() gave is not looked at any more: its memory may serve another request. */
+  recycleBody(): void
 }
 
 export type Headers = Readonly<Record<string, string>>

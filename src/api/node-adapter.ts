@@ -76,6 +76,7 @@ function requestOf(incoming: IncomingMessage, reader: BodyReader): Request {
     headers,
     remoteAddress: incoming.socket.remoteAddress ?? '',
     body: (limit) => reader.read(limit),
+    recycleBody: () => reader.recycle(),
   }
 }
 

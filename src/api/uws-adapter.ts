@@ -90,6 +90,7 @@ export async function listenUws(
       headers,
       remoteAddress: plainAddress(Buffer.from(res.getRemoteAddressAsText()).toString()),
       body: (limit) => reader.read(limit),
+      recycleBody: () => reader.recycle(),
     }
     res.onData((chunk, last) => {
       reader.push(new Uint8Array(chunk), true)

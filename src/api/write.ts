@@ -48,7 +48,10 @@ export function addWrite(router: Router, engine: Pick<Engine, 'write'>, settings
     }
     const rp = query.get('rp') || settings.defaultRetentionPolicy
     const outcome = engine.write({ db, rp, precision, body, source: 'http' })
-    answer(call, outcome instanceof Promise ? await outcome : outcome)
+    const result = outcome instanceof Promise ? await outcome : outcome
+    // The engine has copied what it keeps.
+    call.request.recycleBody()
+    answer(call, result)
   }
   router.add('POST', '/write', write)
   router.add('POST', `${basePath}/write`, write)

@@ -3,7 +3,8 @@
  * periodically (period); drops what is older than its last barrier. Thread: shard worker.
  *
  * State per group, in pages:
- *   times f64 ×5   last barrier ms, sub · last data ms, sub · clock at the last accepted row (idle) or due time (period)
+ *   times f64 ×5   last barrier ms (NaN: the group is not known), sub · last data ms, sub · clock at the last accepted row
+ *                  (idle) or due time (period)
  *
  * The clock is main's stamp of what is being processed, so a barrier never overtakes a point that was accepted earlier.
  * A barrier and its delete are one step. A row only notes the clock; the idle timer looks at the note when it fires.
@@ -110,29 +111,33 @@ export class BarrierOperator extends Operator {
     this.grouping = chunk.grouping
     if (this.kept.length < n) this.kept = new Uint8Array(n)
     const groups = this.rowGroups.of(chunk)
-    const { kept, times, hold } = this
+    const { kept, times } = this
+    const { pages, shift, mask } = times
     let late = 0
     let refused = 0
     for (let r = 0; r < n; r++) {
       const g = groups[r]
       kept[r] = 1
-      if (!hold.has(g) && !this.create(chunk.grouping, g, now)) {
-        kept[r] = 0
-        refused++
-        continue
-      }
-      const t = times.pages[g >> times.shift]
-      const o = (g & times.mask) * stride
       const ms = chunk.ms[r]
-      const sub = chunk.sub[r]
-      if (ms < t[o] || (ms === t[o] && sub < t[o + 1])) {
-        kept[r] = 0
-        late++
-        continue
+      let t = pages[g >> shift]
+      const o = (g & mask) * stride
+      // Not greater than NaN, nor than what lies beyond a short first page: the group is new then.
+      if (t === undefined || !(ms > t[o])) {
+        if (!this.hold.has(g) && !this.create(chunk.grouping, g, now)) {
+          kept[r] = 0
+          refused++
+          continue
+        }
+        t = pages[g >> shift]
+        if (ms < t[o] || (ms === t[o] && chunk.sub[r] < t[o + 1])) {
+          kept[r] = 0
+          late++
+          continue
+        }
       }
       if (this.idle) {
         t[o + atData] = ms
-        t[o + atData + 1] = sub
+        t[o + atData + 1] = chunk.sub[r]
         t[o + atClock] = now
       }
     }
@@ -182,7 +187,7 @@ export class BarrierOperator extends Operator {
   }
 
   private create(grouping: GroupInfo, group: number, now: number): boolean {
-    if (!this.times.ensure(group)) return false
+    if (!this.ensureTimes(group)) return false
     if (!this.timers.set(group, now + this.spanMs)) return false
     if (!this.hold.hold(grouping, group)) {
       this.timers.clear(group)
@@ -195,8 +200,20 @@ export class BarrierOperator extends Operator {
     return true
   }
 
+  private ensureTimes(group: number): boolean {
+    const { times } = this
+    if (times.has(group)) return true
+    const p = group >> times.shift
+    const known = times.pages[p]?.length ?? 0
+    if (!times.ensure(group)) return false
+    times.pages[p].fill(Number.NaN, known)
+    return true
+  }
+
   private forget(grouping: GroupInfo, group: number): void {
-    if (this.hold.release(grouping, group)) this.timers.clear(group)
+    if (!this.hold.release(grouping, group)) return
+    this.timers.clear(group)
+    this.times.set(group, Number.NaN, atBarrier)
   }
 
   private fire(group: number, nowMs: number): void {

@@ -123,7 +123,7 @@ export class ShardlineEngine implements Engine {
     this.waiting = new WaitingWriters(
       options.waitingBytes,
       (w) => this.attemptWaiting(w),
-      () => this.room.wait(),
+      () => this.room.wait(Math.max(1, this.pool.slots >> 2)),
       (w) => {
         this.overloadedRequests++
         if (w.prepared !== null) this.writer.discard(w.prepared)

@@ -46,6 +46,8 @@ export class Grouping implements GroupInfo {
   private bucketMask = -1
   private freeHead = 0
   private key = new Uint8Array(256)
+  /** Keeps the reads of touchKeys alive. */
+  protected touched = 0
 
   constructor(
     state: StateAllocator,
@@ -74,7 +76,7 @@ export class Grouping implements GroupInfo {
    * the key per row. Not for groupings by name or by `*`. out[r] gets the group or -1 when the budget refused; returns how
    * many were refused.
    *
-   * Three passes over blocks of rows (buckets, records, keys) instead of one over rows: the misses of a pass do not depend on
+   * Passes over blocks of rows (buckets, records, keys) instead of one over rows: the misses of a pass do not depend on
    * each other, so the processor overlaps them. Keys are compared in place; only a new group's key is put together.
    */
   assignColumns(
@@ -91,6 +93,7 @@ export class Grouping implements GroupInfo {
       const to = Math.min(n, from + blockRows)
       this.findHeads(hashes, from, to, out)
       this.findRecords(hashes, from, to, out)
+      this.touchKeys(from, to, out)
       // Marks the rows whose record is of another key (-1) and touches the others.
       if (columns.length === 1 && columns[0] !== null) this.compareColumn(columns[0], from, to, lo, hi, out)
       else this.compareColumns(columns, from, to, lo, hi, out)
@@ -271,6 +274,20 @@ export class Grouping implements GroupInfo {
       }
       out[r] = g
     }
+  }
+
+  /** Brings the keys near: the misses overlap here, they would not while keys are compared. */
+  private touchKeys(from: number, to: number, out: Int32Array): void {
+    const { pages, shift, mask } = this.records
+    const heap = this.heap.pages
+    let sum = 0
+    for (let r = from; r < to; r++) {
+      const g = out[r]
+      if (g < 0) continue
+      const ref = pages[g >> shift][(g & mask) * words + KEY]
+      sum ^= heap[ref >>> 13][(ref & 8191) * 8]
+    }
+    this.touched = sum
   }
 
   private compareColumn(

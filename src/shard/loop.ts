@@ -277,9 +277,12 @@ export class ShardLoop {
     this.signalRoom()
   }
 
+  /** Wakes main when it waits for room and there is as much as it wants, or as much as there can be. */
   private signalRoom(): void {
     // Pairs with the store of the second word in RoomSignal.wait(): main that is about to wait is seen, or sees the room.
-    if (Atomics.load(this.room, 1) === 0) return
+    const wanted = Atomics.load(this.room, 1)
+    if (wanted === 0) return
+    if (wanted > 1 && this.ring.length > 0 && this.slots.freeSlots() < wanted) return
     Atomics.add(this.room, 0, 1)
     Atomics.notify(this.room, 0)
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BodyGate } from '../../../src/api/body-gate.js'
+import { BodyPool } from '../../../src/api/body-pool.js'
 import { BodyReader } from '../../../src/api/body-reader.js'
 import { BodyTooLarge, RequestAborted } from '../../../src/api/http.js'
 
@@ -85,5 +86,53 @@ describe('a body', () => {
     r.abort()
     r.push(bytes(3), false)
     await expect(read).rejects.toBeInstanceOf(RequestAborted)
+  })
+})
+
+describe('the memory of bodies', () => {
+  const read = async (gate: BodyGate, value: number): Promise<Uint8Array> => {
+    const r = new BodyReader(gate, 40_000, new Socket(), 1 << 20)
+    r.push(bytes(30_000, value), true)
+    r.push(bytes(10_000, value), true)
+    r.end()
+    const body = await r.read(1 << 20)
+    expect([body.byteLength, body.every((b) => b === value)]).toEqual([40_000, true])
+    r.recycle()
+    r.recycle()
+    r.release()
+    return body
+  }
+
+  test('is used again once, and only after it was given back', async () => {
+    const gate = new BodyGate(1 << 20)
+    const first = await read(gate, 1)
+    expect(gate.pool.keptBytes).toBe(65_536)
+    const second = await read(gate, 2)
+    expect(second.buffer).toBe(first.buffer)
+    const held = gate.pool.take(40_000)
+    expect(gate.pool.keptBytes).toBe(0)
+    expect((await read(gate, 3)).buffer).not.toBe(held.buffer)
+  })
+
+  test('of an aborted or answered request is not given back', async () => {
+    const gate = new BodyGate(1 << 20)
+    for (const end of ['abort', 'release'] as const) {
+      const r = new BodyReader(gate, 40_000, new Socket(), 1 << 20)
+      r.push(bytes(40_000), true)
+      r.end()
+      await r.read(1 << 20)
+      r[end]()
+      r.recycle()
+    }
+    expect(gate.pool.keptBytes).toBe(0)
+  })
+
+  test('is bounded', () => {
+    const pool = new BodyPool(200_000)
+    const buffers = Array.from({ length: 5 }, () => pool.take(60_000))
+    for (const b of buffers) pool.give(b)
+    pool.give(new Uint8Array(10))
+    pool.give(pool.take(8 << 20))
+    expect(pool.keptBytes).toBe(3 * 65_536)
   })
 })
