@@ -80,6 +80,7 @@ slots = 16
 [logging]
 file = "STDOUT"
 level = "DEBUG"
+${options.config?.includes('[replay]') ? '' : `[replay]\ndir = ${JSON.stringify(join(dir, 'replay'))}`}
 ${options.config ?? ''}
 `,
     )
