@@ -1,5 +1,6 @@
 /**
- * `flatten`: makes one point of the points of a group that have the same rounded time (spec nodes 4.13). Thread: shard worker.
+ * `flatten`: makes one point of the points of a group that have the same rounded time (spec nodes 4.13). Thread: shard
+ * worker.
  *
  * A field is named after the values of the `.on()` tags of its point. As in the original, what a point that lacks a tag
  * has already added to the name stays for the next point of its set; here never beyond the set. A waiting set is

@@ -1,9 +1,9 @@
 /**
- * `groupBy` on batches: distributes the points of batches with the same end time into batches of the new groups (spec nodes
- * 4.5). Thread: shard worker.
+ * `groupBy` on batches: distributes the points of batches with the same end time into batches of the new groups (spec
+ * nodes 4.5). Thread: shard worker.
  *
- * All groups' batches of one end time accumulate; they are emitted when a batch with another end time, or a barrier with another time,
- * arrives. What is left when the task ends is lost. Each batch's points are sorted by time.
+ * All groups' batches of one end time accumulate; they are emitted when a batch with another end time, or a barrier
+ * with another time, arrives. What is left when the task ends is lost. Each batch's points are sorted by time.
  *
  *   group   rows in a row store · place in `order` + 1, 0 without rows
  *   order   i32: the groups with rows, in order of their first point (0: given up since)

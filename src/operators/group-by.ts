@@ -1,5 +1,6 @@
 /**
- * `groupBy`: groups the rows of a stream anew. All tags of the rows stay. Thread: shard worker. Batches: group-by-batch.ts.
+ * `groupBy`: groups the rows of a stream anew. All tags of the rows stay. Thread: shard worker. Batches:
+ * group-by-batch.ts.
  *
  * A grouping by measurement upstream cannot be undone: it is ORed in, as in the original.
  */

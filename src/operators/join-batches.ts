@@ -1,8 +1,9 @@
 /**
- * The batches that the sets of a batch join hold, and how the points of a set are merged (spec nodes 4.15). Thread: shard worker.
+ * The batches that the sets of a batch join hold, and how the points of a set are merged (spec nodes 4.15). Thread:
+ * shard worker.
  *
- * Rows are kept per (set, parent) in a row store. A set that is settled is laid out as one chunk with a window per parent;
- * then points of equal rounded time are taken from all of them, in order of time.
+ * Rows are kept per (set, parent) in a row store. A set that is settled is laid out as one chunk with a window per
+ * parent; then points of equal rounded time are taken from all of them, in order of time.
  */
 import type { Chunk } from '../columns/chunk.js'
 import { ChunkBuilder } from '../columns/chunk-builder.js'
@@ -91,6 +92,10 @@ export class JoinBatches implements JoinContent {
   rowsOf(index: number): number {
     const w = this.chunk!.windows!
     return w.ends[index] - w.starts[index]
+  }
+
+  rowsOfMessage(message: number): number {
+    return this.messages.count(message)
   }
 
   put(set: number, parent: number, index: number): boolean {

@@ -20,6 +20,8 @@ export interface JoinContent {
   bind(chunk: Chunk, parent: number): void
   /** Rows of entry `index` of the bound chunk. */
   rowsOf(index: number): number
+  /** Rows of a waiting message. */
+  rowsOfMessage(message: number): number
   /** Copies an entry into a parent's place of a set. False: the budget refused. */
   put(set: number, parent: number, index: number): boolean
   /** Copies an entry into a waiting message (join.on). */

@@ -1,11 +1,13 @@
 /**
- * Joining different groupings (join.on; spec nodes 4.15): messages that wait for others of their on-group. Thread: shard worker.
+ * Joining different groupings (join.on; spec nodes 4.15): messages that wait for others of their on-group. Thread:
+ * shard worker.
  *
- * A message with more dimensions than `.on()` names is specific, any other a match message. Per on-group both wait in a queue
- * of their own: specific ones for a match, matches for further specific ones. The low mark, the earliest of the parents' latest times, says
- * which of them wait in vain.
+ * A message with more dimensions than `.on()` names is specific, any other a match message. Per on-group both wait in
+ * a queue of their own: specific ones for a match, matches for further specific ones. The low mark, the earliest of
+ * the parents' latest times, says which of them wait in vain.
  *
- *   on-group   lists i32 ×4: first and last specific + 1, first and last match + 1 · times f64 per parent (subs on demand)
+ *   on-group   lists i32 ×4: first and last specific + 1, first and last match + 1 · times f64 per parent (subs on
+ *              demand)
  *   message    ms f64 · sub i32 (on demand) · i32 ×4: parent, name id, join group and its generation (specific only)
  */
 import type { GroupInfo } from '../columns/chunk.js'

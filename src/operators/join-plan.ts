@@ -1,8 +1,9 @@
 /**
  * A join node as its operators want it: which fields of which parent are kept, and what each becomes. Thread: any.
  *
- * An output field `x.v` is field `v` of the parent with prefix `x.`. With fill it also depends on the other parents: where
- * the parent is missing, it is filled if the first parent present has a field `v`. So with fill each parent keeps all names.
+ * An output field `x.v` is field `v` of the parent with prefix `x.`. With fill it also depends on the other parents:
+ * where the parent is missing, it is filled if the first parent present has a field `v`. So with fill each parent
+ * keeps all names.
  */
 import { Kind } from '../columns/kinds.js'
 import { ShardlineError } from '../errors.js'

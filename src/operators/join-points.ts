@@ -1,6 +1,6 @@
 /**
- * The points that the sets of a stream join hold: cells of the fields that are wanted by name, side by side for all parents,
- * and packed rows where whole points are wanted. Thread: shard worker.
+ * The points that the sets of a stream join hold: cells of the fields that are wanted by name, side by side for all
+ * parents, and packed rows where whole points are wanted. Thread: shard worker.
  *
  * Waiting messages (join.on) are kept the same way in a store of their own, with room for one parent.
  */
@@ -87,6 +87,10 @@ export class JoinPoints implements JoinContent {
   }
 
   rowsOf(_index: number): number {
+    return 1
+  }
+
+  rowsOfMessage(_message: number): number {
     return 1
   }
 

@@ -1,16 +1,17 @@
 /**
- * Which messages of a join belong together (spec nodes 4.15): per group a list of sets in order of time, each with a place
- * per parent. Thread: shard worker. What a message holds is not known here (join-points.ts, join-batches.ts).
+ * Which messages of a join belong together (spec nodes 4.15): per group a list of sets in order of time, each with a
+ * place per parent. Thread: shard worker. What a message holds is not known here (join-points.ts, join-batches.ts).
  *
- * A group and a set are one record of doubles each, because their parts are used together and the groups come in any order:
+ * A group and a set are one record of doubles each, because their parts are used together and the groups come in any
+ * order:
  *
- *   group   first set + 1 · last set + 1 · per parent: the set + 1 that it filled last (its cursor) · per parent: rounded time
- *           of its latest message in ms, -Infinity before the first (its head)
+ *   group   first set + 1 · last set + 1 · per parent: the set + 1 that it filled last (its cursor) · per parent:
+ *           rounded time of its latest message in ms, -Infinity before the first (its head)
  *   set     ms · previous + 1 · next + 1 · per parent: name id + 1 of its message, 0 without
  *   subs    of heads and sets: i32 in pages of their own, where some are not 0
  *
- * Of the sets of one time those with a message of a parent come before those without: messages take the first free place,
- * and sets leave from the front. So a message's set is beside its parent's cursor or a few steps on.
+ * Of the sets of one time those with a message of a parent come before those without: messages take the first free
+ * place, and sets leave from the front. So a message's set is beside its parent's cursor or a few steps on.
  */
 import type { Pages, StateAllocator } from '../shard/pages.js'
 import { type AnyPages, SlotPool } from './merge-slots.js'
@@ -98,8 +99,8 @@ export class JoinSets {
   }
 
   /**
-   * The set that takes a message of `parent` at (ms, sub): the first at that time without one of it, made when there is none.
-   * -1: the budget refused. Until `fill` the set is as it was.
+   * The set that takes a message of `parent` at (ms, sub): the first at that time without one of it, made when there
+   * is none. -1: the budget refused. Until `fill` the set is as it was.
    */
   place(g: number, parent: number, ms: number, sub: number): number {
     const { groups } = this
@@ -189,8 +190,8 @@ export class JoinSets {
   }
 
   /**
-   * Drops the first sets of the groups whose first sets are the oldest, until `drop` has reported about `bytes`. `drop` frees
-   * and removes a set.
+   * Drops the first sets of the groups whose first sets are the oldest, until `drop` has reported about `bytes`.
+   * `drop` frees and removes a set.
    */
   evict(bytes: number, drop: (g: number, set: number) => number): number {
     let freed = 0

@@ -1,10 +1,11 @@
 /**
- * `join`: joins messages of several parents that have the same group and the same rounded time (spec nodes 4.15). Thread:
- * shard worker.
+ * `join`: joins messages of several parents that have the same group and the same rounded time (spec nodes 4.15).
+ * Thread: shard worker.
  *
- * This file owns the rule by which sets are settled; join-sets.ts has the sets, join-points.ts and join-batches.ts what they hold,
- * join-matches.ts the queues of `.on()`. Groups are the operator's own (merge-groups.ts). A set is settled when it
- * is complete, or when every parent has passed its time; a barrier passes time too. Deletes free the group and go on.
+ * This file owns the rule by which sets are settled; join-sets.ts has the sets, join-points.ts and join-batches.ts
+ * what they hold, join-matches.ts the queues of `.on()`. Groups are the operator's own (merge-groups.ts). A set is
+ * settled when it is complete, or when every parent has passed its time; a barrier passes time too. Deletes free the
+ * group and go on.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import type { PlannedNode } from '../plan/task-plan.js'
@@ -202,7 +203,8 @@ export class JoinOperator extends Operator implements MatchSink {
   collect(g: number, parent: number, ms: number, sub: number, name: string, index: number, message: number): void {
     const { sets, content } = this
     if (!this.hold.has(g) && !this.create(g)) {
-      this.refused(1)
+      if (message < 0) this.refused(content.rowsOf(index))
+      else this.evicted(content.rowsOfMessage(message))
       return
     }
     const set = sets.place(g, parent, ms, sub)
@@ -212,7 +214,9 @@ export class JoinOperator extends Operator implements MatchSink {
       if (ok) sets.fill(g, set, parent, name)
       else if (sets.lowest(set) < 0) sets.remove(g, set)
     }
-    if (!ok) this.refused(message < 0 ? content.rowsOf(index) : 1)
+    // A waiting message was delivered earlier: it is given up, not refused.
+    if (!ok && message < 0) this.refused(content.rowsOf(index))
+    else if (!ok) this.evicted(content.rowsOfMessage(message))
     // Also for a refused message: the others must not wait for what will not come.
     sets.setHead(g, parent, ms, sub, false)
     this.settle(g)

@@ -1,9 +1,8 @@
 /**
- * Cells of rows by slot: per column a kind byte and eight payload bytes, with strings in a byte heap, and optionally packed
- * rows. Thread: shard worker. A column's pages exist only where some row has a cell; a slot's cells are left over from
- * before until `put` writes them.
+ * Cells of rows by slot: per column a kind byte and eight payload bytes, with strings in a byte heap, and optionally
+ * packed rows. Thread: shard worker. A column's pages exist only where some row has a cell; a slot's cells are left
+ * over from before until `put` writes them.
  */
-import type { Chunk } from '../columns/chunk.js'
 import type { OutColumn } from '../columns/chunk-builder.js'
 import type { Column } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
@@ -130,11 +129,4 @@ export class CellStore {
   dispose(): void {
     this.heap.release()
   }
-}
-
-/** Columns of a chunk by name, for the operators that keep rows. */
-export interface CellSources {
-  /** The cells of each kept column in the chunk that is bound. */
-  readonly columns: (Column | null)[]
-  chunk: Chunk | null
 }

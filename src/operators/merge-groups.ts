@@ -1,11 +1,11 @@
 /**
  * Groups of several parents as groups of one grouping of the operator's own. Thread: shard worker.
  *
- * Parents group each for themselves, so the same tags have another id from each. The own grouping has the dimensions of the
- * parents if they all have the same; else it is one by `*`, whose keys name their tags and so hold any group.
+ * Parents group each for themselves, so the same tags have another id from each. The own grouping has the dimensions
+ * of the parents if they all have the same; else it is one by `*`, whose keys name their tags and so hold any group.
  *
- * Per parent's grouping, in pages: own id + 1 (0: not known) and the own group's generation, which tells a reused own id
- * from the one that was mapped. A mapped parent's group is held, so that its id is not reused until `forget`.
+ * Per parent's grouping, in pages: own id + 1 (0: not known) and the own group's generation, which tells a reused own
+ * id from the one that was mapped. A mapped parent's group is held, so that its id is not reused until `forget`.
  */
 import type { GroupInfo } from '../columns/chunk.js'
 import { encodeUtf8 } from '../columns/column.js'

@@ -1,7 +1,7 @@
 /**
- * Rewrites packed rows (columns/packed-rows.ts) byte by byte: names get a prefix, values stay. Thread: any. No strings are made.
+ * Rewrites packed rows (columns/packed-rows.ts) byte by byte: names get a prefix, values stay. Thread: any. No strings
+ * are made.
  */
-import { encodeUtf8 } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
 import type { RowScratch } from '../columns/packed-rows.js'
 
@@ -99,6 +99,3 @@ export function nameIs(from: PackedReader, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) if (from.bytes[from.nameAt + i] !== name[i]) return false
   return true
 }
-
-/** A name as bytes that come again and again. */
-export const nameBytesOf = encodeUtf8

@@ -1,11 +1,12 @@
 /**
- * What flatten and combine share: the points of a group that follow each other with equal rounded time are one set, which is
- * handed on as soon as the time changes (spec nodes 4.13, 4.14). Thread: shard worker.
+ * What flatten and combine share: the points of a group that follow each other with equal rounded time are one set,
+ * which is handed on as soon as the time changes (spec nodes 4.13, 4.14). Thread: shard worker.
  *
- * Stream edge: a set waits in a row store for the next time of its group; it stays at the end of the task. Batch edge: a set
- * ends with its batch too, so nothing waits between batches.
+ * Stream edge: a set waits in a row store for the next time of its group; it stays at the end of the task. Batch edge:
+ * a set ends with its batch too, so nothing waits between batches.
  *
- * Sets are handed to `useSets` as the windows of a chunk of the rows in `layout`; the time of a window is the rounded one.
+ * Sets are handed to `useSets` as the windows of a chunk of the rows in `layout`; the time of a window is the rounded
+ * one.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import { ChunkBuilder } from '../columns/chunk-builder.js'

@@ -1,7 +1,8 @@
 /**
  * Slots for rows that come and go in any order: numbers that index paged columns. Thread: shard worker.
  *
- *   zone    8192 slots with a free list of its own, linked through `next`; a zone without live slots gives its pages back
+ *   zone    8192 slots with a free list of its own, linked through `next`; a zone without live slots gives its pages
+ *           back
  *   next    i32 per slot: free: the next free one + 1; live: whatever the owner links
  *
  * The columns given at construction exist for every live slot; others may be added with `release` once their pages are

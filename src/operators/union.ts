@@ -1,8 +1,9 @@
 /**
- * `union`: merges several parents in order of time, ties in the order of the parents (spec nodes 4.16). Thread: shard worker.
+ * `union`: merges several parents in order of time, ties in the order of the parents (spec nodes 4.16). Thread: shard
+ * worker.
  *
- * The mark is the earliest of the parents' low marks: the time of the first message that waits, else of the last that did.
- * What is not after the mark is emitted. A parent that has never sent anything holds all others back.
+ * The mark is the earliest of the parents' low marks: the time of the first message that waits, else of the last that
+ * did. What is not after the mark is emitted. A parent that has never sent anything holds all others back.
  *
  * Invariant between calls: no waiting message is at or before the mark, so some parent's queue is empty, and a message
  * behind others of its parent changes nothing. One that is first and before all other marks goes straight on.
