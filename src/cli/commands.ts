@@ -5,6 +5,7 @@ import { define } from './commands/define.js'
 import { defineTemplate } from './commands/define-template.js'
 import { defineTopicHandler } from './commands/define-topic-handler.js'
 import { remove } from './commands/delete.js'
+import { explain } from './commands/explain.js'
 import { list } from './commands/list.js'
 import { record } from './commands/record.js'
 import { replay } from './commands/replay.js'
@@ -37,4 +38,5 @@ export const commands: readonly Command[] = [
   version,
   vars,
   check,
+  explain,
 ]

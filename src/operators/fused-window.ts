@@ -47,12 +47,30 @@ function shapeOf(schedule: WindowSchedule): Shape | null {
   return period.ms / a <= maxPanes ? { panes: period.ms / a, slotMs: a } : null
 }
 
+/** How many panes a group has at most when the window keeps panes. */
+export function panesOf(window: PipelineNode): number {
+  return shapeOf(windowOptions(window).schedule)?.panes ?? 0
+}
+
 /** Whether a window with these children can keep panes. */
 export function canFuse(window: PipelineNode, children: readonly PipelineNode[]): boolean {
-  if (window.def.method !== 'window' || children.length === 0) return false
-  const options = windowOptions(window)
-  if (options.periodCount !== 0 || shapeOf(options.schedule) === null) return false
-  return children.every((c) => aggregateOf(c) !== undefined && fusible[c.def.method] !== undefined)
+  return window.def.method === 'window' && whyRows(window, children) === null
+}
+
+/** Why a window keeps rows instead of panes; null when it does not. */
+export function whyRows(window: PipelineNode, children: readonly PipelineNode[]): string | null {
+  if (children.length === 0) return 'nothing reads it'
+  const reader = children.find((c) => aggregateOf(c) === undefined || fusible[c.def.method] === undefined)
+  if (reader !== undefined) return `${reader.name} needs the rows`
+  const { periodCount, schedule } = windowOptions(window)
+  if (periodCount !== 0) return 'it is counted in rows'
+  if (shapeOf(schedule) !== null) return null
+  const { period, every, align } = schedule
+  if (every.ns <= 0n) return 'it emits on every row'
+  if (period.ns <= 0n) return 'it has no period'
+  if (!align) return 'it slides without being aligned'
+  if (period.sub !== 0 || every.sub !== 0) return 'it is not a whole number of milliseconds'
+  return `it would need more than ${maxPanes} panes`
 }
 
 export interface FusedChild {

@@ -18,6 +18,10 @@ export class DryRun {
   context(planned: PlannedNode): OperatorContext {
     return new DryContext(this, planned)
   }
+
+  allocator(): StateAllocator {
+    return new StateAllocator(this.memory)
+  }
 }
 
 class DryContext implements OperatorContext {
@@ -37,7 +41,7 @@ class DryContext implements OperatorContext {
   ) {
     this.nodeName = planned.node.name
     this.nodeIndex = planned.index
-    this.state = new StateAllocator(run.memory)
+    this.state = run.allocator()
   }
 
   now(): number {

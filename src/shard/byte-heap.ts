@@ -40,7 +40,9 @@ export class ByteHeap {
   private heads = new Int32Array(classes)
   private freePageIds: number[] = []
 
-  constructor(private readonly owner: StateAllocator) {}
+  constructor(private readonly owner: StateAllocator) {
+    owner.heap(this)
+  }
 
   /** Copies `length` bytes in. Returns the ref, or 0 when the budget refuses. */
   put(src: Uint8Array, offset: number, length: number): number {

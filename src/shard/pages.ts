@@ -128,9 +128,9 @@ function findRun(s: Segment, units: number): number {
   }
 }
 
-type Typed = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array
+export type Typed = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array
 
-interface TypedConstructor<T extends Typed> {
+export interface TypedConstructor<T extends Typed> {
   readonly BYTES_PER_ELEMENT: number
   new (buffer: SharedArrayBuffer, offset: number, length: number): T
 }
@@ -260,6 +260,9 @@ export class StateAllocator {
     this.bytes -= e.size
     this.memory.give(e)
   }
+
+  /** A heap has been made over this allocator. Its pages come through `take`; whoever counts entries counts its blocks. */
+  heap(_heap: { readonly liveBytes: number }): void {}
 
   /**
    * Tells the eviction that `bytes` inside live pages have become free for the owner's reuse (negative: are used again, or
