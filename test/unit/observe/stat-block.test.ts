@@ -12,7 +12,12 @@ function planned(kind: string, id: number, counters: string[] = []): PlannedNode
 }
 
 function plan(): TaskPlan {
-  const nodes = [planned('stream', 0), planned('from', 1), planned('default', 2, ['fields_defaulted']), planned('log', 3)]
+  const nodes = [
+    planned('stream', 0),
+    planned('from', 1),
+    planned('default', 2, ['fields_defaulted']),
+    planned('log', 3),
+  ]
   const edge = (a: number, b: number): void => {
     nodes[a].children.push(nodes[b])
     nodes[b].parents.push(nodes[a])
