@@ -1,7 +1,9 @@
 /** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
 import { ShardlineError } from '../errors.js'
+import { explainInTurns, explainText } from '../plan/explain.js'
 import { listParams } from '../tasks/list-params.js'
 import type { Execution, TaskEntry, TaskManager } from '../tasks/task-manager.js'
+import type { TaskRecord } from '../tasks/task-record.js'
 import { decodeTaskRequest } from '../tasks/task-request.js'
 import { dotViewOf, scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
 import { basePath } from './api.js'
@@ -48,7 +50,8 @@ export function addTasks(
     const entry = tasks.get(id)
     const replayed = inReplay(call, id, replayOf)
     if (entry === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
-    call.json(200, taskView(tasks, replayed ?? entry, options))
+    if (call.query.has('explain')) await explained(call, tasks, entry.record)
+    else call.json(200, taskView(tasks, replayed ?? entry, options))
   })
   router.add('PATCH', prefix, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
@@ -58,6 +61,17 @@ export function addTasks(
     await tasks.delete(idOf(call))
     call.empty(204)
   })
+}
+
+/** The plan of a task, whether it runs or not. */
+async function explained(call: Call, tasks: TaskManager, record: TaskRecord): Promise<void> {
+  const form = call.query.get('explain') ?? ''
+  if (!['', 'json', 'text'].includes(form)) {
+    throw new ShardlineError('bad-parameter', `invalid explain parameter ${JSON.stringify(form)}`)
+  }
+  const explanation = await explainInTurns(tasks.runner.plan(record), tasks.runner.shards)
+  if (form === 'text') call.raw(200, 'text/plain; charset=utf-8', explainText(explanation))
+  else call.json(200, explanation)
 }
 
 function idOf(call: Call): string {

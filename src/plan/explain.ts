@@ -4,7 +4,7 @@ import type { Partition } from '../route/routes.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import { planTask } from './plan.js'
 import type { PlannedNode, TaskPlan } from './task-plan.js'
-import { assumedFields, assumedTextBytes, estimateState, type StateEstimate } from './trial.js'
+import { assumedFields, assumedTextBytes, estimateState, estimateStateInTurns, type StateEstimate } from './trial.js'
 
 export interface Explanation {
   readonly type: 'stream' | 'batch'
@@ -48,7 +48,15 @@ export interface ExplainOptions {
 }
 
 export function explain(plan: TaskPlan, shards: number): Explanation {
-  const estimates = estimateState(plan)
+  return explanation(plan, shards, estimateState(plan))
+}
+
+/** For a thread that must not stand still. */
+export async function explainInTurns(plan: TaskPlan, shards: number): Promise<Explanation> {
+  return explanation(plan, shards, await estimateStateInTurns(plan))
+}
+
+function explanation(plan: TaskPlan, shards: number, estimates: readonly (StateEstimate | null)[]): Explanation {
   const nodes = plan.nodes.map((planned, i) => explainNode(planned, estimates[i]!))
   const unknown = estimates.some((e) => e === null)
   const { pipeline, partition, partitionReason, measurements, reads } = plan

@@ -38,17 +38,29 @@ const startMs = 1_600_000_000_000
 
 /** Per node of the plan; null where a node cannot be tried. A fused window's part contains its functions'. */
 export function estimateState(plan: TaskPlan): (StateEstimate | null)[] {
-  return plan.nodes.map((planned) => {
-    if (planned.fusion === 'inside' || planned.parents.length === 0) return { bytesPerGroup: 0, bytesPerRow: 0 }
-    const [few, many] = rowCounts(planned)
-    const half = trial(planned, fewGroups, few)
-    const whole = trial(planned, manyGroups, few)
-    const longer = few === many ? whole : trial(planned, manyGroups, many)
-    if (half === null || whole === null || longer === null) return null
-    const bytesPerRow = few === many ? 0 : Math.max(0, (longer - whole) / (manyGroups * (many - few)))
-    const perGroup = (whole - half) / (manyGroups - fewGroups) - bytesPerRow * few
-    return { bytesPerGroup: Math.max(0, Math.round(perGroup)), bytesPerRow: Math.round(bytesPerRow) }
-  })
+  return plan.nodes.map(estimateNode)
+}
+
+/** The same, a node at a time: a trial takes up to some ten milliseconds, and a thread may have other things to do. */
+export async function estimateStateInTurns(plan: TaskPlan): Promise<(StateEstimate | null)[]> {
+  const estimates: (StateEstimate | null)[] = []
+  for (const planned of plan.nodes) {
+    await new Promise((resolve) => setImmediate(resolve))
+    estimates.push(estimateNode(planned))
+  }
+  return estimates
+}
+
+function estimateNode(planned: PlannedNode): StateEstimate | null {
+  if (planned.fusion === 'inside' || planned.parents.length === 0) return { bytesPerGroup: 0, bytesPerRow: 0 }
+  const [few, many] = rowCounts(planned)
+  const half = trial(planned, fewGroups, few)
+  const whole = trial(planned, manyGroups, few)
+  const longer = few === many ? whole : trial(planned, manyGroups, many)
+  if (half === null || whole === null || longer === null) return null
+  const bytesPerRow = few === many ? 0 : Math.max(0, (longer - whole) / (manyGroups * (many - few)))
+  const perGroup = (whole - half) / (manyGroups - fewGroups) - bytesPerRow * few
+  return { bytesPerGroup: Math.max(0, Math.round(perGroup)), bytesPerRow: Math.round(bytesPerRow) }
 }
 
 /** Count windows keep no more rows than they are long. */

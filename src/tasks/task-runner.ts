@@ -79,6 +79,10 @@ export class TaskRunner {
     }
   }
 
+  get shards(): number {
+    return this.engine.shards
+  }
+
   /** The plan of a task; throws what its script or its nodes say against it. */
   plan(record: RunRecord): TaskPlan {
     const { pipeline } = compileScript(record.script, record.vars, this.deadman)
