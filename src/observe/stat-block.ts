@@ -228,6 +228,15 @@ export class StatBlock {
     return n
   }
 
+  /** Rows that the source of a stream task has collected: it has no incoming edge, but gives every row to every child. */
+  sourceRows(offset: number, layout: TaskLayout): number {
+    let rows = 0
+    for (const e of layout.edges) {
+      if (isSource(layout, layout.nodes[e.parent], e.parent)) rows = Math.max(rows, this.sum(offset, e.offset))
+    }
+    return rows
+  }
+
   taskView(offset: number, layout: TaskLayout, throughput: number): TaskStatsView {
     const edges: EdgeStatsView[] = []
     const collected = new Array<number>(layout.nodes.length).fill(0)
@@ -238,10 +247,8 @@ export class StatBlock {
       emitted[e.parent] += processed
       edges.push({ parent: layout.nodes[e.parent].name, child: layout.nodes[e.child].name, processed })
     }
-    // The source has no incoming edge: it collects what is delivered to the task and processed.
     layout.nodes.forEach((node, n) => {
-      if (node.name.startsWith('stream') && !layout.edges.some((e) => e.child === n))
-        collected[n] = this.sum(offset, TaskCell.processed)
+      if (isSource(layout, node, n)) collected[n] = this.sourceRows(offset, layout)
     })
     const nodes: NodeStatsView[] = layout.nodes.map((node, n) => {
       const counters: Record<string, number> = { collected: collected[n], emitted: emitted[n] }
@@ -279,4 +286,8 @@ export class StatBlock {
     for (const p of this.parts) v = Math.max(v, p.cells[offset + cell])
     return v
   }
+}
+
+function isSource(layout: TaskLayout, node: { readonly name: string }, n: number): boolean {
+  return node.name.startsWith('stream') && !layout.edges.some((e) => e.child === n)
 }

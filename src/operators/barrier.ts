@@ -197,6 +197,7 @@ export class BarrierOperator extends Operator {
     this.times.set(group, never, atBarrier)
     this.times.set(group, never, atData)
     this.times.set(group, this.idle ? now : now + this.spanMs, atClock)
+    this.ctx.stats.set('working_cardinality', this.hold.size)
     return true
   }
 
@@ -214,6 +215,7 @@ export class BarrierOperator extends Operator {
     if (!this.hold.release(grouping, group)) return
     this.timers.clear(group)
     this.times.set(group, Number.NaN, atBarrier)
+    this.ctx.stats.set('working_cardinality', this.hold.size)
   }
 
   private fire(group: number, nowMs: number): void {

@@ -12,6 +12,7 @@ import type { PlannedNode } from '../plan/task-plan.js'
 import type { Pages } from '../shard/pages.js'
 import type { NodeDef, PipelineNode } from '../tickscript/node-def.js'
 import { CellReader, clearedColumn } from './cells.js'
+import { GroupCensus } from './group-census.js'
 import { GroupHold } from './group-hold.js'
 import { Operator, type OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
@@ -63,6 +64,7 @@ export class DerivativeOperator extends Operator {
   private readonly nonNegative: boolean
   private readonly stored: Pages<Float64Array>
   private readonly hold: GroupHold
+  private readonly census: GroupCensus
   private readonly out = new OutColumn('', 256)
   private kept = new Uint8Array(maxChunkRows)
   private readonly cells = new CellReader()
@@ -80,10 +82,12 @@ export class DerivativeOperator extends Operator {
     this.nonNegative = node.props.nonNegative === true
     this.stored = ctx.state.f64(3)
     this.hold = new GroupHold(ctx.state)
+    this.census = new GroupCensus(ctx)
   }
 
   receive(chunk: Chunk): void {
     const n = chunk.n
+    this.census.see(chunk)
     if (this.kept.length < n) this.kept = new Uint8Array(n)
     const out = clearedColumn(this.out, n).column
     this.cells.begin()
@@ -103,18 +107,25 @@ export class DerivativeOperator extends Operator {
     if (rows !== null) this.emit(rows)
   }
 
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    this.census.seeOne(grouping, group)
+    this.emitBarrier(grouping, group, ms, sub)
+  }
+
   override deleteGroup(grouping: GroupInfo, group: number): void {
-    this.hold.release(grouping, group)
+    this.evictGroup(grouping, group)
     this.emitDelete(grouping, group)
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
+    this.census.forget(grouping, group)
     this.hold.release(grouping, group)
   }
 
   override dispose(): void {
     this.stored.release()
     this.hold.dispose()
+    this.census.dispose()
   }
 
   /** One error per kind of refused cell; the rows themselves are skipped later. */

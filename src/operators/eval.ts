@@ -20,6 +20,7 @@ import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef } from '../tickscript/node-def.js'
 import { CellReader, clearedColumn } from './cells.js'
 import { listOf, stringsOf } from './dimensions.js'
+import { GroupCensus } from './group-census.js'
 import { GroupHold } from './group-hold.js'
 import { type LambdaFacts, lambdaFacts } from './lambda-facts.js'
 import type { OperatorContext } from './operator.js'
@@ -124,6 +125,7 @@ export class EvalOperator extends TagWritingOperator {
   private readonly rowGroups = new RowGroups()
   private readonly cells = new CellReader()
   private readonly hold: GroupHold
+  private readonly census: GroupCensus
   private readonly quiet: boolean
   private readonly stateful: boolean
 
@@ -136,6 +138,7 @@ export class EvalOperator extends TagWritingOperator {
     this.keepList = Array.isArray(props.keep) && props.keep.length > 0 ? stringsOf(props.keep) : null
     this.keepAll = Array.isArray(props.keep) && props.keep.length === 0
     this.hold = new GroupHold(ctx.state)
+    this.census = new GroupCensus(ctx)
     const facts: LambdaFacts[] = []
     const all = lambdaFacts(listOf(props.lambdas))
     const scopeNames = all.time ? [...all.references, 'time'] : all.references
@@ -157,6 +160,7 @@ export class EvalOperator extends TagWritingOperator {
   }
 
   receive(input: Chunk): void {
+    this.census.see(input)
     const chunk = this.evaluate(input)
     if (chunk === null) return
     const out = chunk.derive()
@@ -177,17 +181,24 @@ export class EvalOperator extends TagWritingOperator {
     if (rows !== null) this.emitRows(rows)
   }
 
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number, port: number): void {
+    this.census.seeOne(grouping, group)
+    super.barrier(grouping, group, ms, sub, port)
+  }
+
   override deleteGroup(grouping: GroupInfo, group: number, port: number): void {
     this.evictGroup(grouping, group)
     super.deleteGroup(grouping, group, port)
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
+    this.census.forget(grouping, group)
     if (this.hold.release(grouping, group)) for (const l of this.lambdas) l.dropState(group)
   }
 
   override dispose(): void {
     this.hold.dispose()
+    this.census.dispose()
     for (const l of this.lambdas) l.dispose()
     super.dispose()
   }

@@ -139,7 +139,9 @@ export class HttpOutOperator extends Operator {
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
-    if (this.hold.release(grouping, group)) this.freeText(group)
+    if (!this.hold.release(grouping, group)) return
+    this.freeText(group)
+    this.ctx.stats.set('working_cardinality', this.hold.size)
   }
 
   override control(message: unknown): unknown {
@@ -219,6 +221,7 @@ export class HttpOutOperator extends Operator {
     this.orders.set(g, this.ctx.now(), 0)
     this.orders.set(g, this.nextOrder++, 1)
     if (g > this.highest) this.highest = g
+    this.ctx.stats.set('working_cardinality', this.hold.size)
     return true
   }
 

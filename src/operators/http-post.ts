@@ -24,6 +24,7 @@ import { Out } from '../shard/output.js'
 import type { NodeDef, PipelineNode } from '../tickscript/node-def.js'
 import { setCell } from './cells.js'
 import { listOf, stringsOf } from './dimensions.js'
+import { GroupCensus } from './group-census.js'
 import { GroupHold } from './group-hold.js'
 import { Operator, type OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
@@ -181,6 +182,7 @@ export class HttpPostOperator extends Operator {
   private nextRequest = 0
   private frame = new Uint8Array(4096)
   private readonly hold: GroupHold
+  private readonly census: GroupCensus
   private readonly points: ChunkBuilder
   private readonly batches: ChunkBuilder
 
@@ -190,11 +192,13 @@ export class HttpPostOperator extends Operator {
     this.codeField = settings.codeField
     this.typed = settings.endpoints.length > 0 || settings.urls.some((u) => u.includes('{{'))
     this.hold = new GroupHold(ctx.state)
+    this.census = new GroupCensus(ctx)
     this.points = new ChunkBuilder({}, (c) => this.emit(c))
     this.batches = new ChunkBuilder({ batch: true }, (c) => this.emit(c))
   }
 
   receive(chunk: Chunk): void {
+    this.census.see(chunk)
     const { windows } = chunk
     const n = windows === null ? chunk.n : windows.n
     const groups = windows === null ? chunk.groups : windows.groups
@@ -207,18 +211,21 @@ export class HttpPostOperator extends Operator {
   }
 
   override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    this.census.seeOne(grouping, group)
     const queue = this.held.get(group)
     if (queue === undefined) this.emitBarrier(grouping, group, ms, sub)
     else queue.push({ kind: 'barrier', grouping, ms, sub })
   }
 
   override deleteGroup(grouping: GroupInfo, group: number): void {
+    this.census.forget(grouping, group)
     const queue = this.held.get(group)
     if (queue === undefined) this.emitDelete(grouping, group)
     else queue.push({ kind: 'delete', grouping })
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
+    this.census.forget(grouping, group)
     const queue = this.held.get(group)
     if (queue === undefined || !this.hold.release(grouping, group)) return
     this.held.delete(group)
@@ -250,6 +257,7 @@ export class HttpPostOperator extends Operator {
   override dispose(): void {
     this.held.clear()
     this.hold.dispose()
+    this.census.dispose()
   }
 
   private report(msg: string, err: string): void {

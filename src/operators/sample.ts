@@ -9,6 +9,7 @@ import { ShardlineError } from '../errors.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { Pages } from '../shard/pages.js'
 import type { NodeDef } from '../tickscript/node-def.js'
+import { GroupCensus } from './group-census.js'
 import { GroupHold } from './group-hold.js'
 import { Operator, type OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
@@ -44,6 +45,7 @@ export class SampleOperator extends Operator {
   private readonly span: Span
   private readonly counts: Pages<Float64Array>
   private readonly hold: GroupHold
+  private readonly census: GroupCensus
   private kept = new Uint8Array(maxChunkRows)
   private readonly selector = new RowSelector()
   private readonly instant = { ms: 0, sub: 0 }
@@ -55,9 +57,11 @@ export class SampleOperator extends Operator {
     this.span = spanOf(rate instanceof Duration ? rate.ns : 0n)
     this.counts = ctx.state.f64()
     this.hold = new GroupHold(ctx.state)
+    this.census = new GroupCensus(ctx)
   }
 
   receive(chunk: Chunk): void {
+    this.census.see(chunk)
     if (this.kept.length < chunk.n) this.kept = new Uint8Array(chunk.n)
     if (this.every === 0) this.atMultiples(chunk)
     else if (chunk.windows === null) this.countRows(chunk)
@@ -71,18 +75,25 @@ export class SampleOperator extends Operator {
     if (rows !== null) this.emit(rows)
   }
 
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    this.census.seeOne(grouping, group)
+    this.emitBarrier(grouping, group, ms, sub)
+  }
+
   override deleteGroup(grouping: GroupInfo, group: number): void {
     this.evictGroup(grouping, group)
     this.emitDelete(grouping, group)
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
+    this.census.forget(grouping, group)
     if (this.hold.release(grouping, group)) this.counts.set(group, 0)
   }
 
   override dispose(): void {
     this.counts.release()
     this.hold.dispose()
+    this.census.dispose()
   }
 
   private atMultiples(chunk: Chunk): void {

@@ -4,6 +4,7 @@ import { compileLambda } from '../lambda/compile.js'
 import type { CompiledLambda, LambdaErrors } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef, type NodeEffects, type PipelineNode } from '../tickscript/node-def.js'
+import { GroupCensus } from './group-census.js'
 import { GroupHold } from './group-hold.js'
 import { type LambdaFacts, lambdaFacts } from './lambda-facts.js'
 import { Operator, type OperatorContext } from './operator.js'
@@ -49,10 +50,12 @@ export class WhereOperator extends Operator {
   private readonly selector = new RowSelector()
   private readonly rowGroups = new RowGroups()
   private readonly hold: GroupHold
+  private readonly census: GroupCensus
 
   constructor(planned: PlannedNode, ctx: OperatorContext) {
     super(ctx)
     this.hold = new GroupHold(ctx.state)
+    this.census = new GroupCensus(ctx)
     this.lambda = compileLambda(lambdaOf(planned.node), {
       errorPrefix: 'Failed to compile expression in where clause: ',
       state: ctx.state,
@@ -62,6 +65,7 @@ export class WhereOperator extends Operator {
 
   receive(chunk: Chunk): void {
     if (this.outcomes.length < chunk.n) this.outcomes = new Uint8Array(chunk.n)
+    this.census.see(chunk)
     const errors = this.errors
     errors.count = 0
     const groups = this.lambda.stateful ? this.rowGroups.of(chunk) : null
@@ -75,17 +79,24 @@ export class WhereOperator extends Operator {
     if (kept !== null) this.emit(kept)
   }
 
+  override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
+    this.census.seeOne(grouping, group)
+    this.emitBarrier(grouping, group, ms, sub)
+  }
+
   override deleteGroup(grouping: GroupInfo, group: number): void {
     this.evictGroup(grouping, group)
     this.emitDelete(grouping, group)
   }
 
   override evictGroup(grouping: GroupInfo, group: number): void {
+    this.census.forget(grouping, group)
     if (this.hold.release(grouping, group)) this.lambda.dropState(group)
   }
 
   override dispose(): void {
     this.hold.dispose()
+    this.census.dispose()
     this.lambda.dispose()
   }
 }

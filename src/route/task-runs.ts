@@ -63,7 +63,7 @@ export interface Run {
   failed: boolean
   /** The start was answered: from here on a failure is told to the owner. */
   running: boolean
-  /** For the throughput: processed rows at the last sample. */
+  /** For the throughput: rows collected at the last sample. */
   sampled: number
   throughput: number
 }
@@ -309,9 +309,9 @@ export class TaskRuns {
     if (elapsed < 1000) return
     this.sampledMs = now
     for (const run of this.runs.values()) {
-      const processed = this.stats.sum(run.offset, TaskCell.processed)
-      run.throughput = ((processed - run.sampled) * 1000) / elapsed
-      run.sampled = processed
+      const collected = this.stats.sourceRows(run.offset, run.layout)
+      run.throughput = ((collected - run.sampled) * 1000) / elapsed
+      run.sampled = collected
     }
   }
 

@@ -37,7 +37,8 @@ describe('statistics block', () => {
     block.main.drop(offset, 'shed', 2)
     for (let s = 0; s < 2; s++) {
       const part = StatPart.of(block.sab, s, 4096)
-      part.addTask(offset, TaskCell.processed, 3)
+      part.addTask(offset, TaskCell.processed, 2)
+      part.drop(offset, 'error', 1)
       part.edge(offset, layout.edges[0])(3)
       part.edge(offset, layout.edges[2])(2)
       const node = part.node(offset, layout.nodes[2])
@@ -64,7 +65,9 @@ describe('statistics block', () => {
       { parent: 'from1', child: 'default2', processed: 0 },
       { parent: 'from1', child: 'log3', processed: 4 },
     ])
-    expect([view.delivered, view.processed, view.dropped.shed, view.inRing]).toEqual([10, 6, 2, 2])
+    expect([view.delivered, view.processed, view.dropped.shed, view.dropped.error, view.inRing]).toEqual([
+      10, 4, 2, 2, 2,
+    ])
     expect(view.stateBytes).toEqual([4096, 8192])
     expect(view.throughput).toBe(7)
   })

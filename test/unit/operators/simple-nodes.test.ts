@@ -100,6 +100,23 @@ describe('sample', () => {
   })
 })
 
+describe('working cardinality', () => {
+  it('counts the groups that have come, those of barriers and without output too, less the deleted ones', () => {
+    const b = bench(derivativeEntry, plan(derivativeDef, ['v']), { dims: ['h'] })
+    const known = () => b.ctx.counters.get('working_cardinality')
+    b.feed.rows(b.op, ['m,h=a v=1 @1', 'm,h=b w=2 @2', 'm,h=a v=3 @3'])
+    expect(known()).toBe(2)
+    b.feed.barrier(b.op, 'm,h=c', 4)
+    b.feed.barrier(b.op, 'm,h=a', 4)
+    expect(known()).toBe(3)
+    b.feed.deleteGroup(b.op, 'm,h=a')
+    b.feed.deleteGroup(b.op, 'm,h=a')
+    expect(known()).toBe(2)
+    b.feed.rows(b.op, ['m,h=a v=1 @5'])
+    expect(known()).toBe(3)
+  })
+})
+
 describe('shift', () => {
   it('moves rows, and batches with their rows', () => {
     const b = bench(shiftEntry, plan(shiftDef, [new Duration(-1_500_000_001n)]))
