@@ -153,6 +153,51 @@ url = "http://127.0.0.1:${sinkPort}/slack"
     expect(await cli('delete', 'tasks', 'cpu_alert')).toEqual(quiet)
   })
 
+  it('tries a task on what it has recorded, before it is enabled', async () => {
+    const file = tick('cpu_alert', { '/tmp/alerts.log': log })
+    expect(await cli('define', 'cpu_alert', '-tick', file, '-dbrp', 'kapacitor_example.autogen')).toEqual(quiet)
+    const recorded = cli('record', 'stream', '-task', 'cpu_alert', '-duration', '20s')
+    await server.until(async () => {
+      const { body } = await server.json('GET', '/recordings')
+      return (body.recordings as { status: string }[]).some((r) => r.status === 'running') ? true : undefined
+    }, 'the recording')
+    // The time of the points counts: the first one beyond the twenty seconds ends it.
+    const now = Math.floor(Date.now() / 1000)
+    await write([90, 60, 80, 10].map((idle, i) => cpu(idle, now + i)))
+    await write([`mem,host=server1 free=1 ${now + 1}`, cpu(5, now + 120)])
+    const { code, stdout } = await recorded
+    expect(code).toBe(0)
+    const rid = stdout.trim()
+    expect((await cli('list', 'recordings', rid)).stdout).toMatch(
+      /^ID +Type +Status +Size +Date.*\n\S+ stream +finished +\d+ B /,
+    )
+
+    const replayed = async (): Promise<void> => {
+      expect((await cli('replay', '-recording', rid, '-task', 'cpu_alert')).code).toBe(0)
+    }
+    await replayed()
+    const levels = (list: readonly AlertData[]): string[] => list.map((e) => e.level)
+    expect(levels(await events(3))).toEqual(['CRITICAL', 'OK', 'CRITICAL'])
+    writeFileSync(file, script('cpu_alert', { '/tmp/alerts.log': log, '<  70': '< 100' }))
+    expect(await cli('define', 'cpu_alert', '-tick', file)).toEqual(quiet)
+    await replayed()
+    // The second replay knows nothing of the levels of the first.
+    expect(levels((await events(7)).slice(3))).toEqual(['CRITICAL', 'CRITICAL', 'CRITICAL', 'CRITICAL'])
+    expect((await cli('list', 'tasks')).stdout).toMatch(/cpu_alert stream +disabled +false/)
+    expect(await cli('delete', 'tasks', 'cpu_alert')).toEqual(quiet)
+  })
+
+  it('takes the same as a batch task', async () => {
+    const file = tick('cpu_alert_batch', { '/tmp/alerts.log': log })
+    const defined = await cli(
+      ...['define', 'batch_cpu_alert', '-type', 'batch', '-tick', file],
+      ...['-dbrp', 'kapacitor_example.autogen'],
+    )
+    expect(defined).toEqual(quiet)
+    expect((await cli('list', 'tasks')).stdout).toMatch(/batch_cpu_alert batch +disabled +false/)
+    expect(await cli('delete', 'tasks', 'batch_cpu_alert')).toEqual(quiet)
+  })
+
   it('tells a field from a string by its quotes', async () => {
     for (const name of ['quotes_double', 'quotes_single']) {
       expect(await cli('define', name, '-tick', tick(name, {}), '-dbrp', 'telegraf.autogen')).toEqual(quiet)
