@@ -124,7 +124,7 @@ export function explainText(explanation: Explanation): string {
     `              because ${explanation.partition.reason}`,
     `measurements  ${measurements === null ? 'all' : measurements.join(', ')}`,
     `columns       ${columns.length === 0 ? 'none: all cells stay bytes of the written lines' : columns.join(', ')}`,
-    `memory        ${bytesPerGroup === null ? 'not known for every node' : `${bytesPerGroup} bytes per group, all nodes together`}`,
+    `memory        ${memoryText(bytesPerGroup)}`,
   ]
   for (const node of nodes) lines.push('', ...nodeLines(node))
   lines.push(
@@ -132,6 +132,11 @@ export function explainText(explanation: Explanation): string {
     `Memory is estimated for tags of ${assumedTextBytes} bytes; points kept whole have ${assumedFields} more fields and a tag.`,
   )
   return `${lines.join('\n')}\n`
+}
+
+function memoryText(bytesPerGroup: number | null): string {
+  if (bytesPerGroup === null) return 'not known for every node'
+  return bytesPerGroup === 0 ? 'none per group' : `${bytesPerGroup} bytes per group, all nodes together`
 }
 
 function partitionText({ partition, shards }: Explanation): string {
