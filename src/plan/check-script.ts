@@ -17,6 +17,7 @@ import type { Source } from '../tickscript/positions.js'
 import { type Piece, parseTolerantly, type TolerantScript } from '../tickscript/tolerant-parser.js'
 import type { JsonVar } from '../tickscript/vars.js'
 import { DryRun } from './dry-context.js'
+import { edgeMismatches } from './edges.js'
 import { planTask } from './plan.js'
 import type { PlannedNode } from './task-plan.js'
 
@@ -143,12 +144,8 @@ class EnableChecks {
   }
 
   private checkEdges(node: PipelineNode): void {
-    if (node.parents.length < 2) return
-    for (const parent of new Set(node.parents)) {
-      if (parent.edge === node.edge || node.def.emits !== 'same') continue
-      const text = `cannot add child mismatched edges: ${parent.name}:${parent.edge} -> ${node.name}:${node.edge}`
+    for (const text of edgeMismatches(node))
       this.report('error', text, this.placeOf(node), { hint: 'Its inputs are all streams or all batches.' })
-    }
   }
 
   /** The lambdas that enabling refuses: the first fault of each with the text of its node. */

@@ -3,6 +3,7 @@
  * Main thread. A live task is run under its own id, a replay under an id that no task can have.
  */
 import { ShardlineError } from '../errors.js'
+import { edgeMismatches } from '../plan/edges.js'
 import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { Engine, RunningTask, StartTask, TaskStatsView } from '../route/engine-api.js'
@@ -86,7 +87,11 @@ export class TaskRunner {
   /** The plan of a task; throws what its script or its nodes say against it. */
   plan(record: RunRecord): TaskPlan {
     const { pipeline } = compileScript(record.script, record.vars, this.deadman)
-    for (const node of pipeline.nodes) node.def.check?.(node, { dbrps: record.dbrps })
+    for (const node of pipeline.nodes) {
+      node.def.check?.(node, { dbrps: record.dbrps })
+      const [mismatch] = edgeMismatches(node)
+      if (mismatch !== undefined) throw new ShardlineError('edges', mismatch, 500)
+    }
     return planTask(pipeline, { taskId: record.taskId ?? record.id, shards: this.engine.shards })
   }
 
