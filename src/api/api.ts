@@ -128,6 +128,7 @@ export class Api {
     if (!(err instanceof ShardlineError)) {
       this.log.error('request failed', { method: call.request.method, path: call.path, err: errorText(err) })
     }
+    if (err instanceof ShardlineError) call.header('X-Shardline-Error', err.code)
     call.error(err instanceof ShardlineError ? err.status : 500, errorText(err))
   }
 }
