@@ -96,7 +96,7 @@ describe('rollup', () => {
   })
   afterAll(async () => {
     await server.stop()
-    await sink.stop()
+    await sink.close()
   })
 
   const wanted = (which: 0 | 1): { where: string; second: number; mean: number }[] =>
@@ -121,7 +121,7 @@ describe('rollup', () => {
 
   it('posts one mean per interface and day', async () => {
     const bodies = await server.until(() => {
-      const list = sink.bodies('/daily')
+      const list = sink.at('/daily')
       return list.length >= wanted(0).length ? list : undefined
     }, 'the posts')
     const got = bodies.map((b) => {

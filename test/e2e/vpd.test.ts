@@ -75,7 +75,7 @@ describe('vapour pressure deficit', () => {
   })
   afterAll(async () => {
     await server.stop()
-    await sink.stop()
+    await sink.close()
   })
 
   async function write(lines: readonly string[]): Promise<void> {
