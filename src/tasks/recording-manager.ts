@@ -147,15 +147,21 @@ export class RecordingManager {
         throw new ShardlineError('too-many-recordings', `${this.limits.running} recordings are running`, 503)
       }
       const recording: RecordingRecord = { id, type, dateNs: nowNs(), error: '', status: 'running', progress: 0 }
-      await this.set(recording)
+      // Whoever sees the recording, in the answer or in a listing, may rely on the points that follow.
+      const stored = this.set(recording)
       // The answer says `running` even when it is known by now that it fails.
-      if (task.type !== type) void this.finish(recording, 'wrong task type')
-      else {
-        try {
-          start(recording, task)
-        } catch (err) {
-          void this.finish(recording, errorText(err))
-        }
+      let fault = task.type === type ? '' : 'wrong task type'
+      try {
+        if (fault === '') start(recording, task)
+      } catch (err) {
+        fault = errorText(err)
+      }
+      try {
+        await stored
+        if (fault !== '') void this.finish(recording, fault)
+      } catch (err) {
+        await this.end(recording, errorText(err))
+        throw err
       }
       return recording
     })
