@@ -135,6 +135,8 @@ export interface Engine {
   startTask(task: StartTask): Promise<RunningTask>
   /** drain: process all earlier rows and flush; discard: drop and count them. Bounded by a deadline. */
   stopTask(key: number, mode: 'drain' | 'discard'): Promise<void>
+  /** A part of a running task that lives on main has failed: stops the task and tells the failure handlers. */
+  failTask(key: number, error: string): void
   /** Tells all shards that an alert state of a topic changed. */
   mirrorTopicState(topic: string, id: string, level: number, timeNs: string): void
   onOutput(type: number, handler: (frame: OutputFrame) => void): void

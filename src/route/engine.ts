@@ -201,6 +201,10 @@ export class ShardlineEngine implements Engine {
     return this.runs.start(task)
   }
 
+  failTask(key: number, error: string): void {
+    this.runs.fail(key, error)
+  }
+
   stopTask(key: number, mode: 'drain' | 'discard'): Promise<void> {
     return this.runs.stop(key, mode)
   }

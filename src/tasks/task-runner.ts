@@ -2,7 +2,7 @@
  * Starts and stops runs of tasks on the engine and tells the parts that follow them: alerts, httpOut pages, httpPost requests.
  * Main thread. A live task is run under its own id, a replay under an id that no task can have.
  */
-import { ShardlineError } from '../errors.js'
+import { ShardlineError, TaskFailure } from '../errors.js'
 import { edgeMismatches } from '../plan/edges.js'
 import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
@@ -25,6 +25,7 @@ export interface TaskObserver {
   prepare?(task: RunRecord, plan: TaskPlan, nodeData: Map<number, unknown>): Promise<void>
   /** Before the shards build the task; what it returns of alert states goes with it. May throw: the task does not start. */
   starting?(task: RunRecord, plan: TaskPlan): StartTask['alertStates']
+  /** May throw: a TaskFailure stops the task afterwards, anything else undoes the start. */
   started?(running: RunningTask, task: RunRecord, plan: TaskPlan): void
   /** After the shards have stopped it, or after a start that failed (then `running` may be missing). */
   stopped?(task: RunRecord, deleted: boolean, running: RunningTask | undefined): void | Promise<void>
@@ -71,12 +72,24 @@ export class TaskRunner {
         nodeData,
         deadman: this.deadman,
       })
-      for (const o of this.#observers) o.started?.(running, record, plan)
+      this.announce(running, record, plan)
       return { running, plan }
     } catch (err) {
       if (running !== undefined) await this.engine.stopTask(running.key, 'discard')
       if (announced) await this.stopped(record, false, running)
       throw err
+    }
+  }
+
+  /** A node that fails once it runs does not undo the start: as in the original, the task stops with an error afterwards. */
+  private announce(running: RunningTask, record: RunRecord, plan: TaskPlan): void {
+    for (const o of this.#observers) {
+      try {
+        o.started?.(running, record, plan)
+      } catch (err) {
+        if (!(err instanceof TaskFailure)) throw err
+        setImmediate(() => this.engine.failTask(running.key, err.message))
+      }
     }
   }
 
