@@ -26,8 +26,9 @@ describe('JSON', () => {
   it('plain values read back as they were, with and without indent', () => {
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (v) => {
-        expect(JSON.parse(goJson(v))).toEqual(JSON.parse(JSON.stringify(v)))
-        expect(JSON.parse(goJsonIndent(v))).toEqual(JSON.parse(JSON.stringify(v)))
+        // As texts: JSON of JavaScript has no negative zero.
+        expect(JSON.stringify(JSON.parse(goJson(v)))).toBe(JSON.stringify(v))
+        expect(JSON.stringify(JSON.parse(goJsonIndent(v)))).toBe(JSON.stringify(v))
       }),
     )
   })
