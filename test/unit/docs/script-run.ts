@@ -192,9 +192,18 @@ export class ScriptRun {
     const [, name, tmax] = /^batch (\S+) (\S+)$/.exec(head)!
     const measurement = name!.split(',')[0]!
     const tags = name!.slice(measurement.length)
-    const lines = rows.map((row) => timed(`${measurement}${tags} ${row.trim()}`))
-    const chunk = this.feed.batchChunk([{ head: name!, tmax: tmax!, lines }])
+    const lines = rows.map((row) => {
+      const cells = row.trim()
+      const own = cells.split(/\s+/).length === 3 ? ',' : ' '
+      return timed(`${measurement}${tags}${own}${cells}`)
+    })
     const query = this.plan.nodes.find((p) => p.node.def.method === 'query')!
+    const dims = tags
+      .split(',')
+      .slice(1)
+      .map((pair) => pair.split('=')[0]!)
+    const feed = this.harness.feed({ reads: this.plan.reads, dims })
+    const chunk = feed.batchChunk([{ head: name!, tmax: tmax!, lines }])
     for (const edge of this.operators[query.index]!.edges) edge.child.receive(chunk, edge.port)
   }
 
