@@ -130,7 +130,7 @@ class CaseRun {
     }
     if (step.snapshot !== undefined) {
       const name = step.snapshot
-      return this.until(async () => ({ body: await this.httpOut(name) }), wanted)
+      return this.until(() => this.snapshot(name), wanted)
     }
     const { method = 'GET', path, body, pick = [] } = step.http!
     return this.call(method, this.expand(path), body, pick)
@@ -193,6 +193,11 @@ class CaseRun {
     return out
   }
 
+  private async snapshot(name: string): Promise<Json> {
+    const { status } = await fetch(`${this.server.url}/kapacitor/v1/tasks/${this.id}/${name}`)
+    return status === 200 ? { body: await this.httpOut(name) } : { status: number(status) }
+  }
+
   /** Groups in a fixed order. */
   private async httpOut(name: string): Promise<Json> {
     const body = (await this.get(`/tasks/${this.id}/${name}`)) as JsonObject
@@ -218,7 +223,7 @@ class CaseRun {
   ): Promise<{ status: JsonNumber; [key: string]: Json }> {
     const reply = await fetch(`${this.server.url}/kapacitor/v1${path}`, {
       method,
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : text(body) }),
+      ...(body === undefined ? {} : { body: this.expand(typeof body === 'string' ? body : text(body)) }),
     })
     const answer = await reply.text()
     const status = number(reply.status)
