@@ -1,7 +1,7 @@
 // npm start: builds when dist is missing or older than the sources, then runs a server with its store under ./data.
 // Arguments go to the server: npm start -- -config my.conf
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const root = path.resolve(import.meta.dirname, '..')
@@ -36,8 +36,6 @@ function build() {
 
 const args = process.argv.slice(2)
 const ownConfig = args.some((a) => /^--?config(=|$)/.test(a))
-const bind = process.env.SHARDLINE_HTTP_BIND_ADDRESS ?? process.env.KAPACITOR_HTTP_BIND_ADDRESS ?? '127.0.0.1:9092'
-const url = `http://${bind.startsWith(':') ? `localhost${bind}` : bind}`
 
 function writeConfig() {
   mkdirSync(dataDir, { recursive: true })
@@ -71,20 +69,29 @@ default-retention-policy = "autogen"
   return file
 }
 
-async function whenListening() {
-  for (;;) {
-    try {
-      const reply = await fetch(`${url}/kapacitor/v1/ping`)
-      if (reply.status === 204) return
-    } catch (err) {
-      if (!(err instanceof TypeError)) throw err
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100))
+/** Where the server will listen: the environment wins over the file, which may have been changed since it was written. */
+function address(file) {
+  const inFile = /^\s*bind-address\s*=\s*"([^"]+)"/m.exec(readFileSync(file, 'utf8'))
+  const { SHARDLINE_HTTP_BIND_ADDRESS: own, KAPACITOR_HTTP_BIND_ADDRESS: original } = process.env
+  const bind = own || original || (inFile?.[1] ?? ':9092')
+  return bind.startsWith(':') ? `localhost${bind}` : bind
+}
+
+async function answers(url) {
+  try {
+    return (await fetch(`${url}/kapacitor/v1/ping`)).status === 204
+  } catch (err) {
+    if (!(err instanceof TypeError)) throw err
+    return false
   }
 }
 
 build()
-const serverArgs = ownConfig ? args : ['-config', writeConfig(), ...args]
+const file = ownConfig ? undefined : writeConfig()
+const serverArgs = ownConfig ? args : ['-config', file, ...args]
+const url = file === undefined ? undefined : `http://${address(file)}`
+// Somebody else is there already: the server will say so.
+const taken = url !== undefined && (await answers(url))
 // A process group of its own, and one signal for what Ctrl-C and npm together send: a second signal ends the server hard.
 const server = spawn(process.execPath, [daemon, ...serverArgs], { cwd: root, stdio: 'inherit', detached: true })
 const togetherMs = 1000
@@ -98,9 +105,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 server.on('exit', (code, signal) => process.exit(signal === null ? code : 1))
 
-if (!ownConfig) {
-  await whenListening()
-  const option = bind.endsWith(':9092') ? '' : ` -url ${url}`
+if (url !== undefined && !taken) {
+  while (!(await answers(url))) await new Promise((resolve) => setTimeout(resolve, 100))
+  const option = url.endsWith(':9092') ? '' : ` -url ${url}`
   console.error(`
 Shardline listens on ${url}; its data is in ${path.relative(process.cwd(), dataDir) || '.'}.
 
