@@ -51,6 +51,7 @@ export const errorGroups: readonly ErrorGroup[] = [
       'task-start': 'The task could not be started; the text says why.',
       'task-failed': 'A node stopped its task on all shards.',
       'not-runnable': 'A node of the script does not run here yet.',
+      edges: 'A node gets points from one input and batches from another.',
       'no-edge': 'A node has no input that could reach it.',
       'loopback-loop': 'A kapacitorLoopback would write into what its own task reads.',
       'stats-interval': 'The interval of a stats node is not positive.',
@@ -90,6 +91,7 @@ export const errorGroups: readonly ErrorGroup[] = [
     title: 'Tasks and templates',
     codes: {
       'bad-task-id': 'Ids consist of letters, digits, `-`, `.` and `_`.',
+      'bad-template-id': 'Ids consist of letters, digits, `-`, `.` and `_`.',
       'no-task': 'There is no such task.',
       'no-task-id': 'The path names no task.',
       'task-exists': 'There is a task of this id already.',
