@@ -111,7 +111,7 @@ describe('the original configuration', () => {
     expect(config.influxdb[0]!['startup-timeout']).toBe(300_000)
     expect(config.influxdb[0]!.timeout).toBe(0)
     expect(config.influxdb[0]!['excluded-subscriptions']).toEqual({ _kapacitor: ['autogen'] })
-    expect(config.udp[0]).toMatchObject({ enabled: true, 'bind-address': ':9100', database: 'game', buffer: 1000 })
+    expect(config.udp[0]).toMatchObject({ enabled: true, 'bind-address': ':9100', database: 'game', buffer: 65_536 })
     expect(config.foreign.smtp).toEqual({ enabled: false, host: 'localhost' })
     expect(config.task['snapshot-interval']).toBe(60_000)
   })
@@ -128,7 +128,7 @@ describe('the original configuration', () => {
   test('several influxdb sections lose the defaults of one', () => {
     const two = parseConfig('[[influxdb]]\nname="a"\nenabled=true\n[[influxdb]]\nname="b"', {}).config.influxdb
     expect(two[1]).toMatchObject({ enabled: false, urls: [], 'excluded-subscriptions': {}, 'startup-timeout': 300_000 })
-    expect(two[0]!['udp-buffer']).toBe(1000)
+    expect(two[0]!['udp-buffer']).toBe(65_536)
   })
 })
 
