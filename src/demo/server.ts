@@ -115,7 +115,7 @@ export class DemoServer {
       processed: one('shardline_task_points_processed_total', { task }),
       groups: one('shardline_task_groups', { task }),
       dropped,
-      shed: one('shardline_udp_shed_datagrams_total') + one('shardline_udp_kernel_drops_total'),
+      shed: one('shardline_udp_datagrams_shed_total') + one('shardline_udp_kernel_drops_total'),
       shards: metrics
         .filter((m) => m.name === 'shardline_shard_state_bytes')
         .map((m) => {
