@@ -14,6 +14,7 @@ import { pieceOf } from '../tickscript/diagnostics-span.js'
 import { syntaxFaults } from '../tickscript/diagnostics-syntax.js'
 import { Lambda, type PipelineNode, type ScriptValue } from '../tickscript/node-def.js'
 import type { Source } from '../tickscript/positions.js'
+import { type Dbrp, dbrpsOf } from '../tickscript/task-facts.js'
 import { type Piece, parseTolerantly, type TolerantScript } from '../tickscript/tolerant-parser.js'
 import type { JsonVar } from '../tickscript/vars.js'
 import { DryRun } from './dry-context.js'
@@ -48,7 +49,10 @@ export function checkScript(text: string, options: CheckOptions = {}): Diagnosti
   })
   for (const fault of evaluation.faults) faults.push(fault)
   faults.push(...idleStatements(script))
-  new EnableChecks(evaluation, script.source, faults, isTemplate).run()
+  // The request may name the databases instead: then they are not known.
+  const dbrps = dbrpsOf({ statements: script.statements })
+  const named = dbrps.length === 0 ? null : dbrps
+  new EnableChecks(evaluation, script.source, faults, isTemplate, named).run()
   return toDiagnostics(faults, script.source)
 }
 
@@ -106,6 +110,7 @@ class EnableChecks {
     private readonly source: Source,
     private readonly faults: Fault[],
     private readonly isTemplate: boolean,
+    private readonly dbrps: readonly Dbrp[] | null,
   ) {}
 
   run(): void {
@@ -120,7 +125,7 @@ class EnableChecks {
       this.checkEdges(node)
       // The zero values of a template's vars say nothing about the tasks made from it.
       if (this.isTemplate) continue
-      this.attempt(node, () => node.def.check?.(node, { dbrps: null }))
+      this.attempt(node, () => node.def.check?.(node, { dbrps: this.dbrps }))
       // A node that cannot be made for another reason than its lambdas.
       const text = plan === undefined ? null : this.refusal(plan, bad)
       if (text !== null) this.report('error', text, this.placeOf(node), {})
