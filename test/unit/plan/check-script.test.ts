@@ -1,5 +1,8 @@
 /** What check reports, script by script: place, marked text, message | hint => what to write. */
 import { describe, expect, test } from 'vitest'
+import { errorText } from '../../../src/errors.js'
+import { checkScript } from '../../../src/plan/check-script.js'
+import { parse } from '../../../src/tickscript/parser.js'
 import { problems } from './problems.js'
 
 describe('parse errors', () => {
@@ -754,5 +757,40 @@ describe('vars', () => {
     expect(problems(period, { p: { type: 'duration', value: 0 } })).toEqual([
       '2:15 [window] window node must have either a non zero period or non zero period count',
     ])
+  })
+})
+
+describe('the parser’s own text comes first', () => {
+  test.each([
+    'var TRUE = 1',
+    'stream|from().where(lambda: "v" =~ /abc)|httpOut(\'o\')',
+    'dbrp a',
+    'dbrp "a".b',
+    'var x 5',
+    "var l = ['a',, 'b']",
+    'x.5 .',
+    'lambda : x',
+    "['a'] + 'b'",
+    'lambda: f(lambda: x)',
+    '"a" // note\n > 1',
+    'lambda: "a" AND /x/',
+    'lambda: *',
+    'x\u0001',
+    "'x\\\\'",
+    "\"unterminated\nvar x = 'y'",
+    'var x = /(?P<n/',
+    'var x = 99999999999999999999w',
+    `x ${'-'.repeat(300)}5`,
+    `stream|from()|where(lambda: ${'"a" + '.repeat(1000)}1)`,
+  ])('%j', (script) => {
+    let text = ''
+    try {
+      parse(script)
+    } catch (err) {
+      text = errorText(err)
+    }
+    expect(text).toMatch(/^parser: /)
+    const errors = checkScript(script).filter((d) => d.severity === 'error' && d.message.startsWith('parser: '))
+    expect(errors[0]?.message).toBe(text)
   })
 })
