@@ -5,7 +5,8 @@
  * Without codeField data passes at once. With it the rows of a group wait, in order, for the answers to their requests: a
  * bounded queue of boxed rows per group in flight (as few as HTTP is slow). Barriers and deletes wait in the same queue.
  *
- *   frame   i32 group · i32 request (-1: no answer wanted when all is well) · i32 body bytes · i32 row bytes
+ *   frame   i32 group (requests of one follow each other) · i32 request (-1: no answer wanted when all is well) ·
+ *           i32 body bytes · i32 row bytes
  *           body: the result object as JSON and a newline
  *           row: the same as typed values (v8 serialisation), when a template on main needs them; else 0 bytes
  */
@@ -177,6 +178,8 @@ type Held =
 export class HttpPostOperator extends Operator {
   private readonly codeField: string
   private readonly typed: boolean
+  /** Requests of all groups follow each other. */
+  private readonly oneLane: boolean
   private readonly held = new Map<number, Held[]>()
   private heldRows = 0
   private nextRequest = 0
@@ -190,6 +193,7 @@ export class HttpPostOperator extends Operator {
     super(ctx)
     const settings = httpPostSettings(planned.node)
     this.codeField = settings.codeField
+    this.oneLane = isBelowUnion(planned.node)
     this.typed = settings.endpoints.length > 0 || settings.urls.some((u) => u.includes('{{'))
     this.hold = new GroupHold(ctx.state)
     this.census = new GroupCensus(ctx)
@@ -204,7 +208,7 @@ export class HttpPostOperator extends Operator {
     const groups = windows === null ? chunk.groups : windows.groups
     for (let i = 0; i < n; i++) {
       const row = windows === null ? rowOfPoint(chunk, i, groups[i]) : rowOfWindow(chunk, i)
-      if (this.codeField === '') this.post(row, groups[i], -1)
+      if (this.codeField === '') this.post(row, this.oneLane ? 0 : groups[i], -1)
       else this.holdRow(chunk, i, groups[i], row)
     }
     if (this.codeField === '') this.emit(chunk)
@@ -376,6 +380,16 @@ export class HttpPostOperator extends Operator {
     column.setKind(r, Kind.Int)
     setInt64(column.column.i32, r, BigInt(code))
   }
+}
+
+/** There rows of one series may be of different groups, and keep the order of the union. */
+function isBelowUnion(node: PipelineNode): boolean {
+  const above = new Set(node.parents)
+  for (const n of above) {
+    if (n.def.method === 'union') return true
+    for (const parent of n.parents) above.add(parent)
+  }
+  return false
 }
 
 const encoder = new TextEncoder()
