@@ -133,7 +133,7 @@ export class Server {
       const found = handlerConfigs.httppost.find((e) => e.endpoint === name)
       if (found === undefined) return undefined
       const { username = '', password = '' } = found.basicAuth ?? {}
-      return { url: found.url, headers: found.headers, username, password, rowTemplate: '' }
+      return { url: found.url, headers: found.headers, username, password, rowTemplate: found.rowTemplate }
     }
     const posts = new HttpPostSink({ endpoint })
     const sideloads = new SideloadSources({ endpoint })

@@ -38,7 +38,7 @@ export function httpPostObserver(sink: HttpPostSink, engine: Engine): TaskObserv
         const deadline = new Promise<void>((resolve) => {
           timer = setTimeout(resolve, drainMs)
         })
-        await Promise.race([sink.idle(), deadline])
+        await Promise.race([sink.idle(running.key), deadline])
         clearTimeout(timer)
       }
       sink.stop(running.key)
