@@ -269,3 +269,24 @@ test('log level and log stream', async () => {
   expect(JSON.parse(line!)).toMatchObject({ lvl: 'info', msg: 'http request', service: 'http', status: 204 })
   await server.json('POST', '/loglevel', { level: 'debug' })
 })
+
+test('the lines of a log node can be followed by task and node', async () => {
+  const script = "stream|from().measurement('m').groupBy('h')|log().prefix('p')"
+  await create(taskBody('followed', { script }))
+  const stop = new AbortController()
+  const following = fetch(`${server.url}/kapacitor/v1preview/logs?task=followed&node=log2`, {
+    headers: { Accept: 'application/json' },
+    signal: stop.signal,
+  })
+  const writes = setInterval(() => void server.write('m,h=a v=1i 10').catch(() => undefined), 50)
+  const reader = (await following).body!.getReader()
+  const { value } = await reader.read()
+  clearInterval(writes)
+  stop.abort()
+  const [line] = Buffer.from(value!).toString().split('\n')
+  expect(JSON.parse(line!)).toMatchObject({
+    ...{ lvl: 'info', msg: 'point', task: 'followed', node: 'log2', prefix: 'p', name: 'm', db: 'db', rp: 'rp' },
+    ...{ group: 'h=a', dimension_0: 'h', tag_h: 'a', field_v: '1', time: '1970-01-01T00:00:10Z' },
+  })
+  await remove('followed')
+})
