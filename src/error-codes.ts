@@ -169,6 +169,7 @@ export const errorGroups: readonly ErrorGroup[] = [
       'bad-log-file': 'The log file cannot be opened.',
       'bad-pidfile': 'The pid file cannot be written.',
       'data-dir': 'The data directory cannot be used.',
+      'store-in-use': 'Another server has the store open. Give each server a data_dir of its own.',
       'store-open': 'The store cannot be opened; another server may have it open.',
       'listen-failed': 'The address of the HTTP API cannot be listened on.',
       'udp-address': 'The address of a UDP listener is none.',

@@ -45,6 +45,7 @@ import { ReplayManager } from './tasks/replay-manager.js'
 import { decodeReplay } from './tasks/replay-record.js'
 import { SideloadSources } from './tasks/sideload-sources.js'
 import { autoscaleObserver, influxDBObserver, loopbackObserver, sideloadObserver } from './tasks/sink-observers.js'
+import { lockStore } from './tasks/store-lock.js'
 import { TaskManager } from './tasks/task-manager.js'
 import type { TaskObserver } from './tasks/task-runner.js'
 import { Store } from './tasks/task-store.js'
@@ -122,7 +123,10 @@ export class Server {
     const identity = { ...readIdentity(config.data_dir), hostname: config.hostname }
     srv.info('listing ClusterID and ServerID', { cluster_id: identity.clusterId, server_id: identity.serverId })
 
-    const store = Store.open(storePath(config))
+    const path = storePath(config)
+    const lock = await lockStore(path)
+    this.onClose('storage lock', () => lock.release())
+    const store = Store.open(path)
     this.onClose('storage', () => store.close())
     const engine = await this.openEngine(identity)
 
