@@ -83,10 +83,14 @@ describe('loopback', () => {
     await create(server, 'pong', 'pong', twice('ping'))
     const lines = Array.from({ length: 500 }, (_, i) => `m,h=${i} v=1 ${i}`).join('\n')
     expect((await server.write(lines, 'db=ping&rp=rp')).status).toBe(204)
-    await server.until(async () => {
-      const { kapacitor_loopback2: a } = await nodeStats(server, 'ping')
-      return Number(a.points_dropped ?? 0) > 0 || undefined
-    }, 'a full queue')
+    await server.until(
+      async () => {
+        const { kapacitor_loopback2: a } = await nodeStats(server, 'ping')
+        return Number(a.points_dropped ?? 0) > 0 || undefined
+      },
+      'a full queue',
+      90_000,
+    )
     // Other tasks and control still work.
     const started = Date.now()
     await create(server, 'other', 'other', "stream|from()|httpOut('o')")
@@ -97,7 +101,7 @@ describe('loopback', () => {
       expect((await server.json('PATCH', `/tasks/${id}`, { status: 'disabled' })).status).toBe(200)
     }
     expect(server.logs).toContain('too many points wait to be written back')
-  }, 60_000)
+  }, 150_000)
 })
 
 describe('influxDBOut', () => {

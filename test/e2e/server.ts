@@ -140,8 +140,8 @@ ${options.config ?? ''}
   }
 
   /** Repeats `probe` until it gives something. */
-  async until<T>(probe: () => Promise<T | undefined> | T | undefined, what: string): Promise<T> {
-    const deadline = Date.now() + 10_000
+  async until<T>(probe: () => Promise<T | undefined> | T | undefined, what: string, withinMs = 20_000): Promise<T> {
+    const deadline = Date.now() + withinMs
     for (;;) {
       const found = await probe()
       if (found !== undefined) return found
