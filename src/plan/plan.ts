@@ -23,7 +23,7 @@ const noEffects: NodeEffects = { reads: [] }
 
 export function planTask(pipeline: Pipeline, options: PlanOptions): TaskPlan {
   const effects = new Map<PipelineNode, NodeEffects>()
-  for (const node of pipeline.nodes) effects.set(node, node.def.effects?.(node) ?? noEffects)
+  for (const node of pipeline.nodes) effects.set(node, effectsOf(node))
 
   const demands = demandPerNode(pipeline, effects)
   const { inputs, key, reason, pinned } = partitionKey(pipeline, effects)
@@ -40,6 +40,13 @@ export function planTask(pipeline: Pipeline, options: PlanOptions): TaskPlan {
     reads: [...demands.columns].sort(),
     measurements: measurementsOf(pipeline),
   }
+}
+
+/** A node that regroups rows of a stream reads the tags it groups them by, those that it does not change too. */
+function effectsOf(node: PipelineNode): NodeEffects {
+  const effects = node.def.effects?.(node) ?? noEffects
+  const dims = effects.grouping?.dims ?? '*'
+  return node.edge !== 'stream' || dims === '*' ? effects : { ...effects, reads: [...effects.reads, ...dims] }
 }
 
 /** Demand of each node's children together (`below`), and the columns that reach the source. */
