@@ -19,10 +19,13 @@ const largeBytes = pageBytes / 2
 const classes = 17 + 4 * 7
 const noPage = new Uint8Array(0)
 const noWords = new Int32Array(0)
+const noView = new DataView(noPage.buffer)
 
 export class ByteHeap {
   /** Page of a ref: pages[ref >>> 13]; offset in it: (ref & 8191) * 8. A large block starts its own page entry. */
   readonly pages: Uint8Array[] = []
+  /** The same pages, for words at any offset. */
+  readonly views: DataView[] = []
   /** Bytes of live blocks, rounded to their classes. */
   liveBytes = 0
   /** Bytes of all pages. */
@@ -108,6 +111,7 @@ export class ByteHeap {
   release(): void {
     for (const e of this.extents) if (e !== undefined) this.owner.give(e)
     this.pages.length = 0
+    this.views.length = 0
     this.words.length = 0
     this.extents.length = 0
     this.live.length = 0
@@ -162,6 +166,7 @@ export class ByteHeap {
     this.pageBytes -= this.pages[id].length
     this.extents[id] = undefined
     this.pages[id] = noPage
+    this.views[id] = noView
     this.words[id] = noWords
     this.live[id] = 0
     this.freePageIds.push(id)
@@ -199,6 +204,7 @@ export class ByteHeap {
     if (e === null) return -1
     if (this.freePageIds.length > 0) this.freePageIds.pop()
     this.pages[id] = new Uint8Array(e.sab, e.offset, e.size)
+    this.views[id] = new DataView(e.sab, e.offset, e.size)
     this.words[id] = new Int32Array(e.sab, e.offset, e.size >> 2)
     this.extents[id] = e
     this.live[id] = 0

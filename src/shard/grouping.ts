@@ -31,6 +31,7 @@ const firstBuckets = 1024
 const blockRows = 512
 /** A key's length prefix is 16 bits; longer values (the limit of lines is far below) are cut. */
 const maxPart = 65535
+const emptyView: DataView = new DataView(new ArrayBuffer(0))
 
 export class Grouping implements GroupInfo {
   readonly byName: boolean
@@ -46,6 +47,9 @@ export class Grouping implements GroupInfo {
   private bucketMask = -1
   private freeHead = 0
   private key = new Uint8Array(256)
+  private readonly parts = new Int32Array(blockRows)
+  private viewed: Uint8Array | null = null
+  private view: DataView = emptyView
   /** Keeps the reads of touchKeys alive. */
   protected touched = 0
 
@@ -94,9 +98,7 @@ export class Grouping implements GroupInfo {
       this.findHeads(hashes, from, to, out)
       this.findRecords(hashes, from, to, out)
       this.touchKeys(from, to, out)
-      // Marks the rows whose record is of another key (-1) and touches the others.
-      if (columns.length === 1 && columns[0] !== null) this.compareColumn(columns[0], from, to, lo, hi, out)
-      else this.compareColumns(columns, from, to, lo, hi, out)
+      this.compareKeys(columns, from, to, lo, hi, out)
       for (let r = from; r < to; r++) {
         if (out[r] >= 0) continue
         const g = this.lookupAt(this.key, 0, this.encode(columns, r), hashes[r] | 0, lo, hi)
@@ -290,44 +292,8 @@ export class Grouping implements GroupInfo {
     this.touched = sum
   }
 
-  private compareColumn(
-    column: Column,
-    from: number,
-    to: number,
-    seenLo: number,
-    seenHi: number,
-    out: Int32Array,
-  ): void {
-    const { kinds, i32, bytes } = column
-    const { pages, shift, mask } = this.records
-    const heap = this.heap.pages
-    for (let r = from; r < to; r++) {
-      const g = out[r]
-      if (g < 0) continue
-      const record = pages[g >> shift]
-      const o = (g & mask) * words
-      const length = kinds[r] === 0 ? 0 : Math.min(i32[2 * r + 1], maxPart)
-      if (record[o + LENGTH] !== length + 2) {
-        out[r] = -1
-        continue
-      }
-      const ref = record[o + KEY]
-      const page = heap[ref >>> 13]
-      const k = (ref & 8191) * 8 + 2
-      const start = i32[2 * r]
-      // Backwards: values of one tag mostly differ at their ends.
-      let i = length - 1
-      while (i >= 0 && page[k + i] === bytes[start + i]) i--
-      if (i >= 0) {
-        out[r] = -1
-        continue
-      }
-      record[o + SEEN_LO] = seenLo
-      record[o + SEEN_HI] = seenHi
-    }
-  }
-
-  private compareColumns(
+  /** Marks the rows whose record is of another key (−1); the others' records note the time. */
+  private compareKeys(
     columns: readonly (Column | null)[],
     from: number,
     to: number,
@@ -336,34 +302,55 @@ export class Grouping implements GroupInfo {
     out: Int32Array,
   ): void {
     const { pages, shift, mask } = this.records
-    const heap = this.heap.pages
+    this.parts.fill(0)
+    for (const column of columns) this.comparePart(column, from, to, out)
     for (let r = from; r < to; r++) {
       const g = out[r]
       if (g < 0) continue
       const record = pages[g >> shift]
       const o = (g & mask) * words
-      const ref = record[o + KEY]
-      if (this.hasKey(heap[ref >>> 13], (ref & 8191) * 8, columns, r)) {
-        record[o + SEEN_LO] = seenLo
-        record[o + SEEN_HI] = seenHi
-      } else out[r] = -1
+      if (record[o + LENGTH] !== this.parts[r - from]) {
+        out[r] = -1
+        continue
+      }
+      record[o + SEEN_LO] = seenLo
+      record[o + SEEN_HI] = seenHi
     }
   }
 
-  /** Whether the values of a row are the key at `o`. */
-  private hasKey(page: Uint8Array, o: number, columns: readonly (Column | null)[], row: number): boolean {
-    for (let c = 0; c < columns.length; c++) {
-      const column = columns[c]
-      const length = column === null || column.kinds[row] === 0 ? 0 : Math.min(column.i32[2 * row + 1], maxPart)
-      if ((page[o] | (page[o + 1] << 8)) !== length) return false
-      o += 2
-      if (length === 0) continue
-      const { bytes } = column!
-      const start = column!.i32[2 * row]
-      for (let i = 0; i < length; i++) if (page[o + i] !== bytes[start + i]) return false
-      o += length
+  /** Compares the next part of the keys with one column; `parts` are the lengths of the parts before it. */
+  private comparePart(column: Column | null, from: number, to: number, out: Int32Array): void {
+    const { parts } = this
+    const { pages, shift, mask } = this.records
+    const heap = this.heap.views
+    const view = column === null ? emptyView : this.viewOf(column.bytes)
+    for (let r = from; r < to; r++) {
+      const g = out[r]
+      if (g < 0) continue
+      const length = column === null || column.kinds[r] === 0 ? 0 : Math.min(column.i32[2 * r + 1], maxPart)
+      const o = (g & mask) * words
+      const record = pages[g >> shift]
+      const part = parts[r - from]
+      const end = part + 2 + length
+      const ref = record[o + KEY]
+      const page = heap[ref >>> 13]
+      const k = (ref & 8191) * 8 + part
+      if (end > record[o + LENGTH] || page.getUint16(k, true) !== length) {
+        out[r] = -1
+        continue
+      }
+      parts[r - from] = end
+      if (length > 0 && !sameBytes(page, k + 2, view, column!.i32[2 * r], length)) out[r] = -1
     }
-    return true
+  }
+
+  /** A view of the bytes of the column at hand; nearly always those of the column before. */
+  private viewOf(bytes: Uint8Array): DataView {
+    if (bytes !== this.viewed) {
+      this.viewed = bytes
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    return this.view
   }
 
   /** Puts the key of a row into `key`; returns its length. */
@@ -505,4 +492,15 @@ export class Grouping implements GroupInfo {
     for (let g = 0; g < this.capacity; g++) if (this.records.has(g) && this.records.get(g, KEY) !== 0) this.link(g)
     return true
   }
+}
+
+/** Words first; the last one overlaps the one before. */
+function sameBytes(a: DataView, at: number, b: DataView, bt: number, length: number): boolean {
+  if (length < 4) {
+    for (let i = 0; i < length; i++) if (a.getUint8(at + i) !== b.getUint8(bt + i)) return false
+    return true
+  }
+  const last = length - 4
+  for (let i = 0; i < last; i += 4) if (a.getInt32(at + i, true) !== b.getInt32(bt + i, true)) return false
+  return a.getInt32(at + last, true) === b.getInt32(bt + last, true)
 }
