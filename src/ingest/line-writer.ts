@@ -23,10 +23,11 @@ import type { Scope, Table, Tables } from './tables.js'
 
 export type { PreparedBatch } from './batch-write.js'
 
-/** A filled slot, still FILLING. `refs`: shards that have rows in it. */
+/** A filled slot, still FILLING. `refs`: shards that have rows in it; `bytes`: how much of it is in use. */
 export interface PreparedSlot {
   readonly slot: number
   readonly refs: number
+  readonly bytes: number
   readonly batches: readonly PreparedBatch[]
 }
 
@@ -346,7 +347,8 @@ export class LineWriter {
     else {
       let refs = 0
       for (let s = 0; s < this.shards; s++) if (batches.some((x) => x.shardRows[s] > 0)) refs++
-      this.filled.push({ slot: this.slot, refs, batches })
+      const bytes = at + this.pool.slotBytes - this.scanner.place.extra
+      this.filled.push({ slot: this.slot, refs, bytes, batches })
     }
     this.slot = -1
     this.slotPos = 0

@@ -59,9 +59,14 @@ export interface CompiledEngineOptions extends Required<EngineOptions> {
 export const scratchBytes = 8 * 1024 * 1024
 const minHeapBytes = 48 * 1024 * 1024
 const maxHeapBytes = 1024 * 1024 * 1024
+/**
+ * Bytes of slots that writes over HTTP may have in the hands of one shard. They need no more to keep it busy, and what is
+ * once used of a slot stays resident; datagrams cannot wait outside and may use all slots.
+ */
+export const httpBytesHeld = 12 * 1024 * 1024
 const minStateBytes = 1024 * 1024
 /** V8's young generation counts against the heap too. */
-const youngBytes = 16 * 1024 * 1024
+const youngBytes = 4 * 1024 * 1024
 
 export function compileOptions(o: EngineOptions): CompiledEngineOptions {
   if (!Number.isInteger(o.shards) || o.shards < 1 || o.shards > 1024) throw invalid(`shards: ${o.shards}`)

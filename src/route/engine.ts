@@ -29,7 +29,7 @@ import type {
   WriteRequest,
   WriteResult,
 } from './engine-api.js'
-import { type CompiledEngineOptions, compileOptions, type EngineOptions } from './engine-options.js'
+import { type CompiledEngineOptions, compileOptions, type EngineOptions, httpBytesHeld } from './engine-options.js'
 import { RoomSignal } from './room.js'
 import { ShardHandle } from './shard-handle.js'
 import { TaskRuns } from './task-runs.js'
@@ -65,6 +65,8 @@ export class ShardlineEngine implements Engine {
   private readonly endClock: () => void
   private stamp = 0
   private closing = false
+  /** Bytes in use of each slot. */
+  private readonly slotBytes: Float64Array
   /** UDP may publish once per waiter that was served, so neither starves. */
   private udpTurn = true
   private accepted = 0
@@ -89,6 +91,7 @@ export class ShardlineEngine implements Engine {
     this.log = options.log
     this.shards = options.shards
     this.pool = new SlotPool({ slots: options.slots, slotBytes: options.slotBytes })
+    this.slotBytes = new Float64Array(options.slots)
     this.tables = new Tables({
       onSchema: (schema) => this.addSchema(schema),
       onForget: (schema) => this.forgetSchema(schema),
@@ -123,7 +126,7 @@ export class ShardlineEngine implements Engine {
     this.waiting = new WaitingWriters(
       options.waitingBytes,
       (w) => this.attemptWaiting(w),
-      () => this.room.wait(Math.max(1, this.pool.slots >> 2)),
+      () => this.room.wait(this.mostSlotsHeld() >> 1),
       (w) => {
         this.overloadedRequests++
         if (w.prepared !== null) this.writer.discard(w.prepared)
@@ -184,7 +187,7 @@ export class ShardlineEngine implements Engine {
           this.writer.discard(prepared)
           return true
         }
-        if (!this.fits(prepared)) return false
+        if (!this.fits(prepared, Source.udp)) return false
         this.udpTurn = false
         this.publish(prepared, Source.udp)
         return true
@@ -295,7 +298,7 @@ export class ShardlineEngine implements Engine {
       w.prepared = null
       return this.reject(impossible)
     }
-    if (!this.fits(prepared)) return null
+    if (!this.fits(prepared, Source[w.request.source])) return null
     w.prepared = null
     this.publish(prepared, Source[w.request.source])
     if (this.tap.size > 0) {
@@ -327,22 +330,34 @@ export class ShardlineEngine implements Engine {
   }
 
   /** Whether every shard has ring places for its entries and stays within its share of the slots. */
-  private fits(prepared: Prepared): boolean {
+  private fits(prepared: Prepared, source: number): boolean {
     if (prepared.slots.length === 0) return true
     const { maxSlotsHeld } = this.options
+    let bytes = 0
+    for (const s of prepared.slots) bytes += s.bytes
     for (const h of this.handles) {
       const entries = entriesOf(prepared, h.shard)
       if (entries === 0) continue
       if (entries > h.ring.free) return false
       const held = this.shards === 1 ? 0 : h.slotsHeld()
       if (held > 0 && held + prepared.slots.length > maxSlotsHeld) return false
+      if (source !== Source.http) continue
+      const heldBytes = h.bytesHeld(this.slotBytes)
+      if (heldBytes > 0 && heldBytes + bytes > httpBytesHeld) return false
     }
     return true
   }
 
+  private mostSlotsHeld(): number {
+    let most = 0
+    for (const h of this.handles) most = Math.max(most, h.slotsHeld())
+    return most
+  }
+
   private publish(prepared: Prepared, source: number): void {
     const stamp = this.currentStamp()
-    for (const { slot, batches } of prepared.slots) {
+    for (const { slot, bytes, batches } of prepared.slots) {
+      this.slotBytes[slot] = bytes
       let entries = 0
       for (const batch of batches) for (const rows of batch.shardRows) if (rows > 0) entries++
       this.pool.seal(slot, entries)

@@ -1,10 +1,10 @@
 /**
  * How main learns that ring places or slots have become free. Threads: main waits, the shards signal (ShardLoop.signalRoom).
  *
- *   int32: number of signals · free slots that main waits for, 0: it does not wait
+ *   int32: number of signals · 0: main does not wait, else 1 + the most slots that a signalling shard may still hold
  *
- * Each wake-up costs both threads more than many rows, so writers ask for several slots at once. A shard that has nothing
- * left to do signals in any case.
+ * Each wake-up costs both threads more than many rows, so writers wait until a good part of what a shard holds is done. A
+ * shard that has nothing left to do signals in any case.
  */
 export class RoomSignal {
   readonly sab = new SharedArrayBuffer(8)
@@ -12,16 +12,16 @@ export class RoomSignal {
   private waiting: Promise<void> | null = null
 
   /**
-   * Resolves at the first signal after this call, which comes when `wantedSlots` are free. A caller that found no room calls this, looks once more, and only then
-   * awaits: room made between the two looks would otherwise be missed.
+   * Resolves at the first signal after this call, by a shard that holds at most `slotsHeld` slots. A caller that found no room
+   * calls this, looks once more, and only then awaits: room made between the two looks would otherwise be missed.
    */
-  wait(wantedSlots = 1): Promise<void> {
+  wait(slotsHeld = anySlots): Promise<void> {
     if (this.waiting !== null) {
-      if (Atomics.load(this.words, 1) > wantedSlots) Atomics.store(this.words, 1, wantedSlots)
+      if (Atomics.load(this.words, 1) <= slotsHeld) Atomics.store(this.words, 1, slotsHeld + 1)
     } else {
       const seen = Atomics.load(this.words, 0)
       // Pairs with the load in signalRoom().
-      Atomics.store(this.words, 1, wantedSlots)
+      Atomics.store(this.words, 1, slotsHeld + 1)
       const w = Atomics.waitAsync(this.words, 0, seen)
       const done = (): void => {
         this.waiting = null
@@ -38,3 +38,6 @@ export class RoomSignal {
     Atomics.notify(this.words, 0)
   }
 }
+
+/** More slots than there can be. */
+const anySlots = 1 << 20

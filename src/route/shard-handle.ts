@@ -108,6 +108,13 @@ export class ShardHandle {
     return n
   }
 
+  /** Bytes of these slots, given the bytes per slot. */
+  bytesHeld(bytesOf: Float64Array): number {
+    let n = 0
+    for (let s = 0; s < this.pool.slots; s++) if (Atomics.load(this.holds, this.pool.slots + s) > 0) n += bytesOf[s]
+    return n
+  }
+
   /** Drops the oldest entry of a source that the shard has not taken, and its hold on the slot. */
   dropOldest(source: number, dropped: (batch: PreparedBatch, seq: number) => void): boolean {
     if (!this.ring.dropOldest(source, this.shed)) return false

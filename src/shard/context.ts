@@ -236,7 +236,11 @@ export class NodeContext implements OperatorContext {
   }
 
   log(level: LogLevel, msg: string, keys: Record<string, string>): void {
-    this.task.env.log(this.task.spec.key, this.nodeIndex, level, msg, { task: this.taskId, node: this.nodeName, ...keys })
+    this.task.env.log(this.task.spec.key, this.nodeIndex, level, msg, {
+      task: this.taskId,
+      node: this.nodeName,
+      ...keys,
+    })
   }
 
   dropped(reason: DropReason, n: number): void {

@@ -277,14 +277,20 @@ export class ShardLoop {
     this.signalRoom()
   }
 
-  /** Wakes main when it waits for room and there is as much as it wants, or as much as there can be. */
+  /** Wakes main when it waits for room and this shard has done what it waits for, or has nothing left to do. */
   private signalRoom(): void {
     // Pairs with the store of the second word in RoomSignal.wait(): main that is about to wait is seen, or sees the room.
     const wanted = Atomics.load(this.room, 1)
-    if (wanted === 0) return
-    if (wanted > 1 && this.ring.length > 0 && this.slots.freeSlots() < wanted) return
+    if (wanted === 0 || (this.ring.length > 0 && this.slotsHeld() >= wanted)) return
     Atomics.add(this.room, 0, 1)
     Atomics.notify(this.room, 0)
+  }
+
+  /** Slots with entries that this shard has not released, those still in its ring included. */
+  private slotsHeld(): number {
+    let n = 0
+    for (let s = 0; s < this.slots.slots; s++) if (Atomics.load(this.holds, this.slots.slots + s) > 0) n++
+    return n
   }
 
   private advance(nowMs: number): void {

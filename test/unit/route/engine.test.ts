@@ -204,6 +204,23 @@ describe('engine', () => {
     expect(times).toEqual(Array.from({ length: n }, (_, i) => i))
   })
 
+  it('holds writes back while a shard has 12 MB in hand, whatever the slots; a large one is published alone', async () => {
+    const t = await start({ shards: 1, slots: 64, slotBytes: MiB, writeWaitMs: 60_000 })
+    const gate = new Gate()
+    const task = await t.task('t', { vars: { gate: gate.sab, limit: 0 } })
+    const rows = 12_000
+    const results = Array.from({ length: 40 }, (_, i) => Promise.resolve(t.write(big(i * rows, rows))))
+    results.push(Promise.resolve(t.write(big(0, 40 * rows))))
+    await gate.reached(1)
+    const { slotsInUse, waitingRequests } = t.engine.stats()
+    expect(waitingRequests).toBeGreaterThan(20)
+    expect(slotsInUse).toBeLessThan(24)
+    gate.open()
+    for (const r of await Promise.all(results)) expect(r.status).toBe(204)
+    await t.settled(task)
+    expect(task.stats().processed).toBe(80 * rows)
+  })
+
   it('answers 503 with nothing published once a writer has waited long enough, or when too much waits', async () => {
     const t = await start({ shards: 1, slots: 2, writeWaitMs: 50, waitingBytes: 30_000 })
     const gate = new Gate()
