@@ -26,6 +26,16 @@ const sweepStep = 4096
 const logIntervalMs = 10_000
 const blockMs = 1000
 
+interface Inflow {
+  /** Groups made up to the last round, and how many a chunk makes of late. */
+  made: number
+  recent: number
+  /** What the last search has found: groups not seen since `cutMs`, from `next` on still to be evicted. */
+  readonly oldest: number[]
+  next: number
+  cutMs: number
+}
+
 export class Evictor {
   private readonly leastReserve: number
   private highBytes: number
@@ -33,8 +43,7 @@ export class Evictor {
   /** Bytes in use after the last call, and the most that a chunk has added of late. */
   private settledBytes = 0
   private inflowBytes = 0
-  /** Per grouping the groups made up to the last round, and how many a chunk makes of late. */
-  private readonly created = new WeakMap<Grouping, { made: number; recent: number }>()
+  private readonly inflows = new WeakMap<Grouping, Inflow>()
   private refusals = 0
   /** Bytes that a round after a refusal takes, and when (in chunks) the last refusal was. */
   private stepBytes = 0
@@ -44,7 +53,6 @@ export class Evictor {
   private sweepTask = 0
   private sweepGrouping = 0
   private sweepGroup = 0
-  private readonly victims: number[] = []
   private readonly lastLogMs = new Map<number, number>()
   private readonly unlogged = new Map<number, { groups: number; bytes: number }>()
 
@@ -167,20 +175,49 @@ export class Evictor {
   private evictForNewGroups(tasks: readonly ShardTask[]): void {
     for (const task of tasks) {
       for (const grouping of task.groupings) {
-        const before = this.created.get(grouping) ?? { made: 0, recent: 0 }
-        const made = grouping.created - before.made
+        const inflow = this.inflowOf(grouping)
+        const made = grouping.created - inflow.made
+        inflow.made = grouping.created
         // A chunk that was refused groups would have made more.
-        const recent = Math.min(maxGroupsPerRound, Math.max(made * 2, before.recent >> 1, made > 0 ? 64 : 0))
-        this.created.set(grouping, { made: grouping.created, recent })
-        const wanted = Math.min(recent - grouping.freeIds, grouping.size >> 1)
+        inflow.recent = Math.min(maxGroupsPerRound, Math.max(made * 2, inflow.recent >> 1, made > 0 ? 64 : 0))
+        const wanted = Math.min(inflow.recent - grouping.freeIds, grouping.size >> 1)
         if (wanted <= 0) continue
-        // At least one in a hundred: the search costs two passes over all groups.
-        this.victims.length = 0
-        grouping.oldest(Math.max(wanted, Math.floor(grouping.size / 100)), this.victims)
-        for (const g of this.victims) this.evictGroup(task, grouping, g)
-        this.report(task, this.victims.length, 0, 'state evicted')
+        const evicted = this.evictOldest(task, grouping, inflow, wanted)
+        this.report(task, evicted, 0, 'state evicted')
       }
     }
+  }
+
+  private inflowOf(grouping: Grouping): Inflow {
+    let inflow = this.inflows.get(grouping)
+    if (inflow === undefined) {
+      inflow = { made: 0, recent: 0, oldest: [], next: 0, cutMs: 0 }
+      this.inflows.set(grouping, inflow)
+    }
+    return inflow
+  }
+
+  /** A search costs three passes over all groups, so it finds some for later rounds too. */
+  private evictOldest(task: ShardTask, grouping: Grouping, inflow: Inflow, wanted: number): number {
+    let evicted = 0
+    for (let searched = false; evicted < wanted; ) {
+      const g = inflow.next < inflow.oldest.length ? inflow.oldest[inflow.next++] : -1
+      if (g >= 0) {
+        // Not if it is gone, or has had rows since the search.
+        if (!grouping.isAlive(g) || grouping.lastSeenMs(g) > inflow.cutMs) continue
+        this.evictGroup(task, grouping, g)
+        evicted++
+        continue
+      }
+      if (searched) break
+      searched = true
+      inflow.oldest.length = 0
+      inflow.next = 0
+      grouping.oldest(Math.max(wanted - evicted, grouping.size >> 4), inflow.oldest)
+      inflow.cutMs = Number.NEGATIVE_INFINITY
+      for (const o of inflow.oldest) inflow.cutMs = Math.max(inflow.cutMs, grouping.lastSeenMs(o))
+    }
+    return evicted
   }
 
   private evictGroup(task: ShardTask, grouping: Grouping, g: number): void {

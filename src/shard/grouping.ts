@@ -165,33 +165,41 @@ export class Grouping implements GroupInfo {
   }
 
   /**
-   * Appends about `n` of the least recently seen groups to `out`: exact to 1/256 of the range of times seen. Costs two passes
+   * Appends about `n` of the least recently seen groups to `out`: exact to 1/256 of the range of times seen. Costs three passes
    * over the groups, so ask for many at once.
    */
   oldest(n: number, out: number[]): void {
-    const { records } = this
+    if (n <= 0 || this.size === 0) return
+    const { pages, shift } = this.records
     let min = Number.POSITIVE_INFINITY
     let max = Number.NEGATIVE_INFINITY
-    for (let g = 0; g < this.capacity; g++) {
-      if (records.get(g, KEY) === 0) continue
-      const seen = this.lastSeenMs(g)
-      if (seen < min) min = seen
-      if (seen > max) max = seen
+    for (const page of pages) {
+      for (let o = 0; o < page.length; o += words) {
+        if (page[o + KEY] === 0) continue
+        const seen = page[o + SEEN_HI] * 4294967296 + (page[o + SEEN_LO] >>> 0)
+        if (seen < min) min = seen
+        if (seen > max) max = seen
+      }
     }
-    if (max < min || n <= 0) return
     const scale = 255 / Math.max(1, max - min)
     const counts = new Int32Array(256)
-    for (let g = 0; g < this.capacity; g++)
-      if (records.get(g, KEY) !== 0) counts[Math.floor((this.lastSeenMs(g) - min) * scale)]++
+    for (const page of pages) {
+      for (let o = 0; o < page.length; o += words)
+        if (page[o + KEY] !== 0)
+          counts[Math.floor((page[o + SEEN_HI] * 4294967296 + (page[o + SEEN_LO] >>> 0) - min) * scale)]++
+    }
     let cut = 0
     let below = 0
     while (cut < 255 && below + counts[cut] < n) below += counts[cut++]
     // Of the bin at the cut only as many as are still wanted.
     let atCut = n - below
-    for (let g = 0; g < this.capacity; g++) {
-      if (records.get(g, KEY) === 0) continue
-      const bin = Math.floor((this.lastSeenMs(g) - min) * scale)
-      if (bin < cut || (bin === cut && atCut-- > 0)) out.push(g)
+    for (let p = 0; p < pages.length; p++) {
+      const page = pages[p]
+      for (let o = 0; o < page.length; o += words) {
+        if (page[o + KEY] === 0) continue
+        const bin = Math.floor((page[o + SEEN_HI] * 4294967296 + (page[o + SEEN_LO] >>> 0) - min) * scale)
+        if (bin < cut || (bin === cut && atCut-- > 0)) out.push((p << shift) + o / words)
+      }
     }
   }
 
