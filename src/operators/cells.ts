@@ -30,6 +30,19 @@ export function setCell(out: OutColumn, row: number, v: Value): void {
   }
 }
 
+function groupTagNames(chunk: Chunk): Iterable<string> {
+  const { grouping, windows } = chunk
+  if (grouping instanceof Grouping && grouping.dims !== null) return grouping.dims
+  const groups = windows === null ? chunk.groups : windows.groups
+  const n = windows === null ? chunk.n : windows.n
+  const names = new Set<string>()
+  for (let i = 0; i < n; i++) {
+    if (i > 0 && groups[i] === groups[i - 1]) continue
+    for (const name of grouping.tagNames(groups[i])) names.add(name)
+  }
+  return names
+}
+
 /** An OutColumn with room for `rows` rows, all Missing. */
 export function clearedColumn(column: OutColumn, rows: number): OutColumn {
   if (column.column.capacity < rows) column.resize(Math.max(rows, maxChunkRows), 0)
@@ -78,6 +91,20 @@ export class CellReader {
       if (v !== undefined) setCell(out, r, v)
     }
     return out.column
+  }
+
+  /** The chunk with the tags of its groups as columns, for rows that leave these groups. `needed`: names, null for all. */
+  withOwnTags(chunk: Chunk, needed: readonly string[] | null): Chunk {
+    if (!chunk.groupTags) return chunk
+    const out = chunk.derive()
+    for (const name of groupTagNames(chunk)) {
+      if (needed !== null && !needed.includes(name)) continue
+      const column = this.tag(chunk, name)
+      if (column !== null) out.setTag(name, column)
+    }
+    out.groupTags = false
+    out.restTags = false
+    return out
   }
 
   private groupTag(chunk: Chunk, name: string): Column | null {

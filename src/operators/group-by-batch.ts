@@ -63,7 +63,8 @@ export class GroupByBatchOperator extends Operator {
   }
 
   receive(chunk: Chunk): void {
-    const input = this.withOwnTags(this.withinWindows(chunk))
+    this.reader.begin()
+    const input = this.reader.withOwnTags(this.withinWindows(chunk), null)
     const { assign } = this.regroupedFor(input.grouping)
     const w = input.windows!
     if (this.groups.length < input.n) this.groups = new Int32Array(Math.max(input.n, 1024))
@@ -203,23 +204,6 @@ export class GroupByBatchOperator extends Operator {
     this.kept.fill(0)
     for (let i = 0; i < w.n; i++) this.kept.fill(1, w.starts[i], w.ends[i])
     return this.inWindows.keep(chunk, this.kept) ?? chunk
-  }
-
-  /** The chunk with the tags of its groups as columns: rows leave these groups. */
-  private withOwnTags(chunk: Chunk): Chunk {
-    if (!chunk.groupTags) return chunk
-    const { grouping, windows } = chunk
-    const names = new Set<string>()
-    for (let i = 0; i < windows!.n; i++) for (const name of grouping.tagNames(windows!.groups[i])) names.add(name)
-    const out = chunk.derive()
-    this.reader.begin()
-    for (const name of names) {
-      const column = this.reader.tag(chunk, name)
-      if (column !== null) out.setTag(name, column)
-    }
-    out.groupTags = false
-    out.restTags = false
-    return out
   }
 
   /** By name once and for all, or the reverse: the incoming grouping decides, and it does not change. */

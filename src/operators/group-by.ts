@@ -59,7 +59,7 @@ export class GroupByOperator extends RegroupingOperator {
   private readonly asWritten: boolean
 
   constructor(planned: PlannedNode, ctx: OperatorContext) {
-    super(ctx)
+    super(ctx, planned.needs.tags)
     const { props } = planned.node
     const dims = dimensionsOf(listOf(props.tags))
     this.dims = dims === '*' ? null : dims

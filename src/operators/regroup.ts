@@ -6,6 +6,7 @@
  * the same id text, if there is one, and end otherwise: no ghost groups appear downstream.
  */
 import { type Chunk, type GroupInfo, maxChunkRows } from '../columns/chunk.js'
+import { CellReader } from './cells.js'
 import type { GroupAssign } from './group-assign.js'
 import { Operator, type OperatorContext } from './operator.js'
 import { RowSelector } from './select-rows.js'
@@ -15,15 +16,22 @@ export abstract class RegroupingOperator extends Operator {
   private groups = new Int32Array(maxChunkRows)
   private kept = new Uint8Array(0)
   private readonly selector = new RowSelector()
+  private readonly cells = new CellReader()
 
-  constructor(ctx: OperatorContext) {
+  constructor(
+    ctx: OperatorContext,
+    /** What is needed of the rows' tags downstream; null = all. */
+    private readonly neededTags: readonly string[] | null = null,
+  ) {
     super(ctx)
   }
 
-  /** Emits the rows of `chunk` (which may be changed) under the groups of `assign`. */
-  protected emitRegrouped(chunk: Chunk, assign: GroupAssign): void {
-    if (this.groups.length < chunk.n) this.groups = new Int32Array(chunk.n)
-    const refused = assign.assign(chunk, this.groups, this.ctx.now())
+  /** Emits the rows of `input` (which may be changed) under the groups of `assign`. Tags that were their group's stay theirs. */
+  protected emitRegrouped(input: Chunk, assign: GroupAssign): void {
+    if (this.groups.length < input.n) this.groups = new Int32Array(input.n)
+    const refused = assign.assign(input, this.groups, this.ctx.now())
+    this.cells.begin()
+    const chunk = this.cells.withOwnTags(input, this.neededTags)
     chunk.groups = this.groups
     chunk.grouping = assign.grouping
     if (refused === 0) {
