@@ -140,23 +140,34 @@ export class PaneLane {
     }
   }
 
-  /** Drops an older pane. */
-  drop(pane: number, group: number): void {
-    const { records, base, shelf } = this
+  /** Drops `count` older panes from position `first` on. */
+  drop(first: number, count: number, group: number): void {
+    const { records, base, shelf, panes } = this
+    const page = records.words[group >> records.f64.shift]
+    const o = (group & records.f64.mask) * records.stride
+    const code = page[o + base]
+    if (code === spilled) {
+      for (let i = 0; i < count; i++) this.spill.clearPane(group, (first + i) % panes)
+      return
+    }
+    let left = page[o + this.olderRows]
+    if (left === 0) return
     const from = shelf.pages[group >> shelf.shift]
-    const at = this.shelfAt(pane, group)
-    const n = from[at]
-    if (n !== 0) {
-      from[at] = 0
-      const page = records.words[group >> records.f64.shift]
-      const o = (group & records.f64.mask) * records.stride
-      page[o + this.olderRows] -= n
-      if (this.sum < 0) return
-      const code = page[o + base]
-      if (code === Kind.Int + 1) subtractWords(page, o + this.olderSum, from[at + 1], from[at + 2])
-      else if (code === Kind.Float + 1)
-        records.f64.pages[group >> records.f64.shift][(o + this.olderSum) >> 1] -= floatAt(from, at + 1)
-    } else if (this.spill.size > 0 && this.codeOf(group) === spilled) this.spill.clearPane(group, pane)
+    for (let i = 0, pane = first; i < count && left !== 0; i++) {
+      const at = this.shelfAt(pane, group)
+      const n = from[at]
+      if (n !== 0) {
+        from[at] = 0
+        left -= n
+        if (this.sum >= 0) {
+          if (code === Kind.Int + 1) subtractWords(page, o + this.olderSum, from[at + 1], from[at + 2])
+          else if (code === Kind.Float + 1)
+            records.f64.pages[group >> records.f64.shift][(o + this.olderSum) >> 1] -= floatAt(from, at + 1)
+        }
+      }
+      if (++pane === panes) pane = 0
+    }
+    page[o + this.olderRows] = left
   }
 
   /** Empties all panes of a group and forgets its kind. */
@@ -216,10 +227,6 @@ export class PaneLane {
   private shelfAt(pane: number, group: number): number {
     const { shelf } = this
     return (group & shelf.mask) * shelf.stride + this.shelfBase + pane * this.paneWords
-  }
-
-  private codeOf(group: number): number {
-    return this.records.page(group)[this.records.at(group) + this.base]
   }
 
   private clearShelf(page: Int32Array, o: number, group: number): void {

@@ -6,6 +6,9 @@ const kindCount = 8
 
 /** Rows of one kind (`only`), or of several (then by kind in `counts`). Reused. */
 export class Merged {
+  /** When they are emitted. */
+  ms = 0
+  sub = 0
   rows = 0
   firstNumber: number = Kind.Missing
   firstAny: number = Kind.Missing

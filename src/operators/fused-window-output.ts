@@ -57,14 +57,14 @@ export class FusedOutput extends Operator {
   }
 
   /** One batch of the window. */
-  reduce(merged: Merged, name: string, grouping: GroupInfo, group: number, ms: number, sub: number): void {
+  reduce(merged: Merged, name: string, grouping: GroupInfo, group: number): void {
     const fixed = this.typeOf(merged)
     const usable = fixed === Kind.Missing ? 0 : merged.countOf(fixed)
     if (usable < merged.rows) this.countErrors(merged, fixed)
     if (usable === 0 && this.aggregate.empty === undefined) return
     const zeroTime = this.pointTimes && (this.method === 'sum' || (this.method === 'count' && usable === 0))
     this.out.begin(name, '', '', grouping)
-    const row = this.out.row(zeroTime ? 0 : ms, zeroTime ? 0 : sub, group)
+    const row = this.out.row(zeroTime ? 0 : merged.ms, zeroTime ? 0 : merged.sub, group)
     this.setValue(row, merged, fixed, usable)
   }
 

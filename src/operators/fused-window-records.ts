@@ -44,6 +44,11 @@ export class PaneRecords extends WordPages {
   readonly shelf: Pages<Int32Array>
   private readonly dueSubs: Pages<Int32Array>
   private readonly names = new NameTable()
+  /** Of the group loaded: see `load`. */
+  newest = 0
+  isOpenNow = false
+  dueMs = 0
+  dueSub = 0
   /** Keeps the reads of `touch` alive. */
   touched = 0
 
@@ -155,33 +160,46 @@ export class PaneRecords extends WordPages {
     return (this.page(group)[this.at(group) + STATE] & stepsMask) !== 0
   }
 
-  newest(group: number): number {
-    return this.f64.pages[group >> this.f64.shift][this.at(group) >> 1]
-  }
-
-  dueMs(group: number): number {
+  /** Puts a group's times into `newest`, `isOpenNow`, `dueMs`, `dueSub`; they stay until the next load. False: it is not known. */
+  load(group: number): boolean {
     const p = group >> this.f64.shift
+    const page = this.words[p]
+    if (page === undefined) return false
     const o = this.at(group)
+    const state = page[o + STATE]
+    // Beyond the end of a short first page this is undefined, which is not > 0.
+    if (!(state > 0)) return false
     const newest = this.f64.pages[p][o >> 1]
-    const steps = this.words[p][o + STATE] & stepsMask
-    return steps === 0 ? closedBase - newest : this.slotMs === 0 ? newest : newest + steps * this.slotMs
-  }
-
-  dueSub(group: number): number {
+    const steps = state & stepsMask
+    this.newest = newest
+    this.isOpenNow = steps !== 0
+    this.dueMs = steps === 0 ? closedBase - newest : this.slotMs === 0 ? newest : newest + steps * this.slotMs
     // Nearly always there is none at all.
-    return this.dueSubs.pages.length > 0 && this.dueSubs.has(group) ? this.dueSubs.get(group) : 0
+    this.dueSub = this.dueSubs.pages.length > 0 && this.dueSubs.has(group) ? this.dueSubs.get(group) : 0
+    return true
   }
 
-  /** No pane is open; due at (ms, sub). False: the budget refused the page of `sub`, which is lost. */
+  /** Whether an instant is at or after the due time of the group loaded. */
+  isDueAt(ms: number, sub: number): boolean {
+    return ms > this.dueMs || (ms === this.dueMs && sub >= this.dueSub)
+  }
+
+  /** No pane is open; due at (ms, sub), which counts as loaded. False: the budget refused the page of `sub`, which is lost. */
   close(group: number, ms: number, sub: number): boolean {
     this.set(group, closedBase - ms, 0)
+    this.isOpenNow = false
+    this.dueMs = ms
+    this.dueSub = sub
     if (sub !== 0 && !this.dueSubs.ensure(group)) return false
     if (this.dueSubs.pages.length > 0 && this.dueSubs.has(group)) this.dueSubs.set(group, sub)
     return true
   }
 
-  /** The newest pane is the one of `slot` (ring), due at `dueMs`. */
+  /** The newest pane is the one of `slot` (ring), due at `dueMs`; that counts as loaded. */
   open(group: number, slot: number, dueMs: number): void {
+    this.newest = this.slotMs === 0 ? dueMs : slot
+    this.isOpenNow = true
+    this.dueMs = dueMs
     if (this.slotMs === 0) this.set(group, dueMs, 1)
     else this.set(group, slot, (dueMs - slot) / this.slotMs)
   }

@@ -148,8 +148,8 @@ class FusedWindow extends Operator {
 
   override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
     const space = this.spaceOf(grouping)
-    const known = space.records.has(group) || this.create(space, group, 'barrier', ms, sub)
-    if (known && isDue(space.records, group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    const known = space.records.load(group) || this.create(space, group, 'barrier', ms, sub)
+    if (known && space.records.isDueAt(ms, sub)) this.emitGroup(space, group, ms, sub)
     this.flush()
   }
 
@@ -233,62 +233,59 @@ class FusedWindow extends Operator {
     const ms = chunk.ms[row]
     const sub = chunk.sub[row]
     const { records } = space
-    if (!records.has(group)) {
+    if (!records.load(group)) {
       if (!this.create(space, group, chunk.name, ms, sub)) {
         this.ctx.dropped('memory', 1)
         return -1
       }
-    } else if (isDue(records, group, ms, sub)) this.emitGroup(space, group, ms, sub)
+    } else if (records.isDueAt(ms, sub)) this.emitGroup(space, group, ms, sub)
     const { slotMs } = this.shape
-    const dueMs = records.dueMs(group)
-    if (records.isOpen(group)) {
+    if (records.isOpenNow) {
       if (slotMs === 0) return 0
-      const open = records.newest(group)
-      if (ms < open + slotMs) return this.paneOf(open)
-      for (const lane of space.lanes) lane.shelve(this.paneOf(open), group)
+      const pane = this.paneOf(records.newest)
+      if (ms < records.newest + slotMs) return pane
+      for (const lane of space.lanes) lane.shelve(pane, group)
     } else {
-      this.schedule.start(dueMs, records.dueSub(group))
+      this.schedule.start(records.dueMs, records.dueSub)
       if (ms < this.schedule.ms || (ms === this.schedule.ms && sub < this.schedule.sub)) return -1
     }
-    const slot = slotMs === 0 ? dueMs : ms - modulo(ms + zeroTimeMs, slotMs)
-    records.open(group, slot, dueMs)
+    const slot = slotMs === 0 ? records.dueMs : ms - modulo(ms + zeroTimeMs, slotMs)
+    records.open(group, slot, records.dueMs)
     return this.paneOf(slot)
   }
 
+  /** Emits the group loaded; (ms, sub) is the instant that causes it. */
   private emitGroup(space: Space, group: number, ms: number, sub: number): void {
     const { records, lanes } = space
-    const dueMs = records.dueMs(group)
-    const dueSub = records.dueSub(group)
-    const cutoff = dueMs - this.schedule.period.ms
-    const first = this.paneOf(cutoff)
+    const { schedule } = this
+    const first = this.paneOf(records.dueMs - schedule.period.ms)
     const name = records.nameOf(group)
     for (let i = 0; i < lanes.length; i++) {
-      lanes[i].merge(group, first, this.merged[i])
-      for (const o of this.fields[i].outputs) o.reduce(this.merged[i], name, records.grouping, group, dueMs, dueSub)
+      const merged = this.merged[i]
+      merged.ms = records.dueMs
+      merged.sub = records.dueSub
+      lanes[i].merge(group, first, merged)
+      for (const o of this.fields[i].outputs) o.reduce(merged, name, records.grouping, group)
     }
     this.batches++
     if (records.markEmitted(group)) space.emitted++
-    this.schedule.after(ms, sub)
-    this.dropExpired(space, group, cutoff, this.schedule.ms, this.schedule.sub)
+    schedule.after(ms, sub)
+    this.dropExpired(space, group, first)
   }
 
-  /** Drops the panes below the next cut-off; the group is due at (ms, sub) then. */
-  private dropExpired(space: Space, group: number, oldCutoff: number, ms: number, sub: number): void {
+  /** Drops the panes below the next cut-off, from position `first` on; the schedule has the next due time. */
+  private dropExpired(space: Space, group: number, first: number): void {
     const { records, lanes } = space
-    const { slotMs } = this.shape
-    const cutoff = ms - this.schedule.period.ms
-    const open = records.isOpen(group)
-    const newest = records.newest(group)
-    if (!open || slotMs === 0 || newest < cutoff) {
-      if (open) for (const lane of lanes) lane.clear(group)
-      if (!records.close(group, ms, sub)) this.ctx.stats.add('evicted_windows', 1)
+    const { schedule } = this
+    const { slotMs, panes } = this.shape
+    if (!records.isOpenNow || slotMs === 0 || records.newest < schedule.ms - schedule.period.ms) {
+      if (records.isOpenNow) for (const lane of lanes) lane.clear(group)
+      if (!records.close(group, schedule.ms, schedule.sub)) this.ctx.stats.add('evicted_windows', 1)
       return
     }
-    for (let slot = oldCutoff; slot < cutoff; slot += slotMs) {
-      const pane = this.paneOf(slot)
-      for (const lane of lanes) lane.drop(pane, group)
-    }
-    records.open(group, newest, ms)
+    const count = Math.min(panes, (schedule.ms - records.dueMs) / slotMs)
+    for (const lane of lanes) lane.drop(first, count, group)
+    records.open(group, records.newest, schedule.ms)
   }
 
   private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
@@ -348,10 +345,4 @@ class FusedWindow extends Operator {
     this.space = space
     return space
   }
-}
-
-/** Whether an instant is at or after the due time. */
-function isDue(records: PaneRecords, group: number, ms: number, sub: number): boolean {
-  const dueMs = records.dueMs(group)
-  return ms > dueMs || (ms === dueMs && sub >= records.dueSub(group))
 }
