@@ -11,6 +11,7 @@ const { values: args } = parseArgs({
   options: {
     shards: { type: 'string', default: '1' },
     filter: { type: 'string' },
+    cases: { type: 'string' },
     out: { type: 'string' },
     runner: { type: 'string', default: '../shared/conformance/run.mjs' },
   },
@@ -57,7 +58,15 @@ try {
   const json = path.join(dir, 'results.json')
   const run = spawnSync(
     process.execPath,
-    [path.resolve(root, args.runner), '--url', url, '--json', json, ...(args.filter ? ['--filter', args.filter] : [])],
+    [
+      path.resolve(root, args.runner),
+      '--url',
+      url,
+      '--json',
+      json,
+      ...(args.filter ? ['--filter', args.filter] : []),
+      ...(args.cases ? ['--cases', path.resolve(root, args.cases)] : []),
+    ],
     { cwd: root, encoding: 'utf8', timeout: 600_000 },
   )
   if (run.status === 2 || run.status === null) throw new Error(run.stderr || 'the conformance runner did not finish')
