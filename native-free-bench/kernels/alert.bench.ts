@@ -97,6 +97,7 @@ function withoutEvaluation(op: AlertOperator): AlertOperator {
     references: [],
     stateful: false,
     shared: false,
+    errors: { count: 0, first: '' },
     test: (_chunk, _rows, n, _groups, out) => void out.fill(0, 0, n),
     testRow: () => 0,
     evaluate() {},

@@ -119,7 +119,7 @@ export function add(bench: Bench): void {
   for (const [name, text] of predicates) {
     const l = compile(text)
     bench.add(`lambda: ${name}`, () => {
-      l.test(rows, null, rows.n, rows.groups, outcomes, { count: 0, first: '' })
+      l.test(rows, null, rows.n, rows.groups, outcomes)
     })
   }
   const out = Column.alloc(rows.n)
@@ -127,16 +127,15 @@ export function add(bench: Bench): void {
   for (const [name, text] of values) {
     const l = compile(text)
     bench.add(`lambda: ${name}`, () => {
-      l.evaluate(rows, rows.n, rows.groups, [], out, ok, { count: 0, first: '' })
+      l.evaluate(rows, rows.groups, [], out, ok)
     })
   }
   const slow = compile(tenOperators, { maxEntries: 0 })
   bench.add('lambda: ten operators, interpreter', () => {
-    slow.test(rows, null, rows.n, rows.groups, outcomes, { count: 0, first: '' })
+    slow.test(rows, null, rows.n, rows.groups, outcomes)
   })
   const single = compile('"a" > 50.0')
   bench.add('lambda: one comparison, row by row', () => {
-    const errors = { count: 0, first: '' }
-    for (let r = 0; r < rows.n; r++) outcomes[r] = single.testRow(rows, r, 0, errors)
+    for (let r = 0; r < rows.n; r++) outcomes[r] = single.testRow(rows, r, 0)
   })
 }

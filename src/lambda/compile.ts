@@ -61,6 +61,7 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
   readonly references: readonly string[]
   readonly stateful: boolean
   readonly shared: boolean
+  readonly errors: LambdaErrors = { count: 0, first: '' }
 
   // What loops read.
   ms: Float64Array = new Float64Array(0)
@@ -95,7 +96,6 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
   private row = 0
   private groups: Int32Array | null = null
   private outcomes: Uint8Array = new Uint8Array(0)
-  private errors: LambdaErrors = { count: 0, first: '' }
   private out: Column | null = null
   private outUsed = 0
   private outBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
@@ -123,39 +123,28 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
     }
   }
 
-  test(
-    chunk: Chunk,
-    rows: Int32Array | null,
-    n: number,
-    groups: Int32Array | null,
-    out: Uint8Array,
-    errors: LambdaErrors,
-  ): void {
+  test(chunk: Chunk, rows: Int32Array | null, n: number, groups: Int32Array | null, out: Uint8Array): void {
     this.base = 0
+    this.groups = groups
     this.outcomes = out
-    this.start('test', chunk, rows, n, groups, noScope, errors)
+    this.start('test', chunk, rows, n, noScope)
     this.run(rows, n)
   }
 
-  testRow(chunk: Chunk, row: number, state: number, errors: LambdaErrors): number {
+  testRow(chunk: Chunk, row: number, state: number): number {
     this.oneRow[0] = row
     this.base = state
+    this.groups = null
     this.outcomes = this.oneOutcome
-    this.start('test', chunk, this.oneRow, 1, null, noScope, errors)
+    this.start('test', chunk, this.oneRow, 1, noScope)
     this.run(this.oneRow, 1)
     return this.oneOutcome[0]
   }
 
-  evaluate(
-    chunk: Chunk,
-    n: number,
-    groups: Int32Array | null,
-    scope: readonly NamedColumn[],
-    out: Column,
-    ok: Uint8Array,
-    errors: LambdaErrors,
-  ): void {
+  evaluate(chunk: Chunk, groups: Int32Array | null, scope: readonly NamedColumn[], out: Column, ok: Uint8Array): void {
+    const { n } = chunk
     this.base = 0
+    this.groups = groups
     this.out = out
     this.outKinds = out.kinds
     this.outF64 = out.f64
@@ -163,7 +152,7 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
     this.ok = ok
     this.outUsed = 0
     this.outBytes = this.strings.get(out) ?? new Uint8Array(0)
-    this.start('value', chunk, null, n, groups, scope, errors)
+    this.start('value', chunk, null, n, scope)
     this.run(null, n)
     if (this.outBytes.length > 0) out.bytes = this.outBytes
     this.out = null
@@ -198,19 +187,11 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
     this.entries.clear()
   }
 
-  private start(
-    mode: Mode,
-    chunk: Chunk,
-    rows: Int32Array | null,
-    n: number,
-    groups: Int32Array | null,
-    scope: readonly NamedColumn[],
-    errors: LambdaErrors,
-  ): void {
+  private start(mode: Mode, chunk: Chunk, rows: Int32Array | null, n: number, scope: readonly NamedColumn[]): void {
     this.mode = mode
     this.chunk = chunk
-    this.groups = groups
-    this.errors = errors
+    this.errors.count = 0
+    this.errors.first = ''
     this.ms = chunk.ms
     this.resolver.bind(chunk, rows, n, scope)
     const { columns } = this.resolver

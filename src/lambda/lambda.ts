@@ -30,36 +30,30 @@ export interface CompiledLambda {
   /** Uses stateful functions inside nested lambdas: state shared by all groups of the node. */
   readonly shared: boolean
 
+  /** Of the last call of `test`, `testRow` or `evaluate`. */
+  readonly errors: LambdaErrors
+
   /**
    * Evaluates rows `rows[0 … n)` (all rows 0 … n when rows is null), in order, as a predicate.
-   * out[i] gets an Outcome for rows[i]; failures are collected in `errors`.
+   * out[i] gets an Outcome for rows[i].
    * `groups` gives the state index per row number; null = state index 0 for all (from().where(), alert levels).
    */
-  test(
-    chunk: Chunk,
-    rows: Int32Array | null,
-    n: number,
-    groups: Int32Array | null,
-    out: Uint8Array,
-    errors: LambdaErrors,
-  ): void
+  test(chunk: Chunk, rows: Int32Array | null, n: number, groups: Int32Array | null, out: Uint8Array): void
 
-  /** One row as a predicate; returns an Outcome. `extra` as in eval. */
-  testRow(chunk: Chunk, row: number, state: number, errors: LambdaErrors): number
+  /** One row as a predicate; returns an Outcome. */
+  testRow(chunk: Chunk, row: number, state: number): number
 
   /**
-   * Evaluates rows as values into `out` at the same row numbers (out.bytes grows as needed). ok[row] = 1 or 0 (failed).
+   * Evaluates all rows as values into `out` at the same row numbers (out.bytes grows as needed). ok[row] = 1 or 0 (failed).
    * `scope` holds earlier results of the same eval node by name: a name resolves to it only when the row has neither field
    * nor tag of that name (spec tickscript 7.2).
    */
   evaluate(
     chunk: Chunk,
-    n: number,
     groups: Int32Array | null,
     scope: readonly { name: string; column: Column }[],
     out: Column,
     ok: Uint8Array,
-    errors: LambdaErrors,
   ): void
 
   /** One boxed evaluation, for places without a chunk. Throws an Error with the exact text. */

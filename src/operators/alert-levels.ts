@@ -6,7 +6,7 @@
  * is that of the node, shared by all groups.
  */
 import { type Chunk, maxChunkRows } from '../columns/chunk.js'
-import type { CompiledLambda, LambdaErrors } from '../lambda/lambda.js'
+import type { CompiledLambda } from '../lambda/lambda.js'
 import { Outcome } from '../lambda/lambda.js'
 
 /** Rows that are tested one by one before a whole chunk is evaluated: resets are asked for few rows. */
@@ -15,7 +15,6 @@ const rowsBeforeVector = 16
 export class LevelPredicate {
   readonly stateless: boolean
   private outcomes = new Uint8Array(maxChunkRows)
-  private readonly errors: LambdaErrors = { count: 0, first: '' }
   private evaluated = false
   private asked = 0
 
@@ -35,9 +34,7 @@ export class LevelPredicate {
   all(chunk: Chunk): Uint8Array {
     if (this.evaluated) return this.outcomes
     if (this.outcomes.length < chunk.n) this.outcomes = new Uint8Array(chunk.n)
-    this.errors.count = 0
-    this.errors.first = ''
-    this.lambda.test(chunk, null, chunk.n, null, this.outcomes, this.errors)
+    this.lambda.test(chunk, null, chunk.n, null, this.outcomes)
     this.evaluated = true
     return this.outcomes
   }
@@ -49,18 +46,14 @@ export class LevelPredicate {
       if (outcome === Outcome.Error) this.fail(chunk, row)
       return outcome
     }
-    this.errors.count = 0
-    this.errors.first = ''
-    const outcome = this.lambda.testRow(chunk, row, 0, this.errors)
-    if (outcome === Outcome.Error) this.onError(this.errors.first, 1)
+    const outcome = this.lambda.testRow(chunk, row, 0)
+    if (outcome === Outcome.Error) this.onError(this.lambda.errors.first, 1)
     return outcome
   }
 
   private fail(chunk: Chunk, row: number): void {
-    this.errors.count = 0
-    this.errors.first = ''
-    this.lambda.testRow(chunk, row, 0, this.errors)
-    this.onError(this.errors.first, 1)
+    this.lambda.testRow(chunk, row, 0)
+    this.onError(this.lambda.errors.first, 1)
   }
 
   dispose(): void {

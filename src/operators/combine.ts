@@ -11,7 +11,7 @@ import { encodeUtf8 } from '../columns/column.js'
 import { PackedRows, RowScratch } from '../columns/packed-rows.js'
 import { TaskFailure } from '../errors.js'
 import { compileLambda } from '../lambda/compile.js'
-import { type CompiledLambda, type LambdaErrors, Outcome } from '../lambda/lambda.js'
+import { type CompiledLambda, Outcome } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef } from '../tickscript/node-def.js'
 import { listOf } from './dimensions.js'
@@ -76,7 +76,6 @@ export class CombineOperator extends CollectingOperator {
   private readonly output: PackedOutput
   /** Per expression the outcome of each row. */
   private readonly outcomes: Uint8Array[]
-  private readonly errors: LambdaErrors = { count: 0, first: '' }
   private readonly rowGroups = new RowGroups()
   /** The rows of a choice, and the one that each expression took. */
   private readonly chosen: Int32Array
@@ -162,11 +161,11 @@ export class CombineOperator extends CollectingOperator {
   private evaluate(sets: Chunk): void {
     const groups = this.rowGroups.of(sets)
     for (let i = 0; i < this.lambdas.length; i++) {
-      const { errors } = this
-      errors.count = 0
+      const lambda = this.lambdas[i]
       if (this.outcomes[i].length < sets.n) this.outcomes[i] = new Uint8Array(Math.max(sets.n, 1024))
-      this.lambdas[i].test(sets, null, sets.n, groups, this.outcomes[i], errors)
-      if (errors.count > 0) this.ctx.error('error evaluating lambda expression', errors.first, errors.count)
+      lambda.test(sets, null, sets.n, groups, this.outcomes[i])
+      const { count, first } = lambda.errors
+      if (count > 0) this.ctx.error('error evaluating lambda expression', first, count)
     }
   }
 

@@ -15,7 +15,7 @@ import { Kind } from '../columns/kinds.js'
 import { nsOf } from '../columns/time.js'
 import { ShardlineError } from '../errors.js'
 import { compileLambda } from '../lambda/compile.js'
-import type { CompiledLambda, LambdaErrors } from '../lambda/lambda.js'
+import type { CompiledLambda } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef } from '../tickscript/node-def.js'
 import { CellReader, clearedColumn } from './cells.js'
@@ -120,7 +120,6 @@ export class EvalOperator extends TagWritingOperator {
   private readonly spare: OutColumn[] = []
   private readonly ok: Uint8Array[] = []
   private keep = new Uint8Array(0)
-  private readonly errors: LambdaErrors = { count: 0, first: '' }
   private readonly selector = new RowSelector()
   private readonly rowGroups = new RowGroups()
   private readonly cells = new CellReader()
@@ -226,11 +225,11 @@ export class EvalOperator extends TagWritingOperator {
       const out = clearedColumn(this.results[i], n).column
       const groups = this.lambdas[i].stateful ? this.rowGroups.of(chunk) : null
       if (groups !== null && this.stateful) this.hold.holdAll(chunk.grouping, groups, n)
-      this.errors.count = 0
       const scope = this.earlierResults(i)
-      this.lambdas[i].evaluate(chunk, n, groups, scope, out, this.ok[i], this.errors)
-      if (this.errors.count === 0) continue
-      this.fail(this.errors.first, this.errors.count)
+      this.lambdas[i].evaluate(chunk, groups, scope, out, this.ok[i])
+      const { count, first } = this.lambdas[i].errors
+      if (count === 0) continue
+      this.fail(first, count)
       const rest = this.selector.keep(chunk, this.ok[i])
       if (rest === null) return null
       for (let j = 0; j <= i; j++) {

@@ -8,7 +8,7 @@ import { type Chunk, maxChunkRows } from '../columns/chunk.js'
 import { round, type Span, spanOf, truncate } from '../columns/time.js'
 import { Duration } from '../columns/values.js'
 import { compileLambda } from '../lambda/compile.js'
-import type { CompiledLambda, LambdaErrors } from '../lambda/lambda.js'
+import type { CompiledLambda } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef, type PipelineNode } from '../tickscript/node-def.js'
 import { checkDimensions, dimensionsOf, listOf, tagsAsWritten } from './dimensions.js'
@@ -117,7 +117,6 @@ export class FromOperator extends RegroupingOperator {
   private readonly ms = new Float64Array(maxChunkRows)
   private readonly sub = new Int32Array(maxChunkRows)
   private readonly outcomes = new Uint8Array(maxChunkRows)
-  private readonly errors: LambdaErrors = { count: 0, first: '' }
   private readonly matching = new RowSelector()
   private readonly instant = { ms: 0, sub: 0 }
   private readonly assigner: GroupAssign
@@ -161,9 +160,8 @@ export class FromOperator extends RegroupingOperator {
   }
 
   private filter(chunk: Chunk, where: CompiledLambda): Chunk | null {
-    const errors = this.errors
-    errors.count = 0
-    where.test(chunk, null, chunk.n, null, this.outcomes, errors)
+    where.test(chunk, null, chunk.n, null, this.outcomes)
+    const { errors } = where
     if (errors.count > 0) {
       this.ctx.error('failed to evaluate WHERE expression', errors.first, errors.count)
       this.ctx.dropped('error', errors.count)

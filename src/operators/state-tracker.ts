@@ -6,7 +6,7 @@ import { type Chunk, type GroupInfo, maxChunkRows } from '../columns/chunk.js'
 import { OutColumn } from '../columns/chunk-builder.js'
 import type { Column } from '../columns/column.js'
 import { compileLambda } from '../lambda/compile.js'
-import { type CompiledLambda, type LambdaErrors, Outcome } from '../lambda/lambda.js'
+import { type CompiledLambda, Outcome } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { StateAllocator } from '../shard/pages.js'
 import { Lambda, type NodeDef } from '../tickscript/node-def.js'
@@ -58,7 +58,6 @@ export abstract class StateTrackerOperator<Space extends RunGroups> extends Grou
   private outcomes = new Uint8Array(maxChunkRows)
   private kept = new Uint8Array(maxChunkRows)
   private readonly out = new OutColumn('', 256)
-  private readonly errors: LambdaErrors = { count: 0, first: '' }
   private readonly selector = new RowSelector()
   private readonly rowGroups = new RowGroups()
 
@@ -85,11 +84,11 @@ export abstract class StateTrackerOperator<Space extends RunGroups> extends Grou
       this.outcomes = new Uint8Array(n)
       this.kept = new Uint8Array(n)
     }
-    const { outcomes, errors } = this
+    const { outcomes } = this
     const space = this.spaceOf(chunk.grouping)
     const groups = this.lambda.stateful ? this.rowGroups.of(chunk) : null
-    errors.count = 0
-    this.lambda.test(chunk, null, n, groups, outcomes, errors)
+    this.lambda.test(chunk, null, n, groups, outcomes)
+    const { errors } = this.lambda
     if (errors.count > 0) {
       this.ctx.error('error while evaluating expression', errors.first, errors.count)
       this.ctx.dropped('error', errors.count)

@@ -1,7 +1,7 @@
 /** `where`: keeps the rows for which the expression is TRUE. Batches stay, also when they become empty. Thread: shard worker. */
 import { type Chunk, type GroupInfo, maxChunkRows } from '../columns/chunk.js'
 import { compileLambda } from '../lambda/compile.js'
-import type { CompiledLambda, LambdaErrors } from '../lambda/lambda.js'
+import type { CompiledLambda } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Lambda, type NodeDef, type NodeEffects, type PipelineNode } from '../tickscript/node-def.js'
 import { GroupCensus } from './group-census.js'
@@ -46,7 +46,6 @@ function lambdaOf(node: PipelineNode): Lambda {
 export class WhereOperator extends Operator {
   private readonly lambda: CompiledLambda
   private outcomes = new Uint8Array(maxChunkRows)
-  private readonly errors: LambdaErrors = { count: 0, first: '' }
   private readonly selector = new RowSelector()
   private readonly rowGroups = new RowGroups()
   private readonly hold: GroupHold
@@ -66,11 +65,10 @@ export class WhereOperator extends Operator {
   receive(chunk: Chunk): void {
     if (this.outcomes.length < chunk.n) this.outcomes = new Uint8Array(chunk.n)
     this.census.see(chunk)
-    const errors = this.errors
-    errors.count = 0
     const groups = this.lambda.stateful ? this.rowGroups.of(chunk) : null
     if (groups !== null) this.hold.holdAll(chunk.grouping, groups, chunk.n)
-    this.lambda.test(chunk, null, chunk.n, groups, this.outcomes, errors)
+    this.lambda.test(chunk, null, chunk.n, groups, this.outcomes)
+    const { errors } = this.lambda
     if (errors.count > 0) {
       this.ctx.error('error while evaluating expression', errors.first, errors.count)
       this.ctx.dropped('error', errors.count)

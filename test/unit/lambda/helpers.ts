@@ -94,16 +94,15 @@ export function evaluateAll(
 ): Results {
   const out = Column.alloc(Math.max(chunk.n, 1))
   const ok = new Uint8Array(chunk.n)
-  const errors = { count: 0, first: '' }
-  l.evaluate(chunk, chunk.n, groups, scope, out, ok, errors)
-  return { values: Array.from({ length: chunk.n }, (_, r) => (ok[r] === 1 ? out.get(r) : 'error')), errors }
+  l.evaluate(chunk, groups, scope, out, ok)
+  const values = Array.from({ length: chunk.n }, (_, r): Value | 'error' => (ok[r] === 1 ? out.get(r) : 'error'))
+  return { values, errors: { ...l.errors } }
 }
 
 export function testAll(l: CompiledLambda, chunk: Chunk, groups: Int32Array | null = null) {
   const out = new Uint8Array(chunk.n)
-  const errors = { count: 0, first: '' }
-  l.test(chunk, null, chunk.n, groups, out, errors)
-  return { outcomes: [...out], errors }
+  l.test(chunk, null, chunk.n, groups, out)
+  return { outcomes: [...out], errors: { ...l.errors } }
 }
 
 /** One row, both ways, which must agree: the value, or the error text. */

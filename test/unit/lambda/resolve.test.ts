@@ -95,10 +95,10 @@ describe.each(ways)('references, %s', (_, tuning) => {
   it('serves only the selected rows, in their order', () => {
     const chunk = chunkOf([1, 2, 'x', 4, missing].map((v) => ({ fields: { v } })))
     const out = new Uint8Array(4).fill(9)
-    const errors = { count: 0, first: '' }
-    compileText('"v" > 1.0', tuning).test(chunk, Int32Array.from([3, 0, 2]), 3, null, out, errors)
+    const l = compileText('"v" > 1.0', tuning)
+    l.test(chunk, Int32Array.from([3, 0, 2]), 3, null, out)
     expect([...out]).toEqual([1, 0, 2, 9])
-    expect(errors.first).toBe(
+    expect(l.errors.first).toBe(
       'mismatched type to binary operator. got string > float. see bool(), int(), float(), string(), duration()',
     )
   })
@@ -108,7 +108,7 @@ describe.each(ways)('references, %s', (_, tuning) => {
     const l = compileText('"host"', tuning)
     const out = columnOf(['', ''])
     const foreign = out.bytes
-    l.evaluate(chunk, 2, null, [], out, new Uint8Array(2), { count: 0, first: '' })
+    l.evaluate(chunk, null, [], out, new Uint8Array(2))
     chunk.tag('host')!.bytes.fill(0)
     expect(out.get(0)).toBe('serverA')
     expect(out.get(1)).toBe('b')
@@ -160,7 +160,7 @@ describe.each(ways)('references, %s', (_, tuning) => {
     chunk.field('s')!.bytes.set([0xc3, 0x41, 0xff, 0xa9])
     const bytesOf = (text: string) => {
       const out = columnOf([''])
-      compileText(text, tuning).evaluate(chunk, 1, null, [], out, new Uint8Array(1), { count: 0, first: '' })
+      compileText(text, tuning).evaluate(chunk, null, [], out, new Uint8Array(1))
       return [...out.bytes.slice(out.i32[0], out.i32[0] + out.i32[1])]
     }
     expect(bytesOf('"s"')).toEqual([0xc3, 0x41, 0xff, 0xa9])
