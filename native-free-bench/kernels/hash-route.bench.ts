@@ -2,7 +2,7 @@
 import type { Bench } from 'tinybench'
 import { BatchColumns, recordBatchOf } from '../../src/columns/arrow.js'
 import { BatchStage } from '../../src/ingest/batch-stage.js'
-import { type PreparedBatch, writeBatch } from '../../src/ingest/batch-write.js'
+import { BatchWriter } from '../../src/ingest/batch-write.js'
 import { Tables } from '../../src/ingest/tables.js'
 import type { Partition } from '../../src/route/routes.js'
 
@@ -13,13 +13,9 @@ const rawBytes = rows * 100
 
 function writing(partition: Partition, shards: number): { run: () => void; wrap: () => void } {
   const slots = new SharedArrayBuffer(slotBytes)
-  const views = {
-    u8: new Uint8Array(slots),
-    i32: new Int32Array(slots),
-    u32: new Uint32Array(slots),
-    f64: new Float64Array(slots),
-  }
-  for (let i = 0; i < rawBytes; i++) views.u8[i] = 48 + (Math.imul(i, 2654435761) >>> 28)
+  const bytes = new Uint8Array(slots)
+  for (let i = 0; i < rawBytes; i++) bytes[i] = 48 + (Math.imul(i, 2654435761) >>> 28)
+  const writer = new BatchWriter(slots, shards)
   const tables = new Tables()
   tables.setRoutes([{ id: 1, db: 'db', rp: '', measurement: null, partition }], () => ['count', 'id', 'ip'])
   const table = tables.byName(tables.scope('db', ''), 'combined')
@@ -37,13 +33,11 @@ function writing(partition: Partition, shards: number): { run: () => void; wrap:
       refs[2 * r + 1] = length
     }
   }
-  const out: PreparedBatch[] = []
   const offset = (rawBytes + 7) & ~7
   const schema = table.schema!
   return {
     run: () => {
-      out.length = 0
-      writeBatch(stage, views, 0, 0, offset, shards, out)
+      writer.write(stage, 0, 0, offset)
     },
     wrap: () => {
       if (new BatchColumns(recordBatchOf(slots, 0, offset, schema), schema).rows !== rows)

@@ -114,31 +114,33 @@ function fieldsEnd(b: Uint8Array, from: number, end: number): number {
   return i
 }
 
-/** Which bytes lose a backslash before them: a set as a bit per byte below 128. */
-export const EscapeSet = { Name: 0, Tag: 1, String: 2 } as const
-export type EscapeSet = (typeof EscapeSet)[keyof typeof EscapeSet]
+/** The bytes that lose a backslash before them. */
+export class EscapeSet {
+  /** Of measurements and field keys. */
+  static readonly Name = new EscapeSet(', ="')
+  /** Of tag keys and tag values. */
+  static readonly Tag = new EscapeSet(', =')
+  /** Of string fields. */
+  static readonly String = new EscapeSet('"\\')
+  private readonly members = new Uint8Array(256)
 
-/** Whether `\` before `c` is an escape: measurement and field key `,` `"` blank `=`; tags `,` blank `=`; strings `"` `\`. */
-export function isEscape(set: EscapeSet, c: number): boolean {
-  if (set === EscapeSet.String) return c === 34 || c === backslash
-  return c === 44 || c === 32 || c === 61 || (c === 34 && set === EscapeSet.Name)
-}
-
-/** Unescapes [start, end) of `b` into `out` at `at`; returns the number of bytes written. */
-export function unescapeInto(
-  b: Uint8Array,
-  start: number,
-  end: number,
-  set: EscapeSet,
-  out: Uint8Array,
-  at: number,
-): number {
-  let o = at
-  for (let i = start; i < end; i++) {
-    if (b[i] === backslash && i + 1 < end && isEscape(set, b[i + 1])) i++
-    out[o++] = b[i]
+  private constructor(ascii: string) {
+    for (let i = 0; i < ascii.length; i++) this.members[ascii.charCodeAt(i)] = 1
   }
-  return o - at
+
+  has(byte: number): boolean {
+    return this.members[byte] === 1
+  }
+
+  /** Unescapes [start, end) of `b` into `out` at `at`; returns the number of bytes written. */
+  unescapeInto(b: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
+    let o = at
+    for (let i = start; i < end; i++) {
+      if (b[i] === backslash && i + 1 < end && this.members[b[i + 1]] === 1) i++
+      out[o++] = b[i]
+    }
+    return o - at
+  }
 }
 
 /** The text of [start, end), unescaped. */
@@ -146,7 +148,7 @@ export function textAt(b: Uint8Array, start: number, end: number, set: EscapeSet
   for (let i = start; i < end; i++) {
     if (b[i] !== backslash) continue
     const out = new Uint8Array(end - start)
-    return decodeUtf8(out, 0, unescapeInto(b, start, end, set, out, 0))
+    return decodeUtf8(out, 0, set.unescapeInto(b, start, end, out, 0))
   }
   return decodeUtf8(b, start, end - start)
 }

@@ -3,7 +3,7 @@
  * Thread: any, without shared state. The format is packed-rows.ts'.
  */
 import { Kind } from './kinds.js'
-import { boolAt, EscapeSet, LineTokens, unescapeInto } from './line-tokens.js'
+import { boolAt, EscapeSet, LineTokens } from './line-tokens.js'
 import type { RowScratch } from './packed-rows.js'
 
 /** Kind bytes of numbers that are kept as the text of the line. */
@@ -27,7 +27,7 @@ function unescaped(b: Uint8Array, start: number, end: number, set: EscapeSet): v
   }
   plain = new Uint8Array(end - start)
   plainStart = 0
-  plainEnd = unescapeInto(b, start, end, set, plain, 0)
+  plainEnd = set.unescapeInto(b, start, end, plain, 0)
 }
 
 function isOneOf(names: readonly Uint8Array[]): boolean {

@@ -7,11 +7,11 @@
  * the end of `bytes`.
  */
 import { Kind } from '../columns/kinds.js'
-import { EscapeSet, unescapeInto } from '../columns/line-tokens.js'
+import { EscapeSet } from '../columns/line-tokens.js'
 import { fnvOffset, fnvPrime, mixHash } from '../route/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import { asciiAt, negate, pow10, setBigInt, setProduct } from './numbers.js'
-import { findShape, matchesKey, type ShapeNode } from './shapes.js'
+import { matchesKey, ShapeFinder, type ShapeNode } from './shapes.js'
 import type { Scope, Table, Tables } from './tables.js'
 
 export const notPlain = -1
@@ -36,8 +36,6 @@ export interface Placement {
 }
 
 export class LineScanner {
-  bytes: Uint8Array = new Uint8Array(0)
-  view: DataView = new DataView(new ArrayBuffer(0))
   scope!: Scope
   /** ns per unit of the request's precision. */
   unit = 1
@@ -47,6 +45,7 @@ export class LineScanner {
   table!: Table
   /** Length of the line scanned last without its LF. */
   lineLength = 0
+  private readonly shapes: ShapeFinder
   /** Per tag of the line: value start, value end. */
   private readonly tagRanges = new Int32Array(2 * maxTags)
 
@@ -54,19 +53,18 @@ export class LineScanner {
     private readonly tables: Tables,
     /** Gives a matched table a stage with room for a row. */
     private readonly stageOf: (table: Table) => BatchStage,
-  ) {}
+  ) {
+    this.shapes = new ShapeFinder(() => tables.chargeShape())
+  }
 
   open(bytes: Uint8Array): void {
-    if (bytes !== this.bytes) {
-      this.bytes = bytes
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    }
+    this.shapes.open(bytes)
   }
 
   /** Scans the line at `start`; returns the position behind its LF, or `notPlain`. */
   scanLine(start: number): number {
-    const b = this.bytes
-    const view = this.view
+    const b = this.shapes.bytes
+    const view = this.shapes.view
     const wordsEnd = b.length
     const table = this.tableAt(start)
     if (table === null) return notPlain
@@ -89,7 +87,7 @@ export class LineScanner {
       p++
       let child = node.tagChild
       if (child === null || p + 4 * child.words.length > wordsEnd || !matchesKey(child, view, p)) {
-        child = findShape(this.tables, table, node, true, b, view, p)
+        child = this.shapes.find(table, node, true, p)
         if (child === null) return notPlain
       }
       node = child
@@ -133,7 +131,7 @@ export class LineScanner {
       p++
       let child = node.fieldChild
       if (child === null || p + 4 * child.words.length > wordsEnd || !matchesKey(child, view, p)) {
-        child = findShape(this.tables, table, node, false, b, view, p)
+        child = this.shapes.find(table, node, false, p)
         if (child === null) return notPlain
       }
       node = child
@@ -178,7 +176,14 @@ export class LineScanner {
         if (c === 105) {
           if (fraction >= 0 || digits > 18) return notPlain
           c = b[++p]
-          if (column >= 0) this.putInt(stage!, column, row, mantissa, digits, negative, from, p - 1)
+          if (column >= 0) {
+            const i32 = stage!.i32[column]
+            if (digits <= 15) {
+              setProduct(i32, 2 * row, mantissa, 1, 0)
+              if (negative) negate(i32, 2 * row)
+            } else setBigInt(i32, 2 * row, BigInt(asciiAt(b, from, p - 1)))
+            stage!.kinds[column][row] = Kind.Int
+          }
         } else if (c === 101 || c === 69) {
           const to = this.exponent(p)
           if (to < 0) return notPlain
@@ -285,7 +290,7 @@ export class LineScanner {
   private nameEnd = 0
 
   private tableAt(start: number): Table | null {
-    const b = this.bytes
+    const b = this.shapes.bytes
     const { scope } = this
     const { last } = scope
     const guess = last === null ? null : last.follower
@@ -319,30 +324,12 @@ export class LineScanner {
     const at = place.extra - (to - from)
     if (at < place.floor) return -1
     place.extra = at
-    return unescapeInto(this.bytes, from, to, set, place.slot, at)
-  }
-
-  private putInt(
-    stage: BatchStage,
-    column: number,
-    row: number,
-    mantissa: number,
-    digits: number,
-    negative: boolean,
-    from: number,
-    to: number,
-  ): void {
-    const i32 = stage.i32[column]
-    if (digits <= 15) {
-      setProduct(i32, 2 * row, mantissa, 1, 0)
-      if (negative) negate(i32, 2 * row)
-    } else setBigInt(i32, 2 * row, BigInt(asciiAt(this.bytes, from, to)))
-    stage.kinds[column][row] = Kind.Int
+    return set.unescapeInto(this.shapes.bytes, from, to, place.slot, at)
   }
 
   /** End of the exponent whose 'e' is at `p`, -1 when there is none. */
   private exponent(p: number): number {
-    const b = this.bytes
+    const b = this.shapes.bytes
     p++
     if (b[p] === 43 || b[p] === 45) p++
     const from = p
@@ -352,7 +339,7 @@ export class LineScanner {
 
   /** End of the boolean at `p`, -1 when it is none. */
   private boolean(p: number): number {
-    const b = this.bytes
+    const b = this.shapes.bytes
     const c = b[p]
     if (c !== 116 && c !== 84 && c !== 102 && c !== 70) return -1
     let to = p + 1
@@ -370,7 +357,7 @@ export class LineScanner {
   }
 
   private hashSeries(table: Table, stage: BatchStage, row: number, lastTag: ShapeNode, escaped: boolean): void {
-    const b = this.bytes
+    const b = this.shapes.bytes
     const sorted = lastTag.sortedTags()
     for (let s = 0; s < table.seriesExcludes.length; s++) {
       const skip = table.seriesExcludes[s]

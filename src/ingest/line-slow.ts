@@ -4,7 +4,7 @@
  */
 import { decodeUtf8 } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
-import { boolAt, EscapeSet, isBlank, LineTokens, textAt, unescapeInto } from '../columns/line-tokens.js'
+import { boolAt, EscapeSet, isBlank, LineTokens, textAt } from '../columns/line-tokens.js'
 import { compareBytes, hashSeriesTags } from '../route/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import { type CheckedLine, checkLine, lineEnd } from './line-grammar.js'
@@ -28,6 +28,7 @@ export class ExactLines {
   error = ''
   private readonly checked: CheckedLine = { fieldsStart: 0, hasTime: false, time: new Int32Array(2) }
   private readonly tokens = new LineTokens()
+  private bytes: Uint8Array = new Uint8Array(0)
 
   constructor(
     private readonly tables: Tables,
@@ -58,6 +59,7 @@ export class ExactLines {
   /** Writes the line that `check` found valid as the next row of its table's stage. */
   stage(b: Uint8Array, scope: Scope, defaultTime: Int32Array): LineResult {
     const { tokens, start, end } = this
+    this.bytes = b
     tokens.readKey(b, start, end)
     const table = this.tables.byName(scope, textAt(b, start, tokens.nameEnd, EscapeSet.Name))
     this.table = table
@@ -76,33 +78,34 @@ export class ExactLines {
       const t = 4 * i
       const column = table.tagColumns.get(textAt(b, tokens.tags[t], tokens.tags[t + 1], EscapeSet.Tag))
       if (column === undefined) continue
-      if (!this.putText(b, tokens.tags[t + 2], tokens.tags[t + 3], EscapeSet.Tag, stage.tags[column], row))
+      if (!this.putText(tokens.tags[t + 2], tokens.tags[t + 3], EscapeSet.Tag, stage.tags[column], row))
         return LineResult.Full
     }
     for (let i = 0; i < tokens.fieldCount; i++) {
       const f = 5 * i
       const column = table.fieldColumns.get(textAt(b, tokens.fields[f], tokens.fields[f + 1], EscapeSet.Name))
-      if (column !== undefined && !this.putField(b, f, stage, column, row)) return LineResult.Full
+      if (column !== undefined && !this.putField(f, stage, column, row)) return LineResult.Full
     }
     if (table.seriesExcludes.length > 0) this.hashSeries(b, table, stage, row)
     return LineResult.Staged
   }
 
-  private putField(b: Uint8Array, f: number, stage: BatchStage, column: number, row: number): boolean {
+  private putField(f: number, stage: BatchStage, column: number, row: number): boolean {
+    const b = this.bytes
     const { fields } = this.tokens
     const from = fields[f + 2]
     const to = fields[f + 3]
     const kind = fields[f + 4]
     stage.kinds[column][row] = kind
-    if (kind === Kind.String) return this.putText(b, from, to, EscapeSet.String, stage.i32[column], row)
+    if (kind === Kind.String) return this.putText(from, to, EscapeSet.String, stage.i32[column], row)
     if (kind === Kind.Bool) stage.i32[column][2 * row] = boolAt(b, from) ? 1 : 0
     else if (kind === Kind.Int) setBigInt(stage.i32[column], 2 * row, BigInt(asciiAt(b, from, to)))
     else stage.f64[column][row] = Number(asciiAt(b, from, to))
     return true
   }
 
-  private putText(b: Uint8Array, from: number, to: number, set: EscapeSet, refs: Int32Array, row: number): boolean {
-    const { place } = this
+  private putText(from: number, to: number, set: EscapeSet, refs: Int32Array, row: number): boolean {
+    const { bytes: b, place } = this
     let escaped = false
     for (let i = from; i < to && !escaped; i++) escaped = b[i] === 92
     if (!escaped) {
@@ -113,7 +116,7 @@ export class ExactLines {
     const at = place.extra - (to - from)
     if (at < place.floor) return false
     refs[2 * row] = at
-    refs[2 * row + 1] = unescapeInto(b, from, to, set, place.slot, at)
+    refs[2 * row + 1] = set.unescapeInto(b, from, to, place.slot, at)
     place.extra = at
     return true
   }
@@ -136,5 +139,5 @@ export class ExactLines {
 
 function unescaped(b: Uint8Array, from: number, to: number): Uint8Array {
   const out = new Uint8Array(to - from)
-  return out.subarray(0, unescapeInto(b, from, to, EscapeSet.Tag, out, 0))
+  return out.subarray(0, EscapeSet.Tag.unescapeInto(b, from, to, out, 0))
 }

@@ -7,7 +7,6 @@
  */
 import { decodeUtf8 } from '../columns/column.js'
 import { compareBytes } from '../route/routes.js'
-import type { Table, Tables } from './tables.js'
 
 const maxSiblings = 32
 const maxKeyBytes = 256
@@ -72,53 +71,68 @@ export function matchesKey(node: ShapeNode, view: DataView, p: number): boolean 
   return ((view.getInt32(p + 4 * last, true) ^ words[last]) & node.mask) === 0
 }
 
-/**
- * The child of `node` for the key at `p`, other than its first one, moved to the front, or a new one. null: the key is not
- * clean, a duplicate, or nothing may be learned any more; the line then takes the slow path.
- */
-export function findShape(
-  tables: Tables,
-  table: Table,
-  node: ShapeNode,
-  isTag: boolean,
-  bytes: Uint8Array,
-  view: DataView,
-  p: number,
-): ShapeNode | null {
-  const first = isTag ? node.tagChild : node.fieldChild
-  let siblings = 0
-  for (let before = first; before !== null; before = before.next) {
-    const child: ShapeNode | null = before.next
-    siblings++
-    if (child === null || p + 4 * child.words.length > bytes.length || !matchesKey(child, view, p)) continue
-    before.next = child.next
+/** The columns that a table's keys are written to; none unless `matched`. */
+export interface KeyColumns {
+  readonly matched: boolean
+  readonly tagColumns: ReadonlyMap<string, number>
+  readonly fieldColumns: ReadonlyMap<string, number>
+}
+
+/** Finds and learns shapes in the bytes opened last. */
+export class ShapeFinder {
+  bytes: Uint8Array = new Uint8Array(0)
+  view: DataView = new DataView(new ArrayBuffer(0))
+
+  /** `charge`: whether there is room for one more node. */
+  constructor(private readonly charge: () => boolean) {}
+
+  open(bytes: Uint8Array): void {
+    if (bytes === this.bytes) return
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  /**
+   * The child of `node` for the key at `p`, other than its first one, moved to the front, or a new one. null: the key is not
+   * clean, a duplicate, or nothing may be learned any more; the line then takes the slow path.
+   */
+  find(table: KeyColumns, node: ShapeNode, isTag: boolean, p: number): ShapeNode | null {
+    const { bytes, view } = this
+    const first = isTag ? node.tagChild : node.fieldChild
+    let siblings = 0
+    for (let before = first; before !== null; before = before.next) {
+      const child: ShapeNode | null = before.next
+      siblings++
+      if (child === null || p + 4 * child.words.length > bytes.length || !matchesKey(child, view, p)) continue
+      before.next = child.next
+      child.next = first
+      if (isTag) node.tagChild = child
+      else node.fieldChild = child
+      return child
+    }
+    if (siblings >= maxSiblings) return null
+    let end = p
+    for (;;) {
+      const c = bytes[end]
+      // Blanks, control bytes, '"', ',' and '\' need the exact rules.
+      if (c === undefined || c <= 32 || c === 34 || c === 44 || c === 92) return null
+      if (c === 61) break
+      end++
+    }
+    if (end === p || end - p > maxKeyBytes) return null
+    const key = bytes.slice(p, end)
+    if (isTag) {
+      for (let n: ShapeNode = node; n.parent !== null; n = n.parent) if (compareBytes(n.key, key) === 0) return null
+    }
+    if (!this.charge()) return null
+    const child = new ShapeNode(node, new Uint8Array(key), isTag)
+    if (table.matched) {
+      const columns = isTag ? table.tagColumns : table.fieldColumns
+      child.column = columns.get(decodeUtf8(key, 0, key.length)) ?? -1
+    }
     child.next = first
     if (isTag) node.tagChild = child
     else node.fieldChild = child
     return child
   }
-  if (siblings >= maxSiblings) return null
-  let end = p
-  for (;;) {
-    const c = bytes[end]
-    // Blanks, control bytes, '"', ',' and '\' need the exact rules.
-    if (c === undefined || c <= 32 || c === 34 || c === 44 || c === 92) return null
-    if (c === 61) break
-    end++
-  }
-  if (end === p || end - p > maxKeyBytes) return null
-  const key = bytes.slice(p, end)
-  if (isTag) {
-    for (let n: ShapeNode = node; n.parent !== null; n = n.parent) if (compareBytes(n.key, key) === 0) return null
-  }
-  if (!tables.chargeShape()) return null
-  const child = new ShapeNode(node, new Uint8Array(key), isTag)
-  if (table.matched) {
-    const columns = isTag ? table.tagColumns : table.fieldColumns
-    child.column = columns.get(decodeUtf8(key, 0, key.length)) ?? -1
-  }
-  child.next = first
-  if (isTag) node.tagChild = child
-  else node.fieldChild = child
-  return child
 }

@@ -8,7 +8,7 @@
  * body. Rows wait in stages. Invariant: used + open run + `stagedBytes` (what the stages' batches will take at most) ≤ place.extra.
  */
 import { type BatchStage, StagePool } from './batch-stage.js'
-import { type PreparedBatch, type SlotViews, writeBatch } from './batch-write.js'
+import { BatchWriter, type PreparedBatch } from './batch-write.js'
 import type { Placement } from './line-scanner.js'
 import type { SlotPool } from './slots.js'
 import type { Table } from './tables.js'
@@ -32,7 +32,7 @@ export class SlotFill {
   /** Stages with rows in the open slot. */
   private active: BatchStage[] = []
   private readonly stages = new StagePool()
-  private readonly views: SlotViews
+  private readonly writer: BatchWriter
   private readonly savepoint = { id: 0, used: 0, extra: 0, stagedBytes: 0, full: 0 }
   /** Stages that have had rows since the savepoint; each keeps in `markRows` how many it had then. */
   private readonly touched: BatchStage[] = []
@@ -43,13 +43,7 @@ export class SlotFill {
     /** Shared with the scanner, which writes unescaped copies there. */
     private readonly place: Placement,
   ) {
-    const data = pool.shared.data
-    this.views = {
-      u8: pool.bytes,
-      i32: new Int32Array(data),
-      u32: new Uint32Array(data),
-      f64: new Float64Array(data),
-    }
+    this.writer = new BatchWriter(pool.shared.data, shards)
   }
 
   get isOpen(): boolean {
@@ -75,7 +69,7 @@ export class SlotFill {
     this.slot = this.pool.acquire()
     if (this.slot === closed) return false
     const base = this.pool.offsetOf(this.slot)
-    this.place.slot = this.views.u8.subarray(base, base + this.pool.slotBytes)
+    this.place.slot = this.pool.bytes.subarray(base, base + this.pool.slotBytes)
     this.place.extra = this.pool.slotBytes
     this.place.floor = 0
     this.used = 0
@@ -90,7 +84,11 @@ export class SlotFill {
     const batches: PreparedBatch[] = []
     let at = (this.used + 7) & ~7
     for (const stage of this.active) {
-      if (stage.rows > 0) at = writeBatch(stage, this.views, this.slot, base, at, this.shards, batches)
+      if (stage.rows > 0) {
+        const { batch, end } = this.writer.write(stage, this.slot, base, at)
+        batches.push(batch)
+        at = end
+      }
       this.stages.give(stage)
     }
     this.active = []

@@ -7,12 +7,24 @@ import { EscapeSet, isBlank, LineTokens, textAt } from '../columns/line-tokens.j
 import { type CheckedLine, checkLine, defaultTime, lineEnd } from './line-grammar.js'
 import { asciiAt, unitNs } from './numbers.js'
 
+/** Where a point was written to. */
+export interface TapTarget {
+  readonly db: string
+  readonly rp: string
+}
+
+/** A body as its lines need to know it. `unit`: ns per unit of the precision. */
+interface TappedBody extends TapTarget {
+  readonly precision: string
+  readonly unit: bigint
+}
+
 export interface TapListener {
-  readonly dbrps: readonly { readonly db: string; readonly rp: string }[]
+  readonly dbrps: readonly TapTarget[]
   /** null: every measurement. */
   readonly measurements: readonly string[] | null
   /** The point without its time is b[start … end), valid during the call only. */
-  point(db: string, rp: string, b: Uint8Array, start: number, end: number, timeNs: bigint): void
+  point(to: TapTarget, b: Uint8Array, start: number, end: number, timeNs: bigint): void
   /** All points of a body were given. */
   flush(): void
 }
@@ -67,7 +79,7 @@ export class WriteTap {
     const listeners = [...found]
     const names = namesOf(listeners)
     defaultTime(nowNs, precision, this.now)
-    const unit = BigInt(unitNs(precision))
+    const source = { db, rp, precision, unit: BigInt(unitNs(precision)) }
     // The next bytes that can carry a line over a line feed.
     let quoteAt = -1
     let escapeAt = -1
@@ -79,25 +91,16 @@ export class WriteTap {
       const isPlain = quoteAt >= end && escapeAt >= end
       if (!isPlain) end = lineEnd(body, pos, body.length)
       pos = end + 1
-      while (start < end && isBlank(body[start]!)) start++
+      while (start < end && isBlank(body[start])) start++
       if (start >= end || body[start] === hash) continue
       if (body[end - 1] === lineFeed) end--
       if (escapeAt >= end && names !== null && !startsWithOne(body, start, end, names)) continue
-      this.line(listeners, db, rp, precision, unit, body, start, end)
+      this.line(listeners, source, body, start, end)
     }
     for (const l of listeners) l.flush()
   }
 
-  private line(
-    listeners: readonly TapListener[],
-    db: string,
-    rp: string,
-    precision: string,
-    unit: bigint,
-    b: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  private line(listeners: readonly TapListener[], source: TappedBody, b: Uint8Array, start: number, end: number): void {
     const { tokens, checked } = this
     let name: string | null = null
     let time: bigint | null = null
@@ -110,16 +113,16 @@ export class WriteTap {
       if (time === null) {
         const digits = digitsStart(b, start, end)
         if (digits > 0) {
-          time = BigInt(asciiAt(b, digits, end)) * unit
+          time = BigInt(asciiAt(b, digits, end)) * source.unit
           fieldsEnd = digits - 1
         } else {
-          if (checkLine(b, start, end, precision, checked) !== '') return
+          if (checkLine(b, start, end, source.precision, checked) !== '') return
           tokens.readKey(b, start, end)
           fieldsEnd = tokens.readFields(b, tokens.keyEnd, end)
           time = int64(checked.hasTime ? checked.time : this.now)
         }
       }
-      l.point(db, rp, b, start, fieldsEnd, time)
+      l.point(source, b, start, fieldsEnd, time)
     }
   }
 
@@ -163,12 +166,12 @@ function startsWithOne(b: Uint8Array, start: number, end: number, names: readonl
  */
 function digitsStart(b: Uint8Array, start: number, end: number): number {
   let i = end
-  while (i > start && b[i - 1]! >= zero && b[i - 1]! <= nine) i--
+  while (i > start && b[i - 1] >= zero && b[i - 1] <= nine) i--
   if (i === end) return 0
   if (b[i - 1] === minus) i--
-  return b[i - 1] === blank && !isBlank(b[i - 2]!) && b[i - 2] !== backslash ? i : 0
+  return b[i - 1] === blank && !isBlank(b[i - 2]) && b[i - 2] !== backslash ? i : 0
 }
 
 function int64(words: Int32Array): bigint {
-  return (BigInt(words[1]!) << 32n) | BigInt(words[0]! >>> 0)
+  return (BigInt(words[1]) << 32n) | BigInt(words[0] >>> 0)
 }

@@ -3,7 +3,7 @@
  * hand. Grows, never shrinks. Thread: shard worker.
  */
 import { encodeUtf8 } from '../columns/column.js'
-import { type EscapeSet, unescapeInto } from '../columns/line-tokens.js'
+import type { EscapeSet } from '../columns/line-tokens.js'
 
 const maxNames = 1024
 
@@ -39,7 +39,7 @@ export class KeyScratch {
   putEscaped(src: Uint8Array, start: number, end: number, set: EscapeSet): number {
     this.reserve(end - start)
     const at = this.used
-    this.used += unescapeInto(src, start, end, set, this.bytes, at)
+    this.used += set.unescapeInto(src, start, end, this.bytes, at)
     return at
   }
 

@@ -1,6 +1,6 @@
 /** A growing buffer of line protocol and how its values are written. Thread: any, without shared state. */
 import { formatFloatF } from '../columns/go-format.js'
-import { type EscapeSet, isEscape } from '../columns/line-tokens.js'
+import type { EscapeSet } from '../columns/line-tokens.js'
 
 /** Unit of the times, in ns. */
 export type TimeUnit = 1 | 1_000 | 1_000_000 | 1_000_000_000 | 60_000_000_000 | 3_600_000_000_000
@@ -38,12 +38,12 @@ export class LineText {
     let o = this.length
     for (let i = start; i < end; i++) {
       const c = src[i]
-      if (raw && c === backslash && i + 1 < end && isEscape(set, src[i + 1])) {
+      if (raw && c === backslash && i + 1 < end && set.has(src[i + 1])) {
         to[o++] = c
         to[o++] = src[++i]
         continue
       }
-      if (c < 62 && isEscape(set, c)) to[o++] = backslash
+      if (c < 62 && set.has(c)) to[o++] = backslash
       to[o++] = c
     }
     this.length = o

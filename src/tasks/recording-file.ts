@@ -8,7 +8,7 @@ import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip } from 'node:zlib'
 import { errorText } from '../errors.js'
-import type { TapListener } from '../ingest/write-tap.js'
+import type { TapListener, TapTarget } from '../ingest/write-tap.js'
 
 export interface RecordingFileOptions {
   readonly path: string
@@ -60,7 +60,7 @@ export class RecordingFile implements TapListener {
     })
   }
 
-  point(db: string, rp: string, b: Uint8Array, start: number, end: number, timeNs: bigint): void {
+  point({ db, rp }: TapTarget, b: Uint8Array, start: number, end: number, timeNs: bigint): void {
     if (this.over) return
     if (timeNs > this.options.stopNs) {
       this.end()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type TapListener, WriteTap } from '../../../src/ingest/write-tap.js'
+import { type TapListener, type TapTarget, WriteTap } from '../../../src/ingest/write-tap.js'
 
 class Listener implements TapListener {
   readonly points: string[] = []
@@ -10,7 +10,7 @@ class Listener implements TapListener {
     readonly measurements: TapListener['measurements'],
   ) {}
 
-  point(db: string, rp: string, b: Uint8Array, start: number, end: number, timeNs: bigint): void {
+  point({ db, rp }: TapTarget, b: Uint8Array, start: number, end: number, timeNs: bigint): void {
     this.points.push(`${db}.${rp} ${Buffer.from(b).toString('utf8', start, end)} @${timeNs}`)
   }
 
