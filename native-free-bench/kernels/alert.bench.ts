@@ -67,6 +67,7 @@ function operator(memory: ShardMemory): AlertOperator {
     parents: [],
     children: [],
     needs: { fields: [], tags: [] },
+    reads: [],
     groupedBy: ['h'],
     fusion: 'none',
   }

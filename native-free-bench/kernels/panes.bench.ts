@@ -52,7 +52,7 @@ export function planned(def: NodeDef, props: Record<string, ScriptValue>, args: 
   def.construct?.(node, args)
   Object.assign(node.props, props)
   const needs = { fields: ['v'], tags: [] }
-  return { node, index: 0, parents: [], children: [], needs, groupedBy: ['h'], fusion: 'none' }
+  return { node, index: 0, parents: [], children: [], needs, reads: [], groupedBy: ['h'], fusion: 'none' }
 }
 
 export const seconds = (s: number): Duration => new Duration(BigInt(s) * 1_000_000_000n)

@@ -55,7 +55,7 @@ export class GroupByBatchOperator extends Operator {
     this.exclude = stringsOf(props.exclude)
     this.byMeasurement = props.byMeasurement === true
     // The dimensions of the rows handed out are the new ones.
-    const layout = layoutOf({ ...planned, groupedBy: dims })
+    const layout = layoutOf(planned, dims)
     this.rows = new RowStore(ctx.state, layout)
     this.out = new ChunkBuilder({ ...builderOptions(layout), batch: true }, (c) => this.emit(this.inOrder(c)))
     this.order = ctx.state.i32()

@@ -15,7 +15,6 @@ import type { ChunkBuilder, OutColumn } from '../columns/chunk-builder.js'
 import { type Column, encodeUtf8 } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
 import { type PackPlan, packRow, RowScratch } from '../columns/packed-rows.js'
-import { type Demand, demandThrough, noDemand, unionDemand } from '../plan/needs.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { ByteHeap } from '../shard/byte-heap.js'
 import type { Pages, StateAllocator } from '../shard/pages.js'
@@ -38,11 +37,13 @@ export interface RowLayout {
   readonly rest: PackPlan | null
 }
 
-/** The cells that something below a node looks at, of the rows that the node receives and hands on. */
-export function layoutOf(planned: PlannedNode): RowLayout {
-  const { needs, groupedBy } = planned
+/**
+ * The cells that something below a node looks at, of the rows that the node receives and hands on. `groupedBy`: grouping of the
+ * rows handed out, where it is not that of the rows that come in.
+ */
+export function layoutOf(planned: PlannedNode, groupedBy = planned.groupedBy): RowLayout {
+  const { needs, reads } = planned
   const allDims = groupedBy === '*' ? [] : [...new Set(groupedBy)]
-  const reads = needs.fields === null || needs.tags === null ? readsBelow(planned) : []
   const fields = needs.fields ?? reads
   const dims = needs.tags === null ? allDims : allDims.filter((d) => needs.tags!.includes(d))
   const tags = (needs.tags ?? reads).filter((t) => !allDims.includes(t))
@@ -56,19 +57,6 @@ export function layoutOf(planned: PlannedNode): RowLayout {
         }
       : null
   return { fields: [...fields], tags, dims, rest }
-}
-
-/** Names that the nodes below look at: these must be columns, whatever else is handed on. */
-function readsBelow(planned: PlannedNode): string[] {
-  const below = (p: PlannedNode): Demand =>
-    p.children
-      .flatMap((c) => {
-        const effects = c.node.def.effects?.(c.node) ?? { reads: [] }
-        const out = below(c)
-        return c.parents.flatMap((parent, port) => (parent === p ? [demandThrough(effects, out, port)] : []))
-      })
-      .reduce(unionDemand, noDemand)
-  return [...below(planned).columns].sort()
 }
 
 export function builderOptions(layout: RowLayout) {

@@ -130,6 +130,7 @@ function link(pipeline: Pipeline, below: Map<PipelineNode, Demand>, inputs: Map<
       parents: [],
       children: [],
       needs: needsOf(below.get(node)!),
+      reads: [...below.get(node)!.columns].sort(),
       groupedBy: grouping.all ? '*' : grouping.tags,
       fusion: 'none',
     }

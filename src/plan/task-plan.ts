@@ -16,6 +16,8 @@ export interface PlannedNode {
   readonly children: PlannedNode[]
   /** What this node's children (all together) need of the rows it emits. */
   readonly needs: Needs
+  /** Names that nodes below look at in the rows it emits: columns (as a field and as a tag), whatever else is handed on. */
+  readonly reads: readonly string[]
   /** Effective grouping of the rows this node receives: sorted tag names, '*', or [] for ungrouped. */
   readonly groupedBy: readonly string[] | '*'
   /** On a window: it keeps panes, and these children (all its children) run inside it. On such a child: 'inside'. */

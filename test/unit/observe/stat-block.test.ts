@@ -8,7 +8,7 @@ function planned(kind: string, id: number, counters: string[] = []): PlannedNode
   const node = new PipelineNode({ ...def, counters } as unknown as NodeDef)
   node.id = id
   const needs = { fields: null, tags: null }
-  return { node, index: id, parents: [], children: [], needs, groupedBy: [], fusion: 'none' }
+  return { node, index: id, parents: [], children: [], needs, reads: [], groupedBy: [], fusion: 'none' }
 }
 
 function plan(): TaskPlan {

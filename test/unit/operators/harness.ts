@@ -127,6 +127,7 @@ export class Harness {
 
 export interface PlanOptions {
   readonly needs?: Needs
+  readonly reads?: readonly string[]
   readonly groupedBy?: readonly string[] | '*'
   readonly children?: PlannedNode[]
   readonly edge?: 'stream' | 'batch'
@@ -164,6 +165,7 @@ export function plan(
     parents: options.parent === undefined ? [] : [options.parent],
     children: options.children ?? [],
     needs: options.needs ?? { fields: null, tags: null },
+    reads: options.reads ?? [],
     groupedBy: options.groupedBy ?? [],
     fusion: 'none',
   }
