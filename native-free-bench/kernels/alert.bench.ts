@@ -83,6 +83,7 @@ function operator(memory: ShardMemory): AlertOperator {
     state,
     outbox: { send() {} },
     now: () => 0,
+    nowNs: () => 0n,
     timers: (onTimer) => wheel.add(state, onTimer),
     grouping: (o) => new Grouping(state, o.dims, o.byName),
     error() {},

@@ -150,7 +150,7 @@ export class AlertOperator extends Operator {
     const compiled = compileLambda(lambda, {
       errorPrefix: `Failed to compile stateful expression for ${prop}: `,
       state: ctx.state,
-      nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+      nowNs: ctx.nowNs,
     })
     const extra = { level: levelNames[level] }
     return new LevelPredicate(compiled, (text, n) => ctx.error(message, text, n, extra))

@@ -140,7 +140,7 @@ export class AutoscaleOperator extends Operator {
     this.lambda = compileLambda(replicasOf(node), {
       errorPrefix: 'could not compile replicas lambda: ',
       state: ctx.state,
-      nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+      nowNs: ctx.nowNs,
     })
     this.currentField = textOf(node, 'currentField')
     this.min = intOf(node, 'min')

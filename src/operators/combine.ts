@@ -102,7 +102,7 @@ export class CombineOperator extends CollectingOperator {
       compileLambda(e, {
         errorPrefix: `Failed to compile ${i} expression: `,
         state: ctx.state,
-        nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+        nowNs: ctx.nowNs,
       }),
     )
     this.max = typeof node.props.max === 'bigint' ? node.props.max : 1_000_000n

@@ -146,7 +146,7 @@ export class EvalOperator extends TagWritingOperator {
       const options = {
         errorPrefix: `Failed to compile ${this.lambdas.length} expression: `,
         state: ctx.state,
-        nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+        nowNs: ctx.nowNs,
         scopeNames,
       }
       this.lambdas.push(compileLambda(l, options))

@@ -134,7 +134,7 @@ export class FromOperator extends RegroupingOperator {
         ? compileLambda(props.where, {
             errorPrefix: 'Failed to compile from expression: ',
             state: ctx.state,
-            nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+            nowNs: ctx.nowNs,
           })
         : null
     const dims = dimensionsOf(listOf(props.groupBy))

@@ -55,6 +55,8 @@ export interface OperatorContext {
   readonly nodeData?: unknown
   /** Main's clock at the entry being processed, ms since the epoch. The only clock an operator may read. */
   now(): number
+  /** Times for the lambda function now(): that clock in ns, each time later, and no time twice in a task. */
+  readonly nowNs: () => bigint
   /** Timers of this operator, one per group at most. */
   timers(onTimer: (group: number, nowMs: number) => void): TimerSet
   /** A new grouping (for nodes that assign groups); `dims` sorted, null for `*`. The runtime evicts idle groups of it. */

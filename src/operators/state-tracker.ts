@@ -69,7 +69,7 @@ export abstract class StateTrackerOperator<Space extends RunGroups> extends Grou
     this.lambda = compileLambda(lambda, {
       errorPrefix: '',
       state: ctx.state,
-      nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+      nowNs: ctx.nowNs,
     })
   }
 

@@ -58,7 +58,7 @@ export class WhereOperator extends Operator {
     this.lambda = compileLambda(lambdaOf(planned.node), {
       errorPrefix: 'Failed to compile expression in where clause: ',
       state: ctx.state,
-      nowNs: () => BigInt(ctx.now()) * 1_000_000n,
+      nowNs: ctx.nowNs,
     })
   }
 

@@ -44,6 +44,8 @@ class DryContext implements OperatorContext {
     this.state = run.allocator()
   }
 
+  readonly nowNs = (): bigint => BigInt(this.now()) * 1_000_000n
+
   now(): number {
     return 0
   }

@@ -20,6 +20,7 @@ import { instrument } from './exec-timer.js'
 import { Grouping } from './grouping.js'
 import type { TaskSpec } from './messages.js'
 import { type ShardMemory, StateAllocator } from './pages.js'
+import { TaskClock } from './task-clock.js'
 import type { TimerSet, TimerWheel } from './timer-wheel.js'
 import type { TopicMirror, TopicStates } from './topic-mirror.js'
 
@@ -56,6 +57,7 @@ export class TaskRuntime {
   readonly layout: TaskLayout
   readonly groupings: Grouping[] = []
   readonly contexts: NodeContext[] = []
+  readonly clock: TaskClock
   /** Rows of the chunk being delivered that are not accounted for yet. */
   private open = 0
 
@@ -65,6 +67,7 @@ export class TaskRuntime {
     readonly plan: TaskPlan,
   ) {
     this.layout = taskLayout(plan)
+    this.clock = new TaskClock(() => env.now(), env.shard, env.shards)
   }
 
   /** The context of a node. Make one per operator instance. */
@@ -168,6 +171,7 @@ export class NodeContext implements OperatorContext {
   readonly topicStates: TopicStates
   readonly server: ServerInfo
   readonly nodeData: unknown
+  readonly nowNs: () => bigint
   private readonly cells: NodeCells
   private readonly quiet: boolean
   private readonly timerSets: TimerSet[] = []
@@ -198,6 +202,7 @@ export class NodeContext implements OperatorContext {
     this.state = new StateAllocator(env.memory)
     this.topicStates = env.topics
     this.server = env.server
+    this.nowNs = task.clock.nowNs
     this.nodeData = spec.nodeData?.get(planned.index)
     const key = spec.key
     this.outbox = { send: (type, nodeIndex, payload) => env.outbox.send(type, key, nodeIndex, payload) }

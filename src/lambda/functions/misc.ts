@@ -18,10 +18,10 @@ export function humanBytes(size: bigint): string {
   return `${formatFixed(v, v < 10 ? 1 : 0)} ${units[e]}`
 }
 
-/** Go's float64 → uint64 on amd64. */
+/** Go's float64 → uint64 on amd64: 2^63 for what 64 bits cannot hold. */
 function floatToUint64(v: number): bigint {
   if (!(v >= 2 ** 63)) return BigInt.asUintN(64, floatToInt64(v))
-  return BigInt.asUintN(64, floatToInt64(v - 2 ** 63) ^ (1n << 63n))
+  return BigInt.asUintN(64, floatToInt64(v - 2 ** 63) | (1n << 63n))
 }
 
 export const miscFunctions: readonly FunctionDef[] = [

@@ -43,7 +43,7 @@ export const timeFunctions: readonly FunctionDef[] = [
   {
     name: 'now',
     family: 'time',
-    doc: 'The time of the wall clock.',
+    doc: 'The time of the wall clock, in a task never the same twice.',
     params: [],
     signatures: [sig([], Time)],
     call: (_args, nowNs) => new Timestamp(nowNs()),

@@ -74,6 +74,8 @@ export class TestContext implements OperatorContext {
     return n
   }
 
+  readonly nowNs = (): bigint => BigInt(this.now()) * 1_000_000n
+
   now(): number {
     return this.bench.wheel.nowMs
   }
