@@ -1,4 +1,9 @@
-/** top and bottom: the n best rows by value, of which names may keep one per combination of their cells. */
+/**
+ * top and bottom: the n best rows by value, of which names may keep one per combination of their cells.
+ *
+ * Rows of one value and one time come as they leave the original's heap (Go's container/heap: the whole input is made a heap, the
+ * best row changes places with the last and the heap is mended, n times); then the chosen ones are sorted by time, stably.
+ */
 import { Kind } from '../../columns/kinds.js'
 import type { ArgDef, PipelineNode } from '../../tickscript/node-def.js'
 import { type Aggregate, compareTimes, fieldArg, lessCell, type Reduce, type RowSet, sameCell } from './aggregate.js'
@@ -41,11 +46,33 @@ function reducer(limit: number, sign: 1 | -1): Reduce {
       return sameCell(column, kind, a, b) ? compareTimes(chunk, a, b) : 0
     }
     const candidates = set.keys.length === 0 ? set.rows.slice(0, set.n) : bestPerKey(set, order)
-    candidates.sort(order)
-    const best = candidates.subarray(0, limit)
+    const best = takeBest(candidates, limit, (a, b) => order(a, b) < 0)
     best.sort((a, b) => compareTimes(chunk, a, b))
     for (const row of best) out.pick(row)
   }
+}
+
+/** The first `limit` rows that a heap over `rows` gives, in that order. Uses up `rows`. */
+function takeBest(rows: Int32Array, limit: number, better: (a: number, b: number) => boolean): Int32Array {
+  const best = new Int32Array(Math.min(limit, rows.length))
+  for (let i = (rows.length >> 1) - 1; i >= 0; i--) sink(rows, i, rows.length, better)
+  for (let taken = 0, end = rows.length - 1; taken < best.length; taken++, end--) {
+    best[taken] = rows[0]
+    rows[0] = rows[end]
+    sink(rows, 0, end, better)
+  }
+  return best
+}
+
+function sink(rows: Int32Array, root: number, end: number, better: (a: number, b: number) => boolean): void {
+  const row = rows[root]
+  for (let child = 2 * root + 1; child < end; child = 2 * root + 1) {
+    if (child + 1 < end && better(rows[child + 1], rows[child])) child++
+    if (!better(rows[child], row)) break
+    rows[root] = rows[child]
+    root = child
+  }
+  rows[root] = row
 }
 
 function bestPerKey(set: RowSet, order: (a: number, b: number) => number): Int32Array {

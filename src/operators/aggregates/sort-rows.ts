@@ -1,110 +1,168 @@
 /**
- * Sorts row numbers by the value of a column. Up to 12 rows go through the same comparisons as in the original (one pass over
- * pairs six apart, then insertion), so that equal values come out in its order; longer lists are sorted stably.
+ * Sorts row numbers by the value of a column with the comparisons and exchanges of the original's sort (the quicksort of Go up to
+ * version 1.18), so that of equal values the same rows come out in the same places; values that are not ordered (NaN) as well.
+ *
+ * Ranges of more than 12 rows are parted around a median of three (of nine above 40 rows), with the values equal to it in the
+ * middle; after too many turns a heap sorts what is left. Ranges of up to 12 rows: a pass over pairs six apart, then insertion.
  */
 import { type Column, int64ToNumber } from '../../columns/column.js'
 import { Kind } from '../../columns/kinds.js'
 import { lessCell, type RowSet } from './aggregate.js'
 
 const shortRows = 12
+const nineRows = 40
 
 export class RowSorter {
   /** The sorted row numbers after `sort`. */
   rows = new Int32Array(0)
-  private other = new Int32Array(0)
   private keys = new Float64Array(0)
-  private otherKeys = new Float64Array(0)
+  private column: Column | null = null
+  private kind: number = Kind.Missing
+  /** Equal keys are equal values: not so for int64 beyond 2^53. */
+  private exact = true
+  /** What `part` leaves: rows before `lower` are less than its middle, those from `upper` on greater. */
+  private lower = 0
+  private upper = 0
 
   sort(set: RowSet): void {
     const { n } = set
     if (this.rows.length < n || this.rows.length > 65536 + 4 * n) {
       this.rows = new Int32Array(n + 64)
-      this.other = new Int32Array(n + 64)
       this.keys = new Float64Array(n + 64)
-      this.otherKeys = new Float64Array(n + 64)
     }
     this.rows.set(set.rows.subarray(0, n))
-    if (n <= shortRows) this.sortShort(set)
-    else this.sortLong(set)
+    this.column = set.column
+    this.kind = set.kind
+    this.fillKeys(set.column, n)
+    this.sortRange(0, n, 2 * (32 - Math.clz32(n)))
+    this.column = null
   }
 
-  private sortShort({ column, kind, n }: RowSet): void {
-    const r = this.rows
-    for (let i = 6; i < n; i++) {
-      if (!lessCell(column, kind, r[i], r[i - 6])) continue
-      const t = r[i]
-      r[i] = r[i - 6]
-      r[i - 6] = t
-    }
-    for (let i = 1; i < n; i++) {
-      for (let j = i; j > 0 && lessCell(column, kind, r[j], r[j - 1]); j--) {
-        const t = r[j]
-        r[j] = r[j - 1]
-        r[j - 1] = t
+  /** `turns`: how often the range may be parted before a heap takes over. */
+  private sortRange(from: number, to: number, turns: number): void {
+    while (to - from > shortRows) {
+      if (turns-- === 0) {
+        this.sortWithHeap(from, to)
+        return
+      }
+      this.part(from, to)
+      const { lower, upper } = this
+      if (lower - from < to - upper) {
+        this.sortRange(from, lower, turns)
+        from = upper
+      } else {
+        this.sortRange(upper, to, turns)
+        to = lower
       }
     }
+    for (let i = from + 6; i < to; i++) if (this.less(i, i - 6)) this.swap(i, i - 6)
+    for (let i = from + 1; i < to; i++) for (let j = i; j > from && this.less(j, j - 1); j--) this.swap(j, j - 1)
   }
 
-  /** Bottom-up merge sort with the values beside the row numbers. */
-  private sortLong({ column, kind, n }: RowSet): void {
+  private part(from: number, to: number): void {
+    const middle = (from + to) >>> 1
+    if (to - from > nineRows) {
+      const s = (to - from) >> 3
+      this.medianFirst(from, from + s, from + 2 * s)
+      this.medianFirst(middle, middle - s, middle + s)
+      this.medianFirst(to - 1, to - 1 - s, to - 1 - 2 * s)
+    }
+    this.medianFirst(from, middle, to - 1)
+    // The pivot is at `from`. Rows of [a, b) are not greater than it, those from c on are.
+    let a = from + 1
+    let c = to - 1
+    while (a < c && this.less(a, from)) a++
+    let b = a
+    for (;;) {
+      while (b < c && !this.less(from, b)) b++
+      while (b < c && this.less(from, c - 1)) c--
+      if (b >= c) break
+      this.swap(b++, --c)
+    }
+    let manyEqual = to - c < 5
+    if (!manyEqual && to - c < (to - from) >> 2) {
+      let equal = 0
+      if (!this.less(from, to - 1)) {
+        this.swap(c++, to - 1)
+        equal++
+      }
+      if (!this.less(b - 1, from)) {
+        b--
+        equal++
+      }
+      if (!this.less(middle, from)) {
+        this.swap(middle, --b)
+        equal++
+      }
+      manyEqual = equal > 1
+    }
+    if (manyEqual) {
+      // Of [a, b) those equal to the pivot go to the end.
+      for (;;) {
+        while (a < b && !this.less(b - 1, from)) b--
+        while (a < b && this.less(a, from)) a++
+        if (a >= b) break
+        this.swap(a++, --b)
+      }
+    }
+    this.swap(from, b - 1)
+    this.lower = b - 1
+    this.upper = c
+  }
+
+  /** Of three rows the median comes to the first place named, the least to the second, the greatest to the third. */
+  private medianFirst(median: number, least: number, greatest: number): void {
+    if (this.less(median, least)) this.swap(median, least)
+    if (!this.less(greatest, median)) return
+    this.swap(greatest, median)
+    if (this.less(median, least)) this.swap(median, least)
+  }
+
+  private sortWithHeap(from: number, to: number): void {
+    const n = to - from
+    for (let i = (n - 1) >> 1; i >= 0; i--) this.sink(i, n, from)
+    for (let i = n - 1; i >= 0; i--) {
+      this.swap(from, from + i)
+      this.sink(0, i, from)
+    }
+  }
+
+  private sink(root: number, end: number, from: number): void {
+    for (let child = 2 * root + 1; child < end; child = 2 * root + 1) {
+      if (child + 1 < end && this.less(from + child, from + child + 1)) child++
+      if (!this.less(from + root, from + child)) return
+      this.swap(from + root, from + child)
+      root = child
+    }
+  }
+
+  private less(i: number, j: number): boolean {
+    const a = this.keys[i]
+    const b = this.keys[j]
+    return a < b || (a === b && !this.exact && lessCell(this.column!, this.kind, this.rows[i], this.rows[j]))
+  }
+
+  private swap(i: number, j: number): void {
+    const { rows, keys } = this
+    const row = rows[i]
+    rows[i] = rows[j]
+    rows[j] = row
+    const key = keys[i]
+    keys[i] = keys[j]
+    keys[j] = key
+  }
+
+  private fillKeys(column: Column, n: number): void {
     const { keys, rows } = this
-    const exact = fillKeys(column, kind, rows, n, keys)
-    for (let from = 0; from < n; from += 16) {
-      const to = Math.min(n, from + 16)
-      for (let i = from + 1; i < to; i++) {
-        const k = keys[i]
-        const row = rows[i]
-        let j = i
-        for (
-          ;
-          j > from && (k < keys[j - 1] || (!exact && k === keys[j - 1] && lessCell(column, kind, row, rows[j - 1])));
-          j--
-        ) {
-          keys[j] = keys[j - 1]
-          rows[j] = rows[j - 1]
-        }
-        keys[j] = k
-        rows[j] = row
-      }
+    this.exact = true
+    if (this.kind === Kind.Float) {
+      for (let i = 0; i < n; i++) keys[i] = column.f64[rows[i]]
+      return
     }
-    for (let width = 16; width < n; width *= 2) this.mergePass(column, kind, n, width, exact)
-  }
-
-  private mergePass(column: Column, kind: number, n: number, width: number, exact: boolean): void {
-    const { keys, rows, other, otherKeys } = this
-    for (let from = 0; from < n; from += 2 * width) {
-      const mid = Math.min(n, from + width)
-      const to = Math.min(n, from + 2 * width)
-      let a = from
-      let b = mid
-      for (let k = from; k < to; k++) {
-        const right =
-          b < to &&
-          (a === mid ||
-            keys[b] < keys[a] ||
-            (!exact && keys[b] === keys[a] && lessCell(column, kind, rows[b], rows[a])))
-        const i = right ? b++ : a++
-        other[k] = rows[i]
-        otherKeys[k] = keys[i]
-      }
+    for (let i = 0; i < n; i++) {
+      const key = int64ToNumber(column.i32, rows[i])
+      keys[i] = key
+      if (key > Number.MAX_SAFE_INTEGER || key < Number.MIN_SAFE_INTEGER) this.exact = false
     }
-    this.rows = other
-    this.other = rows
-    this.keys = otherKeys
-    this.otherKeys = keys
   }
-}
-
-/** The values as doubles. False: some are beyond 2^53, so equal doubles may differ. */
-function fillKeys(column: Column, kind: number, rows: Int32Array, n: number, keys: Float64Array): boolean {
-  if (kind === Kind.Float) {
-    for (let i = 0; i < n; i++) keys[i] = column.f64[rows[i]]
-    return true
-  }
-  let exact = true
-  for (let i = 0; i < n; i++) {
-    keys[i] = int64ToNumber(column.i32, rows[i])
-    if (keys[i] > Number.MAX_SAFE_INTEGER || keys[i] < Number.MIN_SAFE_INTEGER) exact = false
-  }
-  return exact
 }

@@ -273,6 +273,24 @@ describe('batch input', () => {
     expect(reduce('percentile', ['v', 95], rows).out).toEqual([`m,g=1,h=a percentile=${sorted[4749]}i @10`])
     expect(reduce('median', ['v'], rows).out).toEqual([`m,g=1 median=${(sorted[2499] + sorted[2500]) / 2} @10`])
   })
+
+  it('top and bottom choose among equal values of one time as the heap of the original does', () => {
+    const rows = [100, 100, 90, 100, 100, 100].map((v, i) => `h=${'abcdef'[i]} v=${v} @0`)
+    const chosen = (method: string, num: bigint) =>
+      reduce(method, [num, 'v'], rows)
+        .out[0].match(/(?<=h=)\w/g)
+        ?.join('')
+    expect(chosen('top', 2n)).toBe('ab')
+    expect(chosen('bottom', 3n)).toBe('cfe')
+    expect(chosen('top', 6n)).toBe('abedfc')
+    expect(chosen('bottom', 6n)).toBe('cfedab')
+  })
+
+  it('percentile chooses among equal values as the sort of the original does', () => {
+    const rows = Array.from({ length: 50 }, (_, i) => `h=r${i} v=${(i * 7) % 5} @${i}`)
+    const host = (p: number) => reduce('percentile', ['v', p], rows, own).out[0].match(/h=\w+/)?.[0]
+    expect([24, 50, 100].map(host)).toEqual(['h=r33', 'h=r1', 'h=r22'])
+  })
 })
 
 describe('definition', () => {
