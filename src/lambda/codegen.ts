@@ -37,6 +37,10 @@ export interface LoopEnv {
   outF64: Float64Array
   outI32: Int32Array
   ok: Uint8Array
+  /** Outcome per selected row, when a predicate is tested. */
+  outcomes: Uint8Array
+  /** State index per row; null: `base` for all. */
+  groups: Int32Array | null
   /** Appends to the output's bytes and stores offset and length in the row. False: there are too many already. */
   appendBytes(row: number, bytes: Uint8Array, offset: number, length: number): boolean
   appendText(row: number, s: string): boolean
@@ -44,14 +48,7 @@ export interface LoopEnv {
   slow(i: number, row: number): void
 }
 
-export type Loop = (
-  env: LoopEnv,
-  rows: Int32Array | null,
-  from: number,
-  to: number,
-  groups: Int32Array | null,
-  out: Uint8Array,
-) => void
+export type Loop = (env: LoopEnv, rows: Int32Array | null, from: number, to: number) => void
 
 export interface Generated {
   readonly source: string
@@ -86,16 +83,16 @@ const jsOp: Partial<Record<BinaryNode['op'], string>> = {
 }
 
 function startsWithBytes(b: Uint8Array, offset: number, length: number, lit: Uint8Array): boolean {
-  return length >= lit.length && equalBytes(b, offset, lit.length, lit, 0, lit.length)
+  return length >= lit.length && equalBytes(b, offset, lit, 0, lit.length)
 }
 
 function endsWithBytes(b: Uint8Array, offset: number, length: number, lit: Uint8Array): boolean {
-  return length >= lit.length && equalBytes(b, offset + length - lit.length, lit.length, lit, 0, lit.length)
+  return length >= lit.length && equalBytes(b, offset + length - lit.length, lit, 0, lit.length)
 }
 
 function containsBytes(b: Uint8Array, offset: number, length: number, lit: Uint8Array): boolean {
   for (let at = offset; at <= offset + length - lit.length; at++) {
-    if (equalBytes(b, at, lit.length, lit, 0, lit.length)) return true
+    if (equalBytes(b, at, lit, 0, lit.length)) return true
   }
   return false
 }
@@ -166,7 +163,7 @@ class Generator {
     const t = this.typeOf(root)
     if (mode === 'test') {
       const v = this.evalAs(root, Type.Bool)
-      this.emit(`out[i] = ${v.js} ? 1 : 0`)
+      this.emit(`${this.env('outcomes')}[i] = ${v.js} ? 1 : 0`)
       return
     }
     if (t === Type.Regex || t === Type.Time || t === Type.Invalid || t === Type.Missing) this.fail()
@@ -202,7 +199,7 @@ class Generator {
     const restore: string[] = []
     const steps = [...this.stepped.values()]
     if (steps.some(([scope]) => scope === 0)) {
-      head.push('const pages = env.pages, shift = env.shift, mask = env.mask, base = env.base')
+      head.push('const pages = env.pages, shift = env.shift, mask = env.mask, base = env.base, groups = env.groups')
       perRow.push(
         'const g = groups === null ? base : groups[r]',
         `const o = (g & mask) * ${this.program.slots[0]}`,
@@ -224,7 +221,7 @@ class Generator {
       '"use strict"',
       ...this.literals.map((_, k) => `const l${k} = L[${k}]`),
       ...this.functions.map((_, k) => `const f${k} = F[${k}]`),
-      'return function (env, rows, from, to, groups, out) {',
+      'return function (env, rows, from, to) {',
       ...head,
       'for (let i = from; i < to; i++) {',
       ...perRow,
@@ -445,7 +442,8 @@ class Generator {
     if (left === Type.String) return n.op === '+' ? this.join(a, b) : this.compareStrings(n.op, a, b)
     const compared = jsOp[n.op]
     if (compared !== undefined) return { js: this.temp(`${a.js} ${compared} ${b.js}`) }
-    return this.arithmetic(n.op, left, right, result, a.js, b.js)
+    const truncated = result !== Type.Float && (left === Type.Float || right === Type.Float)
+    return this.arithmetic(n.op, result === Type.Float, truncated, a.js, b.js)
   }
 
   private logical(n: BinaryNode): Val {
@@ -480,12 +478,13 @@ class Generator {
     const x = a.column !== undefined || b.column !== undefined ? this.bytesOf(a) : null
     const y = x === null ? null : this.bytesOf(b)
     if (x !== null && y !== null) {
-      const args = [...x, ...y].join(', ')
+      const starts = `${x[0]}, ${x[1]}, ${y[0]}, ${y[1]}`
       if (equality) {
-        const same = `${x[2]} === ${y[2]} && ${this.functionArg(equalBytes)}(${args})`
+        const same = `${x[2]} === ${y[2]} && ${this.functionArg(equalBytes)}(${starts}, ${x[2]})`
         return { js: this.temp(op === '==' ? same : `!(${same})`) }
       }
-      return { js: this.temp(`${this.functionArg(compareBytes)}(${args}) ${op} 0`) }
+      const shared = `${this.functionArg(compareBytes)}(${starts}, Math.min(${x[2]}, ${y[2]}))`
+      return { js: this.temp(`(${shared} || ${x[2]} - ${y[2]}) ${op} 0`) }
     }
     const s = this.text(a)
     const t = this.text(b)
@@ -493,9 +492,9 @@ class Generator {
     return { js: this.temp(`${this.functionArg(compareText)}(${s}, ${t}) ${op} 0`) }
   }
 
-  private arithmetic(op: string, left: Type, right: Type, result: Type, a: string, b: string): Val {
-    if (result === Type.Float) return { js: this.temp(`${a} ${op} ${b}`) }
-    const truncated = left === Type.Float || right === Type.Float
+  /** `isFloat`: the result is; `truncated`: it is an integer made of floats. */
+  private arithmetic(op: string, isFloat: boolean, truncated: boolean, a: string, b: string): Val {
+    if (isFloat) return { js: this.temp(`${a} ${op} ${b}`) }
     if (truncated) return this.safeInt(`Math.trunc(${a} ${op} ${b}) + 0`)
     if (op === '/' || op === '%') {
       this.leaveIf(`${b} === 0`)

@@ -77,6 +77,8 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
   outF64: Float64Array = new Float64Array(0)
   outI32: Int32Array = new Int32Array(0)
   ok: Uint8Array = new Uint8Array(0)
+  outcomes: Uint8Array = new Uint8Array(0)
+  groups: Int32Array | null = null
 
   // What the interpreter reads.
   readonly states: Float64Array[]
@@ -94,8 +96,6 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
   private mode: Mode = 'test'
   private chunk: Chunk | null = null
   private row = 0
-  private groups: Int32Array | null = null
-  private outcomes: Uint8Array = new Uint8Array(0)
   private out: Column | null = null
   private outUsed = 0
   private outBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
@@ -212,7 +212,7 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
       const to = this.stretch(rows, from, n)
       const entry = this.entryOf()
       const way = this.wayOf(entry, to - from)
-      if (way.kind === 'loop') way.loop!(this, rows, from, to, this.groups, this.outcomes)
+      if (way.kind === 'loop') way.loop!(this, rows, from, to)
       else if (way.kind === 'fails' && way.text !== null) this.failAll(way.text, rows, from, to)
       else {
         for (let i = from; i < to; i++) this.slow(i, rows === null ? i : rows[i])

@@ -68,7 +68,8 @@ export class Pattern {
     for (let i = offset; i < offset + length; i++) hash = Math.imul(hash ^ bytes[i], 0x9e3779b1)
     const slot = (hash ^ (hash >>> 15)) & (memoSlots - 1)
     const at = slot * memoBytes
-    if (answers[slot] !== 0 && equalBytes(this.memoText, at, this.memoLengths[slot], bytes, offset, length)) {
+    const known = answers[slot] !== 0 && this.memoLengths[slot] === length
+    if (known && equalBytes(this.memoText, at, bytes, offset, length)) {
       return answers[slot] === 2
     }
     const answer = this.test(fromBytes(bytes, offset, length))
@@ -134,10 +135,10 @@ function testLiteral(lit: Literal, bytes: Uint8Array, offset: number, length: nu
   const want = lit.bytes
   const size = want.length
   if (size > length || (lit.atStart && lit.atEnd && size !== length)) return false
-  if (lit.atStart) return equalBytes(bytes, offset, size, want, 0, size)
-  if (lit.atEnd) return equalBytes(bytes, offset + length - size, size, want, 0, size)
+  if (lit.atStart) return equalBytes(bytes, offset, want, 0, size)
+  if (lit.atEnd) return equalBytes(bytes, offset + length - size, want, 0, size)
   for (let at = offset; at <= offset + length - size; at++) {
-    if (equalBytes(bytes, at, size, want, 0, size)) return true
+    if (equalBytes(bytes, at, want, 0, size)) return true
   }
   return false
 }

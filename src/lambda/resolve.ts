@@ -12,12 +12,21 @@ import { toBytes } from './text.js'
 /** Kind of a cell whose name is both a field and a tag; only in columns merged here. */
 export const collision = 15
 
+/** Where the cells of a name may come from; null: not from there. */
+interface Candidates {
+  field: Column | null
+  tag: Column | null
+  earlier: Column | null
+}
+
 export class Resolver {
   /** Column per reference; null: missing in every row. */
   readonly columns: (Column | null)[]
   private readonly scratch: (Scratch | null)[]
   private readonly fieldHints: Int32Array
   private readonly tagHints: Int32Array
+  /** Of the reference being bound. */
+  private readonly candidates: Candidates = { field: null, tag: null, earlier: null }
 
   constructor(readonly names: readonly string[]) {
     this.columns = names.map(() => null)
@@ -27,6 +36,7 @@ export class Resolver {
   }
 
   bind(chunk: Chunk, rows: Int32Array | null, n: number, scope: readonly NamedColumn[]): void {
+    const candidates = this.candidates
     for (let j = 0; j < this.names.length; j++) {
       const name = this.names[j]
       const field = find(chunk.fields, name, this.fieldHints, j)
@@ -35,18 +45,19 @@ export class Resolver {
       const earlier = scope.length === 0 ? null : last(scope, name)
       if (tag === null && earlier === null) this.columns[j] = field
       else if (field === null && earlier === null) this.columns[j] = tag
-      else this.columns[j] = this.pick(j, field, tag, earlier, rows, n)
+      else {
+        candidates.field = field
+        candidates.tag = tag
+        candidates.earlier = earlier
+        this.columns[j] = this.pick(j, rows, n)
+      }
     }
   }
 
-  private pick(
-    j: number,
-    field: Column | null,
-    tag: Column | null,
-    earlier: Column | null,
-    rows: Int32Array | null,
-    n: number,
-  ): Column | null {
+  /** The column for the reference that has `candidates`. */
+  private pick(j: number, rows: Int32Array | null, n: number): Column | null {
+    const { candidates } = this
+    const { field, tag, earlier } = candidates
     const f = field !== null && hasCells(field, rows, n) ? field : null
     const t = tag !== null && hasCells(tag, rows, n) ? tag : null
     const e = earlier !== null && hasCells(earlier, rows, n) ? earlier : null
@@ -55,17 +66,14 @@ export class Resolver {
     if (t === null && e === null) return f
     const own = f ?? t
     if (own !== null && (f === null || t === null) && !hasGaps(own, rows, n)) return own
-    return this.merge(j, f, t, e, rows, n)
+    candidates.field = f
+    candidates.tag = t
+    candidates.earlier = e
+    return this.merge(j, rows, n)
   }
 
-  private merge(
-    j: number,
-    field: Column | null,
-    tag: Column | null,
-    earlier: Column | null,
-    rows: Int32Array | null,
-    n: number,
-  ): Column {
+  private merge(j: number, rows: Int32Array | null, n: number): Column {
+    const { field, tag, earlier } = this.candidates
     const into = this.scratchOf(j, rows, n)
     for (let i = 0; i < n; i++) {
       const r = rows === null ? i : rows[i]

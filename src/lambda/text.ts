@@ -182,34 +182,19 @@ export function compareText(a: string, b: string): number {
   if (!surrogate.test(a) && !surrogate.test(b)) return a < b ? -1 : 1
   const x = toBytes(a)
   const y = toBytes(b)
-  return compareBytes(x, 0, x.length, y, 0, y.length)
+  return compareBytes(x, 0, y, 0, Math.min(x.length, y.length)) || x.length - y.length
 }
 
-export function compareBytes(
-  a: Uint8Array,
-  aOffset: number,
-  aLength: number,
-  b: Uint8Array,
-  bOffset: number,
-  bLength: number,
-): number {
-  const n = Math.min(aLength, bLength)
-  for (let i = 0; i < n; i++) {
+/** Order of the first `length` bytes of two ranges. */
+export function compareBytes(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number, length: number): number {
+  for (let i = 0; i < length; i++) {
     const d = a[aOffset + i] - b[bOffset + i]
     if (d !== 0) return d
   }
-  return aLength - bLength
+  return 0
 }
 
-export function equalBytes(
-  a: Uint8Array,
-  aOffset: number,
-  aLength: number,
-  b: Uint8Array,
-  bOffset: number,
-  bLength: number,
-): boolean {
-  if (aLength !== bLength) return false
-  for (let i = 0; i < aLength; i++) if (a[aOffset + i] !== b[bOffset + i]) return false
+export function equalBytes(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[aOffset + i] !== b[bOffset + i]) return false
   return true
 }

@@ -161,13 +161,12 @@ function texts(
   result: Type,
   fn: (...args: string[]) => string | number | boolean,
   doc: string,
-  inline?: Kernel['inline'],
 ): FunctionDef {
   const signature: Signature = sig(
     params.map(() => Str),
     result,
   )
-  const kernel: Kernel = inline === undefined ? { fn } : { fn, inline }
+  const kernel: Kernel = { fn }
   return {
     name,
     family: 'string',
