@@ -57,7 +57,16 @@ export async function startTask(engine: ShardlineEngine, id: string, script: str
   const { pipeline } = evaluateScript(script, {})
   const plan = planTask(pipeline, { taskId: id, shards: engine.shards })
   const dbrps = [{ db: 'bench', rp: 'autogen' }]
-  return engine.startTask({ id, type: 'stream', script, vars: {}, dbrps, plan, alertStates: [] })
+  return engine.startTask({
+    key: engine.newKey(),
+    id,
+    type: 'stream',
+    script,
+    vars: {},
+    dbrps,
+    plan,
+    alertStates: () => [],
+  })
 }
 
 /** Writes all bodies as fast as the engine takes them, `inFlight` at a time; resolves when all rows are processed. */

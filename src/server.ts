@@ -30,6 +30,7 @@ import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { Metrics } from './observe/metrics.js'
 import { ShardlineEngine } from './route/engine.js'
+import type { RunFollower } from './route/run-part.js'
 import { AutoscaleClusters } from './tasks/autoscale-clusters.js'
 import { AutoscaleSink } from './tasks/autoscale-sink.js'
 import { LmdbHandlerSpecStore } from './tasks/handler-spec-store.js'
@@ -37,17 +38,15 @@ import { HttpOutViews } from './tasks/http-out-views.js'
 import { HttpPostSink } from './tasks/http-post-sink.js'
 import { InfluxDBSink } from './tasks/influxdb-sink.js'
 import { LoopbackSink } from './tasks/loopback-sink.js'
-import { httpOutObserver, httpPostObserver } from './tasks/observers.js'
 import { RecordDb } from './tasks/record-db.js'
 import { RecordingManager } from './tasks/recording-manager.js'
 import { decodeRecording } from './tasks/recording-record.js'
 import { ReplayManager } from './tasks/replay-manager.js'
 import { decodeReplay } from './tasks/replay-record.js'
 import { SideloadSources } from './tasks/sideload-sources.js'
-import { autoscaleObserver, influxDBObserver, loopbackObserver, sideloadObserver } from './tasks/sink-observers.js'
+import { autoscales, httpOutPages, httpPosts, influxDBOuts, loopbacks, sideloads } from './tasks/sink-parts.js'
 import { lockStore } from './tasks/store-lock.js'
 import { TaskManager } from './tasks/task-manager.js'
-import type { TaskObserver } from './tasks/task-runner.js'
 import { Store } from './tasks/task-store.js'
 import { TemplateManager } from './tasks/template-manager.js'
 import { LmdbTopicStore } from './tasks/topic-store.js'
@@ -140,8 +139,8 @@ export class Server {
       return { url: found.url, headers: found.headers, username, password, rowTemplate: found.rowTemplate }
     }
     const posts = new HttpPostSink({ endpoint })
-    const sideloads = new SideloadSources({ endpoint })
-    this.reloads.push(() => sideloads.reload())
+    const sources = new SideloadSources({ endpoint })
+    this.reloads.push(() => sources.reload())
     this.onClose('httppost', () => posts.close())
 
     topics.restore((topic) => !topic.startsWith('main:'))
@@ -157,13 +156,8 @@ export class Server {
       store,
       engine,
       templates,
-      observers: [
-        alerts,
-        httpOutObserver(views),
-        httpPostObserver(posts, engine),
-        ...this.openSinks(engine),
-        sideloadObserver(sideloads),
-      ],
+      followers: [alerts, httpOutPages(views), httpPosts(posts, engine), ...this.openSinks(engine), sideloads(sources)],
+      forgetTopics: (prefix) => topics.removeMatching(prefix),
       log: log.with({ service: 'task_store' }),
       deadman: deadmanOf(config),
     })
@@ -178,13 +172,13 @@ export class Server {
         router,
         tasks,
         (task, endpoint) => views.read(task, endpoint),
-        (replay) => replays.executionOf(replay),
+        (replay) => replays.runOf(replay),
       )
       addTemplates(router, templates)
       addTopics(router, { topics, handlers })
       addRecordings(router, recordings)
       addReplays(router, replays, tasks)
-      addSideload(router, sideloads)
+      addSideload(router, sources)
     })
   }
 
@@ -211,7 +205,7 @@ export class Server {
   }
 
   /** The nodes that reach outside: back into this server, to InfluxDB, to clusters. */
-  private openSinks(engine: ShardlineEngine): TaskObserver[] {
+  private openSinks(engine: ShardlineEngine): RunFollower[] {
     const clusters = new InfluxClusters(this.config.influxdb)
     this.onClose('influxdb', () => clusters.close())
     const influx = new InfluxDBSink({ cluster: (name) => clusters.client(name), log: this.log })
@@ -221,7 +215,7 @@ export class Server {
     const scaled = new AutoscaleClusters(this.config.foreign)
     const autoscale = new AutoscaleSink({ cluster: (method, id) => scaled.cluster(method, id) })
     this.onClose('autoscale', () => autoscale.close())
-    return [loopbackObserver(loopback, engine), influxDBObserver(influx, engine), autoscaleObserver(autoscale, engine)]
+    return [loopbacks(loopback, engine), influxDBOuts(influx, engine), autoscales(autoscale, engine)]
   }
 
   private openAlerts(

@@ -1,13 +1,14 @@
 /**
  * Main's side of alert nodes: receives their events from the shards, decides inhibition, feeds the topics and keeps the
- * nodes' counters. It follows the life of tasks (tasks/task-manager.ts, TaskObserver). Main thread.
+ * nodes' counters. It follows each run that has alert nodes (route/run-part.ts). Main thread.
  */
 import type { Log } from '../log.js'
-import type { AlertControl } from '../operators/alert.js'
+import type { AlertNodeData } from '../operators/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert-def.js'
 import { alertHandlers } from '../operators/alert-handlers.js'
-import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
-import type { Engine, OutputFrame, RunningTask } from '../route/engine-api.js'
+import type { PlannedNode } from '../plan/task-plan.js'
+import type { AlertStates, Engine, OutputFrame } from '../route/engine-api.js'
+import type { RunFollower, RunInfo, RunPart, RunStart } from '../route/run-part.js'
 import { Out } from '../shard/output.js'
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from './event-frame.js'
 import type { HandlerConfigs } from './handler-configs.js'
@@ -22,7 +23,7 @@ export interface AlertServiceParts {
   readonly log: Log
 }
 
-/** One alert node of a task that runs or is being started. */
+/** One alert node of a run. */
 class AlertNode {
   readonly counters: Record<string, number> = {
     alerts_triggered: 0,
@@ -41,39 +42,68 @@ class AlertNode {
     /** '' when the node has no handlers of its own. */
     readonly anonymous: string,
     readonly topic: string,
-    /** What the configuration adds; null when nothing. */
-    readonly control: AlertControl | null,
+    /** What the configuration adds. */
+    readonly data: AlertNodeData,
   ) {}
 }
+
+const isAlert = ({ node }: PlannedNode): boolean => node.def.kind === 'alert'
 
 const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'crits_triggered'] as const
 
 /** Longest time that a new time of an unchanged level waits. */
 const timeOnlyDelayMs = 100
 
-/** A run of a task. `taskId` and `taskMaster` differ from `id` and `main` for a replay. */
-export interface AlertingTask {
-  readonly id: string
-  readonly taskId?: string
-  readonly taskMaster?: string
+/** The alerts of one run. */
+class AlertRun implements RunPart {
+  readonly nodes = new Map<number, AlertNode>()
+
+  constructor(
+    readonly info: RunInfo,
+    private readonly service: AlertService,
+  ) {}
+
+  /** Creates the handlers of the nodes. Events come from here on. */
+  async prepare(start: RunStart): Promise<void> {
+    this.service.open(this)
+    for (const node of this.nodes.values()) start.nodeData.set(node.index, node.data)
+    start.alertStates.push(() => this.service.statesOf(this))
+  }
+
+  started(): void {}
+
+  /** The shard's groups are gone; they switch their inhibitors on again when they are restored. */
+  shardRestarted(shard: number): void {
+    this.service.inhibitors.removeShard(this.info.key, shard)
+  }
+
+  draining(deadlineMs: number): Promise<void> {
+    return this.service.drain(this, deadlineMs)
+  }
+
+  stopped(): void {
+    this.service.forget(this)
+  }
+
+  countersOf(nodeIndex: number): Readonly<Record<string, number>> {
+    return this.nodes.get(nodeIndex)?.counters ?? {}
+  }
+
+  /** The nodes' own topics and those they publish to. */
+  topics(): Set<string> {
+    const topics = new Set<string>()
+    for (const { anonymous, topic } of this.nodes.values()) topics.add(anonymous).add(topic)
+    topics.delete('')
+    return topics
+  }
 }
 
-const topicOf = (task: AlertingTask, node: string): string =>
-  anonymousTopic(task.taskId ?? task.id, node, task.taskMaster)
-
-interface TaskAlerts {
-  /** As events name it. */
-  readonly taskId: string
-  /** Of the run; -1 until it has started. */
-  key: number
-  readonly nodes: Map<number, AlertNode>
-}
-
-export class AlertService {
+export class AlertService implements RunFollower {
   readonly inhibitors = new InhibitionTable()
-  /** Events of tasks that had already been stopped. */
+  /** Events of runs that had already been stopped. */
   lateEvents = 0
-  private readonly tasks = new Map<string, TaskAlerts>()
+  /** By key. */
+  private readonly runs = new Map<number, AlertRun>()
   private engine: Engine | null = null
   /** States that the shards do not have yet, the last one per id. */
   private readonly changes = new Map<string, { topic: string; id: string; level: number; timeNs: bigint }>()
@@ -94,59 +124,37 @@ export class AlertService {
     engine.onOutput(Out.Inhibit, (frame) => {
       this.inhibitors.apply(frame.taskKey, frame.nodeIndex, frame.shard, decodeInhibitFrame(frame.payload))
     })
-    engine.onShardRestarted?.((shard) => this.shardRestarted(engine, shard))
   }
 
-  /** Creates the handlers of the task's nodes. Throws what stops the start; `stopped` then cleans up. */
-  starting(task: AlertingTask, plan: TaskPlan): [string, string, number, string][] {
-    const { topics } = this.parts
-    const entry: TaskAlerts = { taskId: task.taskId ?? task.id, key: -1, nodes: new Map() }
-    this.tasks.set(task.id, entry)
-    const used = new Set<string>()
-    for (const planned of plan.nodes) {
-      if (planned.node.def.kind !== 'alert') continue
-      const node = this.startNode(task, planned)
-      entry.nodes.set(planned.index, node)
-      for (const topic of [node.anonymous, node.topic]) {
-        if (topic === '') continue
-        topics.open(topic)
-        used.add(topic)
-      }
+  partOf(run: RunInfo): RunPart | null {
+    return run.plan.nodes.some(isAlert) ? new AlertRun(run, this) : null
+  }
+
+  /** Creates the handlers of a run's nodes. Throws what stops the start; `drain` and `forget` then clean up. */
+  open(run: AlertRun): void {
+    this.runs.set(run.info.key, run)
+    for (const planned of run.info.plan.nodes) {
+      if (isAlert(planned)) this.openNode(run, planned)
     }
+    for (const topic of run.topics()) this.parts.topics.open(topic)
+  }
+
+  /** What a shard that is about to build the run restores its groups from. */
+  statesOf(run: AlertRun): AlertStates {
+    // States that are OK by now are not among them: the shard must hear of those first.
     this.flushMirror()
-    return [...used].flatMap((topic) => topics.alertStates(topic))
+    return [...run.topics()].flatMap((topic) => this.parts.topics.alertStates(topic))
   }
 
-  started(running: RunningTask, task: { readonly id: string }, _plan: TaskPlan): void {
-    const entry = this.tasks.get(task.id)
-    if (entry === undefined) return
-    entry.key = running.key
-    for (const node of entry.nodes.values()) {
-      if (node.control === null) continue
-      running.control(node.index, node.control).catch((err: unknown) => {
-        this.parts.log.error('failed to set up alert node', { task: task.id, node: node.name, err: String(err) })
-      })
-    }
+  /** Handlers drain side by side; only this run's stop waits for them. */
+  async drain(run: AlertRun, deadlineMs: number): Promise<void> {
+    this.inhibitors.removeTask(run.info.key)
+    const own = [...run.nodes.values()].map((n) => n.anonymous).filter((t) => t !== '')
+    await Promise.all(own.map((t) => this.parts.topics.close(t, deadlineMs)))
   }
 
-  /** Handlers drain for a bounded time; only this task's stop waits for it. */
-  async stopped(task: AlertingTask, deleted: boolean): Promise<void> {
-    const entry = this.tasks.get(task.id)
-    const { topics } = this.parts
-    this.tasks.delete(task.id)
-    if (entry !== undefined) {
-      this.inhibitors.removeTask(entry.key)
-      const own = [...entry.nodes.values()].map((n) => n.anonymous).filter((t) => t !== '')
-      await Promise.all(own.map((t) => topics.close(t)))
-      if (deleted) for (const t of own) topics.remove(t)
-    }
-    if (deleted) topics.removeMatching(topicOf(task, ''))
-  }
-
-  /** Counters of one node of a running task, for the statistics view. */
-  countersOf(taskKey: number, nodeIndex: number): Readonly<Record<string, number>> {
-    for (const t of this.tasks.values()) if (t.key === taskKey) return t.nodes.get(nodeIndex)?.counters ?? {}
-    return {}
+  forget(run: AlertRun): void {
+    this.runs.delete(run.info.key)
   }
 
   async close(): Promise<void> {
@@ -154,42 +162,28 @@ export class AlertService {
     await this.parts.topics.closeAll()
   }
 
-  private startNode(task: AlertingTask, planned: PlannedNode): AlertNode {
-    const { node } = planned
+  private openNode({ info: run, nodes }: AlertRun, planned: PlannedNode): void {
+    const { node, index } = planned
     const { topics, configs, log } = this.parts
-    const nodeLog = log.with({ task: task.id, node: node.name })
+    const nodeLog = log.with({ task: run.id, node: node.name })
     const created: AlertHandler[] = node.handlers.map((h) => createHandler(h.kind, h.props, { configs, log: nodeLog }))
-    let stateChangesOnly = false
     const globalSlack = configs.slack.some((s) => s.global && (s.isDefault || configs.slack.length === 1))
     if (globalSlack && !node.handlers.some((h) => h.kind === 'slack')) {
       created.push(createHandler('slack', {}, { configs, log: nodeLog }))
     }
+    const anonymous = created.length > 0 ? anonymousTopic(run.taskId, node.name, run.taskMaster) : ''
     // In 1.5.7 a global slack section alone makes every node send state changes only.
-    if (globalSlack) stateChangesOnly = true
-    const anonymous = created.length > 0 ? topicOf(task, node.name) : ''
+    const data: AlertNodeData = { stateChangesOnly: globalSlack, anonymous: created.length > 0 }
+    nodes.set(index, new AlertNode(index, node.name, anonymous, textProp(node, 'topic', ''), data))
     created.forEach((h, i) => {
       topics.addHandler(anonymous, String(i), h)
     })
-    const implicit = created.length > 0 && node.handlers.length === 0
-    const control: AlertControl | null =
-      implicit || stateChangesOnly ? { type: 'alert', stateChangesOnly, anonymous: implicit } : null
-    return new AlertNode(planned.index, node.name, anonymous, textProp(node, 'topic', ''), control)
-  }
-
-  /** The states that its tasks were started with are old by now. */
-  private shardRestarted(engine: Engine, shard: number): void {
-    this.inhibitors.removeShard(shard)
-    this.flushMirror()
-    const used = new Set<string>()
-    for (const t of this.tasks.values()) for (const n of t.nodes.values()) used.add(n.anonymous).add(n.topic)
-    for (const topic of used)
-      for (const state of this.parts.topics.alertStates(topic)) engine.mirrorTopicState(...state)
   }
 
   private alertFrame(frame: OutputFrame): void {
-    const task = this.tasks.get(frame.taskId)
-    const decoded = decodeAlertFrame(frame.payload, task?.taskId ?? frame.taskId)
-    const node = task?.nodes.get(frame.nodeIndex)
+    const run = this.runs.get(frame.taskKey)
+    const decoded = decodeAlertFrame(frame.payload, run?.info.taskId ?? frame.taskId)
+    const node = run?.nodes.get(frame.nodeIndex)
     if (decoded.kind === 'restore') {
       const { from, to, id } = decoded
       this.parts.topics.copyState(from, to, id, from === node?.anonymous)

@@ -44,14 +44,13 @@ export class InhibitionTable {
     this.owners.delete(taskKey)
   }
 
-  /** The shard's groups are gone; they switch their inhibitors on again when they are restored. */
-  removeShard(shard: number): void {
-    for (const owners of this.owners.values()) {
-      for (const [owner, list] of owners) {
-        if (owner.split('/')[1] !== String(shard)) continue
-        for (const i of list) this.count(i, -1)
-        owners.delete(owner)
-      }
+  /** Of one run: the groups that the shard had are gone. */
+  removeShard(taskKey: number, shard: number): void {
+    const owners = this.owners.get(taskKey)
+    for (const [owner, list] of owners ?? []) {
+      if (owner.split('/')[1] !== String(shard)) continue
+      for (const i of list) this.count(i, -1)
+      owners?.delete(owner)
     }
   }
 

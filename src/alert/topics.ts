@@ -215,7 +215,7 @@ export class TopicService {
   }
 
   /** Detaches the handlers of its task, draining them side by side. The states stay if there is a store. */
-  async close(topicId: string): Promise<void> {
+  async close(topicId: string, drainMs = this.limits.drainMs): Promise<void> {
     const t = this.topics.get(topicId)
     if (t === undefined) return
     const gone = t.handlers.filter((h) => !h.kept)
@@ -223,11 +223,11 @@ export class TopicService {
     t.open = t.handlers.length > 0
     t.collected = 0
     if (this.store === null) this.forget(t)
-    await this.closeQueues(gone)
+    await this.closeQueues(gone, drainMs)
   }
 
-  private async closeQueues(handlers: readonly Attached[]): Promise<void> {
-    await Promise.all(handlers.map((h) => h.queue.close(this.limits.drainMs)))
+  private async closeQueues(handlers: readonly Attached[], drainMs = this.limits.drainMs): Promise<void> {
+    await Promise.all(handlers.map((h) => h.queue.close(drainMs)))
   }
 
   /** Drops the stored states. Live handlers stay attached. */

@@ -2,9 +2,10 @@
 import { ShardlineError } from '../errors.js'
 import { explainInTurns, explainText } from '../plan/explain.js'
 import { listParams } from '../tasks/list-params.js'
-import type { Execution, TaskEntry, TaskManager } from '../tasks/task-manager.js'
+import type { TaskEntry, TaskManager } from '../tasks/task-manager.js'
 import type { TaskRecord } from '../tasks/task-record.js'
 import { decodeTaskRequest } from '../tasks/task-request.js'
+import type { TaskRun } from '../tasks/task-run.js'
 import { dotViewOf, scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
 import { basePath } from './api.js'
 import { type Call, jsonType } from './call.js'
@@ -21,9 +22,7 @@ const defaultView: ViewOptions = { dotView: 'attributes', scriptFormat: 'formatt
 export type ReadEndpoint = (taskId: string, endpoint: string) => Promise<Uint8Array | null>
 
 /** The run of a task inside a replay that runs now. */
-export type ReplayOf = (
-  replayId: string,
-) => { readonly task: TaskEntry['record']; readonly execution: Execution } | undefined
+export type ReplayOf = (replayId: string) => { readonly task: TaskRecord; readonly run: TaskRun } | undefined
 
 export function addTasks(
   router: Router,
@@ -93,9 +92,9 @@ function inReplay(call: Call, taskId: string, replayOf: ReplayOf): TaskEntry | u
   if (id === '') return undefined
   const replay = replayOf(id)
   if (replay === undefined) throw new ShardlineError('no-replay', `no running replay with ID: ${id}`)
-  const { task, execution } = replay
+  const { task, run } = replay
   if (task.id !== taskId) throw new ShardlineError('no-replay', `replay ${id} is not for task: ${taskId}`)
-  return { record: task, execution, error: '' }
+  return { record: task, run, error: '' }
 }
 
 function list(call: Call, tasks: TaskManager): void {

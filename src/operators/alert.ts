@@ -32,12 +32,11 @@ import { AlertState, type FlappingOptions, inhibitingBit, knownBit } from './ale
 import { Operator, type OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
 
-/** Sent by main after the start, for what the configuration adds to the script's node. */
-export interface AlertControl {
-  readonly type: 'alert'
+/** What main hands to the node with the task: what the configuration adds to the script (OperatorContext.nodeData). */
+export interface AlertNodeData {
   /** A `global` handler with `state-changes-only` is set on the node. */
   readonly stateChangesOnly: boolean
-  /** The node has handlers of its own topic although the script gives none. */
+  /** The node has handlers of its own topic, whether the script gives them or not. */
   readonly anonymous: boolean
 }
 
@@ -63,8 +62,8 @@ export class AlertOperator extends Operator {
   private readonly category: string
   private readonly inhibits: readonly InhibitCall[]
   private readonly topic: string
-  private anonymous: string
-  private stateChangesOnly: boolean
+  private readonly anonymous: string
+  private readonly stateChangesOnly: boolean
   private zeros = noOutcomes
   /** Rows or windows of the current chunk that produced an event. */
   private emitted: number[] = []
@@ -84,14 +83,16 @@ export class AlertOperator extends Operator {
       predicateProps.map((p, l) => this.predicate(node, p, l, 'error evaluating expression for level')),
       resetProps.map((p, l) => this.predicate(node, p, l, 'error evaluating reset expression for current level')),
     )
-    this.stateChangesOnly = props.stateChangesOnly === true
+    const given = ctx.nodeData as AlertNodeData | undefined
+    this.stateChangesOnly = props.stateChangesOnly === true || given?.stateChangesOnly === true
     this.interval = spanOf(props.maxInterval instanceof Duration ? props.maxInterval.ns : 0n)
     this.noRecoveries = props.noRecoveries === true
     this.all = props.all === true
     this.category = textProp(node, 'category', '')
     this.inhibits = inhibitCalls(node)
     this.topic = textProp(node, 'topic', '')
-    this.anonymous = node.handlers.length > 0 ? anonymousTopic(ctx.taskId, ctx.nodeName, ctx.taskMaster) : ''
+    const anonymous = given?.anonymous ?? node.handlers.length > 0
+    this.anonymous = anonymous ? anonymousTopic(ctx.taskId, ctx.nodeName, ctx.taskMaster) : ''
   }
 
   receive(chunk: Chunk): void {
@@ -108,14 +109,6 @@ export class AlertOperator extends Operator {
         ? this.annotator.stream(chunk, emitted, notes)
         : this.annotator.batch(chunk, emitted, notes),
     )
-  }
-
-  override control(message: unknown): unknown {
-    const m = message as AlertControl
-    if (m?.type !== 'alert') return undefined
-    this.stateChangesOnly ||= m.stateChangesOnly
-    if (m.anonymous) this.anonymous = anonymousTopic(this.ctx.taskId, this.ctx.nodeName, this.ctx.taskMaster)
-    return true
   }
 
   /** Behind annotated batches the groups are others, one per level: they have no barriers and leave by being idle. */

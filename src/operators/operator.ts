@@ -51,7 +51,7 @@ export interface OperatorContext {
   /** Stored alert states that are not OK, for restore. Absent: none. */
   readonly topicStates?: TopicStates
   readonly server?: ServerInfo
-  /** What main hands to this node with the task (TaskObserver.prepare). */
+  /** What main hands to this node with the task (RunStart.nodeData). */
   readonly nodeData?: unknown
   /** Main's clock at the entry being processed, ms since the epoch. The only clock an operator may read. */
   now(): number

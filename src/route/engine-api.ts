@@ -22,7 +22,12 @@ export interface WriteResult {
   readonly error: string
 }
 
+/** [topic, id, level, time ns as text] of states that are not OK. */
+export type AlertStates = readonly (readonly [string, string, number, string])[]
+
 export interface StartTask {
+  /** Of Engine.newKey(). */
+  readonly key: number
   /** Names the run on main: in logs, frames and failures. */
   readonly id: string
   /** The task's id as its script sees it; `id` by default. */
@@ -34,7 +39,8 @@ export interface StartTask {
   readonly vars: Record<string, { type: string; value: unknown; description?: string }>
   readonly dbrps: readonly { db: string; rp: string }[]
   readonly plan: TaskPlan
-  readonly alertStates: readonly (readonly [string, string, number, string])[]
+  /** States to restore groups from: asked for whenever a shard is about to build the task. */
+  readonly alertStates: () => AlertStates
   /** By node index, for the operators; cloned. Changes reach shards that are started again after a crash. */
   readonly nodeData?: ReadonlyMap<number, unknown>
   /** As in TaskSpec. */
@@ -114,23 +120,34 @@ export interface RunningTask {
   readonly stats: () => TaskStatsView
   /** Calls Operator.control on every shard; answers by shard. */
   readonly control: (nodeIndex: number, body: unknown) => Promise<unknown[]>
-  /** Fire and forget to one shard. */
-  readonly tell: (shard: number, nodeIndex: number, body: unknown) => void
+  /**
+   * Sends something to the operator that sent the frame; nothing comes back. False: the thread it ran on has died, and what
+   * it asked for means nothing to the operator that has taken its place.
+   */
+  readonly reply: (to: FrameOrigin, body: unknown) => boolean
+}
+
+/** The operator that sent a frame. */
+export interface FrameOrigin {
+  readonly shard: number
+  /** Threads that the shard had before the one that sent the frame. */
+  readonly life: number
+  readonly nodeIndex: number
 }
 
 /** A frame of the output ring. `payload` is valid during the call only. */
-export interface OutputFrame {
+export interface OutputFrame extends FrameOrigin {
   readonly type: number
-  readonly shard: number
   readonly taskKey: number
   readonly taskId: string
-  readonly nodeIndex: number
   readonly payload: Uint8Array
 }
 
 export interface Engine {
   readonly shards: number
   write(request: WriteRequest): WriteResult | Promise<WriteResult>
+  /** A number for a run that is about to be started. */
+  newKey(): number
   /** Resolves when every shard runs the task; rejects (ShardlineError) when one could not build it. */
   startTask(task: StartTask): Promise<RunningTask>
   /** drain: process all earlier rows and flush; discard: drop and count them. Bounded by a deadline. */
@@ -142,8 +159,8 @@ export interface Engine {
   onOutput(type: number, handler: (frame: OutputFrame) => void): void
   /** A task failed at run time on some shard; it has been stopped on all. */
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void
-  /** A shard's thread died and a new one takes over; called before the new one gets its tasks. */
-  onShardRestarted?(handler: (shard: number) => void): void
+  /** A shard's thread has died; called after all that it sent was handed on, before the next one gets its tasks. */
+  onShardRestarted(handler: (shard: number) => void): void
   stats(): EngineStatsView
   /** Stops intake, drains the rings within the deadline, stops the shards. */
   close(deadlineMs: number): Promise<void>

@@ -32,7 +32,7 @@ import type {
 import { type CompiledEngineOptions, compileOptions, type EngineOptions, httpBytesHeld } from './engine-options.js'
 import { RoomSignal } from './room.js'
 import { ShardHandle } from './shard-handle.js'
-import { TaskRuns } from './task-runs.js'
+import { startOf, TaskRuns } from './task-runs.js'
 import { overloaded, type Waiter, WaitingWriters } from './waiting-writers.js'
 
 /** A shard that dies this often in this time is started again without tasks. */
@@ -58,6 +58,7 @@ export class ShardlineEngine implements Engine {
   private readonly waiting: WaitingWriters
   private readonly piscina: Piscina
   private readonly frameHandlers = new Map<number, FrameHandler[]>()
+  private readonly restartHandlers: ((shard: number) => void)[] = []
   private readonly schemas = new Map<number, BatchSchema>()
   private readonly crashes: number[] = []
   private readonly ready: { resolve: () => void; reject: (err: Error) => void }[] = []
@@ -199,6 +200,10 @@ export class ShardlineEngine implements Engine {
 
   // Tasks
 
+  newKey(): number {
+    return this.runs.newKey()
+  }
+
   startTask(task: StartTask): Promise<RunningTask> {
     if (this.closing) return Promise.reject(new ShardlineError('closing', 'the engine is closing', 503))
     return this.runs.start(task)
@@ -224,6 +229,10 @@ export class ShardlineEngine implements Engine {
 
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void {
     this.runs.onFailed(handler)
+  }
+
+  onShardRestarted(handler: (shard: number) => void): void {
+    this.restartHandlers.push(handler)
   }
 
   stats(): EngineStatsView {
@@ -449,7 +458,8 @@ export class ShardlineEngine implements Engine {
     if (type === Out.Log) this.logLine(payload)
     const handlers = this.frameHandlers.get(type)
     if (handlers === undefined) return
-    const frame = { type, shard, taskKey, taskId: this.runs.idOf(taskKey), nodeIndex, payload }
+    const life = this.handles[shard].restarts
+    const frame = { type, shard, life, taskKey, taskId: this.runs.idOf(taskKey), nodeIndex, payload }
     for (const h of handlers) h(frame)
   }
 
@@ -474,11 +484,12 @@ export class ShardlineEngine implements Engine {
     while (this.crashes.length > 0 && now - this.crashes[0] > crashWindowMs) this.crashes.shift()
     this.crashes.push(now)
     const again = this.runs.afterCrash(shard, culprit, `shard ${shard} crashed: ${text}`)
+    for (const handler of this.restartHandlers) handler(shard)
     h.run(this.piscina, this.stamp)
     for (const schema of this.schemas.values()) h.post({ type: 'schema', schema })
     for (const run of again) {
       if (this.crashes.length > maxCrashes) this.runs.fail(run.key, `shard ${shard} crashes again and again: ${text}`)
-      else h.post({ type: 'start', task: run.spec, fromSeq: run.fromSeq[shard] })
+      else h.post(startOf(run, shard, run.task.alertStates()))
     }
     this.room.signal()
   }

@@ -33,6 +33,7 @@ const sliceMs = 2
 export class ShardHandle {
   readonly ring: RingProducer
   readonly output: OutputReader
+  /** Threads that have died. */
   restarts = 0
   /** Entries published to the shard, by place in the ring. */
   private readonly batches: (PreparedBatch | undefined)[]
@@ -163,6 +164,8 @@ export class ShardHandle {
       }
     }
     this.ring.resetConsumer()
+    // What the thread has sent counts, its last frame when it is whole.
+    this.drainAll()
     this.output.resetWriter()
     this.events.died(this.shard, err)
   }

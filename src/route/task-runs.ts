@@ -11,8 +11,8 @@ import type { PreparedBatch } from '../ingest/line-writer.js'
 import type { Tables } from '../ingest/tables.js'
 import type { Log } from '../log.js'
 import { dropReasons, type StatBlock, TaskCell, type TaskLayout, taskLayout } from '../observe/stat-block.js'
-import type { FromShard, TaskSpec } from '../shard/messages.js'
-import type { RunningTask, StartTask, TaskStatsView } from './engine-api.js'
+import type { FromShard, TaskSpec, ToShard } from '../shard/messages.js'
+import type { AlertStates, FrameOrigin, RunningTask, StartTask, TaskStatsView } from './engine-api.js'
 import type { Route, Subscription } from './routes.js'
 import { Routing } from './routing.js'
 import type { ShardHandle } from './shard-handle.js'
@@ -50,9 +50,12 @@ class Answers<T> {
 export interface Run {
   readonly key: number
   readonly id: string
-  readonly spec: TaskSpec
-  readonly layout: TaskLayout
+  /** As given: what changes in it reaches shards that build the task again. */
+  readonly task: StartTask
+  /** Of its cells in the statistics block. */
   readonly offset: number
+  readonly routes: readonly Route[]
+  readonly layout: TaskLayout
   /** Per shard the last entry published before the start. */
   readonly fromSeq: readonly number[]
   /** Rows delivered to, and shed from, each shard's ring. */
@@ -103,6 +106,10 @@ export class TaskRuns {
     return this.runs.get(key)?.id ?? ''
   }
 
+  newKey(): number {
+    return this.nextKey++
+  }
+
   keys(): number[] {
     return [...this.runs.keys()]
   }
@@ -112,27 +119,15 @@ export class TaskRuns {
     const offset = this.stats.allocate(layout.cells)
     if (offset < 0) throw new ShardlineError('too-many-tasks', 'no room for the statistics of another task', 500)
     const n = this.shards.length
-    const key = this.nextKey++
+    const { key } = task
     const routes: Route[] = []
     const run: Run = {
       key,
       id: task.id,
-      spec: {
-        key,
-        id: task.taskId ?? task.id,
-        taskMaster: task.taskMaster ?? 'main',
-        type: task.type,
-        script: task.script,
-        vars: task.vars,
-        dbrps: task.dbrps,
-        statsOffset: offset,
-        routes,
-        alertStates: task.alertStates,
-        nodeData: task.nodeData,
-        deadman: task.deadman,
-      },
-      layout,
+      task,
       offset,
+      routes,
+      layout,
       fromSeq: this.shards.map((s) => s.publishedSeq),
       delivered: new Float64Array(n),
       shed: new Float64Array(n),
@@ -146,7 +141,8 @@ export class TaskRuns {
     if (task.type === 'stream') routes.push(...this.routing.add(run, subscriptionsOf(task)))
     this.updateTables()
     this.runs.set(key, run)
-    for (const s of this.shards) s.post({ type: 'start', task: run.spec, fromSeq: run.fromSeq[s.shard] })
+    const states = task.alertStates()
+    for (const s of this.shards) s.post(startOf(run, s.shard, states))
     const errors = await within(run.started.done, this.options.answerMs)
     // A task may fail between its start on the last shard and this turn of main.
     const error = errors === null ? 'a shard did not answer in time' : errors.find((e) => e !== null)
@@ -160,7 +156,7 @@ export class TaskRuns {
       id: task.id,
       stats: () => this.view(run),
       control: (node, body) => this.control(key, node, body),
-      tell: (shard, node, body) => this.shards[shard]?.post({ type: 'control', key, node, request: -1, body }),
+      reply: (to, body) => this.reply(key, to, body),
     }
   }
 
@@ -205,6 +201,13 @@ export class TaskRuns {
     const error = values.find((v) => v.error !== null)
     if (error !== undefined) throw new ShardlineError('control-failed', error.error ?? '', 500)
     return values.map((v) => v.body)
+  }
+
+  private reply(key: number, to: FrameOrigin, body: unknown): boolean {
+    const shard = this.shards[to.shard]
+    if (shard.restarts !== to.life) return false
+    shard.post({ type: 'control', key, node: to.nodeIndex, request: -1, body })
+    return true
   }
 
   /** Counts a batch that is being published to all its shards. */
@@ -333,6 +336,25 @@ export class TaskRuns {
   private updateTables(): void {
     this.tables.setRoutes(this.routing.routes(), (db, rp, m) => this.routing.reads(db, rp, m))
   }
+}
+
+/** Tells a shard to build the task, from what is known now. */
+export function startOf({ key, task, offset, routes, fromSeq }: Run, shard: number, alertStates: AlertStates): ToShard {
+  const spec: TaskSpec = {
+    key,
+    id: task.taskId ?? task.id,
+    taskMaster: task.taskMaster ?? 'main',
+    type: task.type,
+    script: task.script,
+    vars: task.vars,
+    dbrps: task.dbrps,
+    statsOffset: offset,
+    routes,
+    alertStates,
+    nodeData: task.nodeData,
+    deadman: task.deadman,
+  }
+  return { type: 'start', task: spec, fromSeq: fromSeq[shard] }
 }
 
 function subscriptionsOf(task: StartTask): Subscription[] {

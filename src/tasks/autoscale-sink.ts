@@ -21,7 +21,7 @@ export interface AutoscaleSinkOptions {
 export type PreparedAutoscales = ReadonlyMap<number, ScaleCluster>
 
 interface Run {
-  readonly running: Pick<RunningTask, 'key' | 'tell'>
+  readonly running: Pick<RunningTask, 'key' | 'reply'>
   readonly clusters: PreparedAutoscales
   readonly abort: AbortController
 }
@@ -37,6 +37,10 @@ export class AutoscaleSink {
   private readonly early = new EarlyFrames()
 
   constructor(private readonly options: AutoscaleSinkOptions) {}
+
+  isFor(plan: TaskPlan): boolean {
+    return plan.nodes.some(({ node }) => autoscaleMethods.includes(node.def.method))
+  }
 
   /** Throws the errors that enabling a task answers with. */
   prepare(plan: TaskPlan): PreparedAutoscales {
@@ -54,7 +58,7 @@ export class AutoscaleSink {
     return clusters
   }
 
-  start(running: Pick<RunningTask, 'key' | 'tell'>, clusters: PreparedAutoscales): void {
+  start(running: Pick<RunningTask, 'key' | 'reply'>, clusters: PreparedAutoscales): void {
     if (clusters.size > 0) this.runs.set(running.key, { running, clusters, abort: new AbortController() })
     for (const f of this.early.take(running.key)) this.onFrame(f)
   }
@@ -67,10 +71,10 @@ export class AutoscaleSink {
     }
     const cluster = run.clusters.get(frame.nodeIndex)
     if (cluster === undefined) return
-    const { shard, nodeIndex } = frame
+    const { shard, life, nodeIndex } = frame
     const call = JSON.parse(Buffer.from(frame.payload).toString()) as ScaleCall
     void this.answer(run, cluster, call).then((answer) => {
-      if (!run.abort.signal.aborted) run.running.tell(shard, nodeIndex, answer)
+      if (!run.abort.signal.aborted) run.running.reply({ shard, life, nodeIndex }, answer)
     })
   }
 

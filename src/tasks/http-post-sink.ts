@@ -24,7 +24,7 @@ import { Duration, Timestamp } from '../columns/values.js'
 import { errorText, ShardlineError } from '../errors.js'
 import { type HttpPostAnswer, type HttpPostSettings, httpPostSettings, type TypedRow } from '../operators/http-post.js'
 import type { TaskPlan } from '../plan/task-plan.js'
-import type { OutputFrame, RunningTask } from '../route/engine-api.js'
+import type { FrameOrigin, OutputFrame, RunningTask } from '../route/engine-api.js'
 
 /** A `[[httppost]]` section of the configuration. */
 export interface HttpPostEndpoint {
@@ -61,8 +61,8 @@ interface Job {
   readonly task: TaskSide
   readonly target: Target
   readonly chain: string
-  readonly shard: number
-  readonly nodeIndex: number
+  /** Who gets the answer. */
+  readonly origin: FrameOrigin
   readonly group: number
   readonly request: number
   readonly body: Uint8Array
@@ -161,8 +161,7 @@ export class HttpPostSink {
       task,
       target,
       chain: `${frame.taskKey}/${frame.nodeIndex}/${frame.shard}/${group}`,
-      shard: frame.shard,
-      nodeIndex: frame.nodeIndex,
+      origin: { shard: frame.shard, life: frame.life, nodeIndex: frame.nodeIndex },
       group,
       request,
       body: frame.payload.slice(16, 16 + bodyBytes),
@@ -319,7 +318,7 @@ function answer(job: Job, code: number, error: HttpPostAnswer['error'], dropped:
   if (job.task.stopped || (error === null && job.request < 0)) return
   const { group, request } = job
   const message: HttpPostAnswer = { what: 'answer', group, request, code, error, dropped }
-  job.task.running.tell(job.shard, job.nodeIndex, message)
+  job.task.running.reply(job.origin, message)
 }
 
 async function readText(res: IncomingMessage): Promise<string> {

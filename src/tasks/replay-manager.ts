@@ -15,9 +15,9 @@ import { shutdownError } from './record-db.js'
 import type { RecordingManager } from './recording-manager.js'
 import { feedRecording } from './replay-feed.js'
 import type { ReplayClock, ReplayRecord } from './replay-record.js'
-import type { Execution, TaskManager } from './task-manager.js'
+import type { TaskManager } from './task-manager.js'
 import { checkId, nowNs, type TaskRecord } from './task-record.js'
-import type { RunRecord } from './task-runner.js'
+import type { RunRecord, TaskRun } from './task-run.js'
 import { statsView } from './task-view.js'
 
 export interface ReplayParts {
@@ -43,7 +43,7 @@ export interface ReplayRequest {
 interface Running {
   readonly task: TaskRecord
   readonly abort: AbortController
-  execution: Execution | undefined
+  run: TaskRun | undefined
   /** Part of the file that was read. */
   progress: number
   done: Promise<void>
@@ -59,13 +59,7 @@ export class ReplayManager {
   private readonly running = new Map<string, Running>()
   private closing = false
 
-  constructor(private readonly parts: ReplayParts) {
-    parts.engine.onTaskFailed((key, _id, error) => {
-      for (const r of this.running.values()) {
-        if (r.execution?.running.key === key) r.abort.abort(new ShardlineError('replay', `task run: ${error}`, 500))
-      }
-    })
-  }
+  constructor(private readonly parts: ReplayParts) {}
 
   async open(): Promise<void> {
     for (const r of this.parts.db.load(this.parts.log)) {
@@ -89,9 +83,9 @@ export class ReplayManager {
   }
 
   /** The run of a replay that has started and not ended. */
-  executionOf(id: string): { readonly task: TaskRecord; readonly execution: Execution } | undefined {
+  runOf(id: string): { readonly task: TaskRecord; readonly run: TaskRun } | undefined {
     const running = this.running.get(id)
-    return running?.execution === undefined ? undefined : { task: running.task, execution: running.execution }
+    return running?.run === undefined ? undefined : { task: running.task, run: running.run }
   }
 
   /** The answer is there before the replay has done anything. A replay that has ended may be made again under its id. */
@@ -128,7 +122,7 @@ export class ReplayManager {
     const running: Running = {
       task,
       abort: new AbortController(),
-      execution: undefined,
+      run: undefined,
       progress: 0,
       done: Promise.resolve(),
     }
@@ -183,32 +177,27 @@ export class ReplayManager {
     const { runner } = this.parts.tasks
     const { abort } = running
     const space = randomUUID()
-    const run = runRecord(record, running.task, space)
-    let execution: Execution
+    const failed = ({ error }: TaskRun): void => abort.abort(new ShardlineError('replay', `task run: ${error}`, 500))
+    let run: TaskRun
     try {
-      execution = { ...(await runner.start(run)), record: run }
+      run = await runner.start(runRecord(record, running.task, space), failed)
     } catch (err) {
       throw new ShardlineError('replay', `task start: ${errorText(err)}`, 500)
     }
-    running.execution = execution
+    running.run = run
     try {
-      await this.feed(record, running, execution, path, space)
-      await this.settle(execution, abort.signal)
-      return statsView(runner.statsOf(execution.running))
+      await this.feed(record, running, run, path, space)
+      await this.settle(run, abort.signal)
+      const stats = run.stats()
+      return stats === undefined ? {} : statsView(stats)
     } finally {
-      running.execution = undefined
-      await runner.stop(run, execution.running, abort.signal.aborted ? 'discard' : 'drain', false)
+      running.run = undefined
+      await runner.stop(run, abort.signal.aborted ? 'discard' : 'drain')
       this.parts.forgetTopics(topicPrefix(record))
     }
   }
 
-  private async feed(
-    record: ReplayRecord,
-    running: Running,
-    execution: Execution,
-    path: string,
-    space: string,
-  ): Promise<void> {
+  private async feed(record: ReplayRecord, running: Running, run: TaskRun, path: string, space: string): Promise<void> {
     const { signal } = running.abort
     const { dbrps } = running.task
     try {
@@ -220,7 +209,7 @@ export class ReplayManager {
         nowNs,
         signal,
         wants: (db, rp) => dbrps.some((d) => d.db === db && d.rp === rp),
-        write: (db, rp, body) => this.write(execution, privateDb(space, db), rp, body, signal),
+        write: (db, rp, body) => this.write(run, privateDb(space, db), rp, body, signal),
         progress: (part) => {
           running.progress = Math.floor(part * 100) / 100
         },
@@ -231,13 +220,7 @@ export class ReplayManager {
     }
   }
 
-  private async write(
-    { running }: Execution,
-    db: string,
-    rp: string,
-    body: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<void> {
+  private async write(run: TaskRun, db: string, rp: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted()
       const result: WriteResult = await this.parts.engine.write({ db, rp, precision: 'n', body, source: 'http' })
@@ -245,18 +228,18 @@ export class ReplayManager {
       if (result.status === 400) throw new ShardlineError('bad-recording', result.error, 500)
       await sleep(20, undefined, { signal })
     }
-    while (running.stats().inRing > maxAheadRows) await sleep(2, undefined, { signal })
+    while (run.pointsWaiting > maxAheadRows) await sleep(2, undefined, { signal })
   }
 
   /** Waits until what was written is processed, so that the statistics are whole. */
-  private async settle({ running }: Execution, signal: AbortSignal): Promise<void> {
+  private async settle(run: TaskRun, signal: AbortSignal): Promise<void> {
     const until = performance.now() + settleMs
-    while (running.stats().inRing > 0 && performance.now() < until) await sleep(2, undefined, { signal })
+    while (run.pointsWaiting > 0 && performance.now() < until) await sleep(2, undefined, { signal })
     // A round trip to every shard: a failure over the last rows has been told before the answer comes.
     try {
-      await running.control(0, null)
+      await run.control(0, null)
     } catch (err) {
-      this.parts.log.debug('replay did not answer', { task: running.id, err: errorText(err) })
+      this.parts.log.debug('replay did not answer', { task: run.record.id, err: errorText(err) })
     }
     signal.throwIfAborted()
   }

@@ -47,17 +47,18 @@ interface Run {
 
 export class SideloadSources {
   private readonly sources = new Map<string, Source>()
-  private readonly runs = new Map<string, Run>()
+  /** By run. */
+  private readonly runs = new Map<number, Run>()
   private reloading: Promise<void> = Promise.resolve()
 
   constructor(private readonly options: SideloadSourcesOptions) {}
 
   /** Reads what the nodes of a task need. Throws what enabling the task answers with. */
-  async prepare(runId: string, plan: TaskPlan, nodeData: Map<number, unknown>): Promise<void> {
+  async prepare(key: number, plan: TaskPlan, nodeData: Map<number, unknown>): Promise<void> {
     const nodes = plan.nodes.filter((n) => n.node.def.method === 'sideload')
     if (nodes.length === 0) return
     const users: User[] = []
-    this.runs.set(runId, { users, nodeData, running: null })
+    this.runs.set(key, { users, nodeData, running: null })
     for (const { node, index } of nodes) {
       const source = sideloadSource(node)
       const user = { source, index, keys: sideloadKeys(node) }
@@ -67,14 +68,14 @@ export class SideloadSources {
     }
   }
 
-  started(runId: string, running: RunningTask): void {
-    const run = this.runs.get(runId)
+  started(running: RunningTask): void {
+    const run = this.runs.get(running.key)
     if (run !== undefined) run.running = running
   }
 
-  stopped(runId: string): void {
-    const run = this.runs.get(runId)
-    this.runs.delete(runId)
+  stopped(key: number): void {
+    const run = this.runs.get(key)
+    this.runs.delete(key)
     for (const { source } of run?.users ?? []) {
       const s = this.sources.get(source)
       if (s !== undefined && --s.users === 0) this.sources.delete(source)

@@ -8,28 +8,24 @@ import { randomUUID } from 'node:crypto'
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import type { TaskPlan } from '../plan/task-plan.js'
-import type { Engine, RunningTask, TaskStatsView } from '../route/engine-api.js'
+import { anonymousTopic } from '../operators/alert-def.js'
+import type { Engine, TaskStatsView } from '../route/engine-api.js'
+import type { RunFollower } from '../route/run-part.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { compileScript, hasDbrps, type Templates } from './compile-script.js'
 import { KeyedLock } from './keyed-lock.js'
 import { checkId, type Dbrp, nowNs, type TaskRecord, type TaskStatus, type TaskVars } from './task-record.js'
 import type { TaskRequest } from './task-request.js'
-import { type RunRecord, startError, type TaskObserver, TaskRunner } from './task-runner.js'
+import type { TaskRun } from './task-run.js'
+import { startError, TaskRunner } from './task-runner.js'
 import type { Store } from './task-store.js'
 import { storedVars } from './vars.js'
 
-export interface Execution {
-  readonly running: RunningTask
-  readonly plan: TaskPlan
-  /** What runs: a later change of the script does not touch it. */
-  readonly record: RunRecord
-}
-
 export interface TaskEntry {
   record: TaskRecord
-  execution: Execution | undefined
+  /** Until it has ended; one that has failed is no longer `executing`. A later change of the script does not touch it. */
+  run: TaskRun | undefined
   error: string
 }
 
@@ -37,7 +33,9 @@ export interface TaskManagerParts {
   readonly store: Store
   readonly engine: Engine
   readonly templates: Templates
-  readonly observers: readonly TaskObserver[]
+  readonly followers: readonly RunFollower[]
+  /** Drops the topics whose name begins so: those of a deleted task's nodes. */
+  readonly forgetTopics: (prefix: string) => void
   readonly log: Log
   /** `[deadman]` of the configuration; absent: the defaults. */
   readonly deadman?: DeadmanDefaults
@@ -49,8 +47,7 @@ export class TaskManager {
   readonly runner: TaskRunner
 
   constructor(private readonly parts: TaskManagerParts) {
-    this.runner = new TaskRunner(parts.engine, parts.observers, parts.deadman)
-    parts.engine.onTaskFailed((key, id, error) => this.#taskFailed(key, id, error))
+    this.runner = new TaskRunner(parts.engine, parts.followers, parts.log, parts.deadman)
   }
 
   /** Loads the store and starts what is enabled. Failures are logged, never fatal. */
@@ -58,7 +55,7 @@ export class TaskManager {
     const { store, log } = this.parts
     const { tasks, damaged } = store.loadTasks()
     for (const [id, err] of damaged) log.error('stored task cannot be read', { task: id, err })
-    for (const record of tasks) this.#tasks.set(record.id, { record, execution: undefined, error: '' })
+    for (const record of tasks) this.#tasks.set(record.id, { record, run: undefined, error: '' })
     for (const entry of this.#tasks.values()) {
       if (entry.record.status !== 'enabled') {
         if (entry.record.templateId !== '') entry.error = this.#faultOf(entry.record)
@@ -133,7 +130,7 @@ export class TaskManager {
       lastEnabledNs: request.status === 'enabled' ? now : null,
     }
     await this.parts.store.putTask(record)
-    const entry: TaskEntry = { record, execution: undefined, error: '' }
+    const entry: TaskEntry = { record, run: undefined, error: '' }
     this.#tasks.set(id, entry)
     if (record.status === 'enabled') await this.#start(entry)
     return entry
@@ -259,10 +256,12 @@ export class TaskManager {
 
   /** Throws with status 500; the reason stays in `entry.error`. */
   async #start(entry: TaskEntry): Promise<void> {
+    // What is left of a run that has failed: its topics and pages have the names of those that are made now.
+    await this.#stop(entry, 'drain', false)
     const { record } = entry
     entry.error = ''
     try {
-      entry.execution = { ...(await this.runner.start(record)), record }
+      entry.run = await this.runner.start(record, (run) => this.#runFailed(entry, run))
     } catch (err) {
       entry.error = errorText(err)
       throw startError(err, entry.error)
@@ -270,28 +269,28 @@ export class TaskManager {
   }
 
   async #stop(entry: TaskEntry, mode: 'drain' | 'discard', deleted: boolean): Promise<void> {
-    const { execution } = entry
-    entry.execution = undefined
-    await this.runner.stop(execution?.record ?? entry.record, execution?.running, mode, deleted)
+    const { run } = entry
+    const { id } = run?.record ?? entry.record
+    if (run !== undefined) await this.runner.stop(run, mode)
+    entry.run = undefined
+    if (deleted) this.parts.forgetTopics(anonymousTopic(id, ''))
   }
 
-  #taskFailed(key: number, id: string, error: string): void {
-    const entry = this.#tasks.get(id)
-    if (entry?.execution?.running.key !== key) return
-    this.parts.log.error('task finished with error', { task: id, err: error })
-    const { record, running } = entry.execution
-    entry.execution = undefined
-    entry.error = error
-    this.runner.stopped(record, false, running).catch((err: unknown) => {
-      this.parts.log.error('failed to clean up after a task', { task: id, err: errorText(err) })
-    })
+  /** It ends under the task's lock, so that nothing that comes next finds a half of it. */
+  #runFailed(entry: TaskEntry, run: TaskRun): void {
+    const { log } = this.parts
+    log.error('task finished with error', { task: run.record.id, err: run.error })
+    entry.error = run.error
+    this.#lock
+      .run([entry.record.id], async () => {
+        if (entry.run === run) await this.#stop(entry, 'drain', false)
+      })
+      .catch((err: unknown) => log.error('failed to stop a task', { task: run.record.id, err: errorText(err) }))
   }
 
   /** Statistics of a running task, main's own counters included; undefined when it does not run. */
   statsOf(entry: TaskEntry): TaskStatsView | undefined {
-    const running = entry.execution?.running
-    if (running === undefined) return undefined
-    return this.runner.statsOf(running)
+    return entry.run?.stats()
   }
 }
 

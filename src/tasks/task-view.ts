@@ -37,9 +37,9 @@ const linkOf = (task: TaskRecord): unknown => ({
 const varsView = (vars: TaskVars): unknown => new Map(Object.entries(vars))
 
 function dotOf(entry: TaskEntry, options: ViewOptions, stats: TaskStatsView | undefined): string {
-  const { record, execution } = entry
-  if (execution !== undefined && stats !== undefined) {
-    return statsDot(record.id, execution.plan.pipeline, stats, options.dotView)
+  const { record, run } = entry
+  if (run !== undefined && stats !== undefined) {
+    return statsDot(record.id, run.plan.pipeline, stats, options.dotView)
   }
   const pipeline = pipelineOf(record.script, record.vars, options.deadman)
   return pipeline === undefined ? '' : bareDot(record.id, pipeline)
@@ -75,7 +75,7 @@ const fields: Readonly<Record<string, FieldView>> = {
   vars: (e) => varsView(e.record.vars),
   dot: dotOf,
   status: (e) => e.record.status,
-  executing: (e) => e.execution !== undefined,
+  executing: (e) => e.run?.executing ?? false,
   error: (e) => e.error,
   stats: (_e, _o, stats) => (stats === undefined ? {} : statsView(stats)),
   created: (e) => time(e.record.createdNs),

@@ -90,13 +90,14 @@ export class TestEngine {
   async task(id: string, o: TaskOptions = {}): Promise<RunningTask> {
     const { probePlan } = (await import(fixture('probe-plan.mjs'))) as { probePlan: (o: TaskOptions) => TaskPlan }
     const task: StartTask = {
+      key: this.engine.newKey(),
       id,
       type: 'stream',
       script: '',
       vars: (o.vars ?? {}) as StartTask['vars'],
       dbrps: o.dbrps ?? [{ db: 'd', rp: 'r' }],
       plan: probePlan(o),
-      alertStates: [],
+      alertStates: () => [],
     }
     return this.engine.startTask(task)
   }

@@ -9,6 +9,7 @@ import type { Resource, ScaleAnswer, ScaleCall } from '../../../src/operators/au
 import { evaluateScript } from '../../../src/plan/evaluate-script.js'
 import { planTask } from '../../../src/plan/plan.js'
 import type { TaskPlan } from '../../../src/plan/task-plan.js'
+import type { FrameOrigin } from '../../../src/route/engine-api.js'
 import { Out } from '../../../src/shard/output.js'
 import type { ScaleCluster } from '../../../src/tasks/autoscale-api.js'
 import { signed } from '../../../src/tasks/autoscale-aws-signature.js'
@@ -295,22 +296,24 @@ describe('AutoscaleSink', () => {
       new Promise((resolve) => {
         arrived = resolve
       })
-    const tell = (_shard: number, _node: number, body: unknown): void => {
+    const reply = (_to: FrameOrigin, body: unknown): boolean => {
       answers.push(body as ScaleAnswer)
       arrived()
+      return true
     }
     const call = (op: 'get' | 'set', count = 0): void => {
       const body: ScaleCall = { request: 5, op, resource: resource('x'), count }
       sink.onFrame({
         type: Out.Autoscale,
         shard: 0,
+        life: 0,
         taskKey: 1,
         taskId: 't',
         nodeIndex: 2,
         payload: Buffer.from(JSON.stringify(body)),
       })
     }
-    return { sink, answers, call, next, start: () => sink.start({ key: 1, tell }, sink.prepare(plan())) }
+    return { sink, answers, call, next, start: () => sink.start({ key: 1, reply }, sink.prepare(plan())) }
   }
 
   it('answers with the count, or with the error', async () => {

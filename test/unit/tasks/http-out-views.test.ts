@@ -25,7 +25,7 @@ function task(key: number, id = 'task'): RunningTask {
       throw new Error('not asked for')
     },
     control: () => Promise.resolve([]),
-    tell: () => {},
+    reply: () => true,
   }
 }
 

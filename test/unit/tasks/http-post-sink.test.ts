@@ -80,9 +80,11 @@ class Rig {
         throw new Error('not asked for')
       },
       control: () => Promise.resolve([]),
-      tell: (_shard, _node, body) => {
+      reply: (to, body) => {
+        expect(to).toEqual({ shard: 0, life: 0, nodeIndex: this.planned.index })
         this.answers.push(body as HttpPostAnswer)
         this.b.op.control(body)
+        return true
       },
     }
   }
@@ -97,6 +99,7 @@ class Rig {
       const frame: OutputFrame = {
         type,
         shard: 0,
+        life: 0,
         taskKey: this.key,
         taskId: 'task',
         nodeIndex: this.planned.index,

@@ -87,7 +87,15 @@ class Rig {
 
   deliver(): void {
     for (const { type, payload } of this.b.ctx.sent.splice(0)) {
-      sink.onFrame({ type, shard: 0, taskKey: this.key, taskId: 'task', nodeIndex: this.planned.index, payload })
+      sink.onFrame({
+        type,
+        shard: 0,
+        life: 0,
+        taskKey: this.key,
+        taskId: 'task',
+        nodeIndex: this.planned.index,
+        payload,
+      })
     }
   }
 
@@ -313,7 +321,7 @@ describe('life of a task', () => {
     const b = bench(influxDBOutEntry, planned)
     b.feed.rows(b.op, ['m v=1 @1'])
     const [{ type, payload }] = b.ctx.sent
-    sink.onFrame({ type, shard: 0, taskKey: 9, taskId: 'task', nodeIndex: planned.index, payload })
+    sink.onFrame({ type, shard: 0, life: 0, taskKey: 9, taskId: 'task', nodeIndex: planned.index, payload })
     const nodes = Object.assign([], { [planned.index]: planned }) as PlannedNode[]
     sink.start({ key: 9, id: 'task' }, { ...planOf(planned), nodes }, sink.prepare(planOf(planned)))
     expect(await fake.until(1)).toEqual(['m v=1 1000000000'])

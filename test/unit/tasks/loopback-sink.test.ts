@@ -50,7 +50,15 @@ class Rig {
 
   deliver(): void {
     for (const { type, payload } of this.b.ctx.sent.splice(0)) {
-      this.sink.onFrame({ type, shard: 0, taskKey: this.key, taskId: 'task', nodeIndex: this.planned.index, payload })
+      this.sink.onFrame({
+        type,
+        shard: 0,
+        life: 0,
+        taskKey: this.key,
+        taskId: 'task',
+        nodeIndex: this.planned.index,
+        payload,
+      })
     }
   }
 

@@ -34,9 +34,9 @@ const planOf = (source: string, more = ".field('a', 1).tag('b', '')") =>
     shards: 1,
   })
 
-async function prepare(source: string, id = 'task', more?: string): Promise<Map<number, unknown>> {
+async function prepare(source: string, key = 1, more?: string): Promise<Map<number, unknown>> {
   const nodeData = new Map<number, unknown>()
-  await sources.prepare(id, planOf(source, more), nodeData)
+  await sources.prepare(key, planOf(source, more), nodeData)
   return nodeData
 }
 
@@ -97,7 +97,7 @@ describe('directories', () => {
     const rest = failure.slice(start.length)
     if (typeof text === 'string') expect(rest).toBe(text.replaceAll('DIR', dir))
     else expect(rest).toMatch(text)
-    sources.stopped('task')
+    sources.stopped(1)
   })
 
   it.each([
@@ -112,9 +112,9 @@ describe('directories', () => {
 })
 
 /** A run whose shards note what they are told. */
-function running(seen: SideloadReload[], fail = false): RunningTask {
+function running(seen: SideloadReload[], fail = false, key = 1): RunningTask {
   return {
-    key: 1,
+    key,
     id: 'task',
     stats: () => {
       throw new Error('not asked for')
@@ -124,7 +124,7 @@ function running(seen: SideloadReload[], fail = false): RunningTask {
       seen.push(body as SideloadReload)
       return Promise.resolve([true])
     },
-    tell: () => {},
+    reply: () => true,
   }
 }
 
@@ -133,13 +133,13 @@ describe('reload', () => {
     put('a.yml', 'a: 1')
     const nodeData = await prepare(`file://${dir}`)
     const seen: SideloadReload[] = []
-    sources.started('task', running(seen))
+    sources.started(running(seen))
     put('a.yml', 'a: 2')
     put('b.yml', 'b: x')
     await sources.reload()
     expect(seen.map((m) => asFiles(m.data))).toEqual([{ 'a.yml': [2, undefined], 'b.yml': [undefined, 'x'] }])
     expect(nodeData.get(2)).toBe(seen[0].data)
-    expect(asFiles((await prepare(`file://${dir}`, 'second')).get(2))).toEqual({
+    expect(asFiles((await prepare(`file://${dir}`, 2)).get(2))).toEqual({
       'a.yml': [2, undefined],
       'b.yml': [undefined, 'x'],
     })
@@ -147,14 +147,14 @@ describe('reload', () => {
 
   it('reads a source once for all tasks until the last one stops', async () => {
     put('a.yml', 'a: 1')
-    await prepare(`file://${dir}`, 'one')
+    await prepare(`file://${dir}`, 1)
     put('a.yml', 'a: 2')
-    expect(asFiles((await prepare(`file://${dir}`, 'two')).get(2))).toEqual({ 'a.yml': [1, undefined] })
-    sources.stopped('one')
-    expect(asFiles((await prepare(`file://${dir}`, 'three')).get(2))).toEqual({ 'a.yml': [1, undefined] })
-    sources.stopped('two')
-    sources.stopped('three')
-    expect(asFiles((await prepare(`file://${dir}`, 'four')).get(2))).toEqual({ 'a.yml': [2, undefined] })
+    expect(asFiles((await prepare(`file://${dir}`, 2)).get(2))).toEqual({ 'a.yml': [1, undefined] })
+    sources.stopped(1)
+    expect(asFiles((await prepare(`file://${dir}`, 3)).get(2))).toEqual({ 'a.yml': [1, undefined] })
+    sources.stopped(2)
+    sources.stopped(3)
+    expect(asFiles((await prepare(`file://${dir}`, 4)).get(2))).toEqual({ 'a.yml': [2, undefined] })
   })
 
   it('keeps the old values of a source that fails, and goes on with the others', async () => {
@@ -162,14 +162,14 @@ describe('reload', () => {
     try {
       put('a.yml', 'a: 1')
       writeFileSync(join(other, 'a.yml'), 'a: 5')
-      await prepare(`file://${dir}`, 'one')
-      await prepare(`file://${other}`, 'two')
+      await prepare(`file://${dir}`, 1)
+      await prepare(`file://${other}`, 2)
       const seen: SideloadReload[] = []
-      sources.started('two', running(seen))
+      sources.started(running(seen, false, 2))
       put('a.yml', '[')
       writeFileSync(join(other, 'a.yml'), 'a: 6')
       await expect(sources.reload()).rejects.toThrow(`failed to update source "${dir}": failed to parse`)
-      expect(asFiles((await prepare(`file://${dir}`, 'three')).get(2))).toEqual({ 'a.yml': [1, undefined] })
+      expect(asFiles((await prepare(`file://${dir}`, 3)).get(2))).toEqual({ 'a.yml': [1, undefined] })
       expect(seen.map((m) => asFiles(m.data))).toEqual([{ 'a.yml': [6, undefined] }])
     } finally {
       rmSync(other, { recursive: true, force: true })
@@ -179,7 +179,7 @@ describe('reload', () => {
   it('says so when a shard cannot take the values', async () => {
     put('a.yml', 'a: 1')
     await prepare(`file://${dir}`)
-    sources.started('task', running([], true))
+    sources.started(running([], true))
     await expect(sources.reload()).rejects.toThrow(`failed to update source "${dir}": no memory`)
   })
 })
