@@ -14,15 +14,22 @@ export function add(bench: Bench): void {
   const producer = new RingProducer(sab, entries)
   const consumer = new RingConsumer(sab, entries)
   const entry = emptyEntry()
+  const pushed = { ...emptyEntry(), schema: 1, rows: 100, stamp: 1_700_000_000_000 }
   bench.add(`ring: ${entries} entries pushed, woken and taken`, () => {
     for (let i = 0; i < entries; i++) {
-      producer.push(i, 0, 1, Source.http, 0, 100, 1_700_000_000_000)
+      pushed.slot = i
+      pushed.source = Source.http
+      producer.push(pushed)
       producer.wake()
     }
     while (consumer.take(entry)) consumer.done(consumer.passed(), entry.stamp)
   })
   bench.add(`ring: ${entries} entries pushed and shed`, () => {
-    for (let i = 0; i < entries; i++) producer.push(i, 0, 1, Source.udp, 0, 100, 1_700_000_000_000)
+    for (let i = 0; i < entries; i++) {
+      pushed.slot = i
+      pushed.source = Source.udp
+      producer.push(pushed)
+    }
     while (producer.dropOldest(Source.udp, entry));
   })
   const output = outputBuffer(1 << 20)

@@ -32,6 +32,7 @@ const sliceMs = 2
 
 export class ShardHandle {
   readonly ring: RingProducer
+  private readonly entry = emptyEntry()
   readonly output: OutputReader
   /** Threads that have died. */
   restarts = 0
@@ -99,7 +100,16 @@ export class ShardHandle {
     const rows = batch.shardRows[this.shard]
     Atomics.add(this.holds, this.pool.slots + batch.slot, 1)
     this.batches[(this.ring.nextSeq - 1) & (this.ring.capacity - 1)] = batch
-    this.ring.push(batch.slot, batch.offset, batch.schema.id, source, this.posted, rows, stamp, more)
+    const { entry } = this
+    entry.slot = batch.slot
+    entry.offset = batch.offset
+    entry.schema = batch.schema.id
+    entry.source = source
+    entry.controls = this.posted
+    entry.rows = rows
+    entry.more = more
+    entry.stamp = stamp
+    this.ring.push(entry)
   }
 
   /** Slots with entries that the shard has not released. */

@@ -47,6 +47,9 @@ export class Grouping implements GroupInfo {
   private bucketMask = -1
   private freeHead = 0
   private key = new Uint8Array(256)
+  /** The clock of the call, as records keep it. */
+  private seenLo = 0
+  private seenHi = 0
   private readonly parts = new Int32Array(blockRows)
   private viewed: Uint8Array | null = null
   private view: DataView = emptyView
@@ -72,7 +75,8 @@ export class Grouping implements GroupInfo {
 
   /** The group of an encoded key, created when new. -1: the budget refused. */
   lookup(key: Uint8Array, length: number, hash: number, nowMs: number): number {
-    return this.lookupAt(key, 0, length, hash | 0, nowMs | 0, Math.floor(nowMs / 4294967296))
+    this.setNow(nowMs)
+    return this.lookupAt(key, length, hash | 0)
   }
 
   /**
@@ -90,18 +94,17 @@ export class Grouping implements GroupInfo {
     nowMs: number,
     out: Int32Array,
   ): number {
-    const lo = nowMs | 0
-    const hi = Math.floor(nowMs / 4294967296)
+    this.setNow(nowMs)
     let refused = 0
     for (let from = 0; from < n; from += blockRows) {
       const to = Math.min(n, from + blockRows)
       this.findHeads(hashes, from, to, out)
       this.findRecords(hashes, from, to, out)
       this.touchKeys(from, to, out)
-      this.compareKeys(columns, from, to, lo, hi, out)
+      this.compareKeys(columns, from, to, out)
       for (let r = from; r < to; r++) {
         if (out[r] >= 0) continue
-        const g = this.lookupAt(this.key, 0, this.encode(columns, r), hashes[r] | 0, lo, hi)
+        const g = this.lookupAt(this.key, this.encode(columns, r), hashes[r] | 0)
         if (g < 0) refused++
         out[r] = g
       }
@@ -111,7 +114,7 @@ export class Grouping implements GroupInfo {
 
   /** The group of an encoded key, or -1 when there is none. */
   find(key: Uint8Array, length: number, hash: number): number {
-    return this.findAt(key, 0, length, hash | 0)
+    return this.findAt(key, length, hash | 0)
   }
 
   isAlive(g: number): boolean {
@@ -301,14 +304,8 @@ export class Grouping implements GroupInfo {
   }
 
   /** Marks the rows whose record is of another key (−1); the others' records note the time. */
-  private compareKeys(
-    columns: readonly (Column | null)[],
-    from: number,
-    to: number,
-    seenLo: number,
-    seenHi: number,
-    out: Int32Array,
-  ): void {
+  private compareKeys(columns: readonly (Column | null)[], from: number, to: number, out: Int32Array): void {
+    const { seenLo, seenHi } = this
     const { pages, shift, mask } = this.records
     this.parts.fill(0)
     for (const column of columns) this.comparePart(column, from, to, out)
@@ -398,14 +395,13 @@ export class Grouping implements GroupInfo {
     return out
   }
 
-  private lookupAt(
-    key: Uint8Array,
-    start: number,
-    length: number,
-    hash: number,
-    seenLo: number,
-    seenHi: number,
-  ): number {
+  private setNow(nowMs: number): void {
+    this.seenLo = nowMs | 0
+    this.seenHi = Math.floor(nowMs / 4294967296)
+  }
+
+  /** The group of an encoded key, created when new; notes that it was seen now. */
+  private lookupAt(key: Uint8Array, length: number, hash: number): number {
     if (this.bucketMask >= 0) {
       const { records, buckets } = this
       const b = hash & this.bucketMask
@@ -414,18 +410,18 @@ export class Grouping implements GroupInfo {
         const g = next - 1
         const page = records.pages[g >> records.shift]
         const o = (g & records.mask) * words
-        if (page[o + HASH] === hash && page[o + LENGTH] === length && this.sameKey(page[o + KEY], key, start, length)) {
-          page[o + SEEN_LO] = seenLo
-          page[o + SEEN_HI] = seenHi
+        if (page[o + HASH] === hash && page[o + LENGTH] === length && this.sameKey(page[o + KEY], key, length)) {
+          page[o + SEEN_LO] = this.seenLo
+          page[o + SEEN_HI] = this.seenHi
           return g
         }
         next = page[o + NEXT]
       }
     }
-    return this.add(key, start, length, hash, seenLo, seenHi)
+    return this.add(key, length, hash)
   }
 
-  private findAt(key: Uint8Array, start: number, length: number, hash: number): number {
+  private findAt(key: Uint8Array, length: number, hash: number): number {
     if (this.bucketMask < 0) return -1
     const { records, buckets } = this
     let next = buckets.get(hash & this.bucketMask)
@@ -434,7 +430,7 @@ export class Grouping implements GroupInfo {
       if (
         records.get(g, HASH) === hash &&
         records.get(g, LENGTH) === length &&
-        this.sameKey(records.get(g, KEY), key, start, length)
+        this.sameKey(records.get(g, KEY), key, length)
       )
         return g
       next = records.get(g, NEXT)
@@ -442,21 +438,21 @@ export class Grouping implements GroupInfo {
     return -1
   }
 
-  private sameKey(ref: number, key: Uint8Array, start: number, length: number): boolean {
+  private sameKey(ref: number, key: Uint8Array, length: number): boolean {
     const page = this.heap.pages[ref >>> 13]
     const o = (ref & 8191) * 8
-    for (let i = 0; i < length; i++) if (page[o + i] !== key[start + i]) return false
+    for (let i = 0; i < length; i++) if (page[o + i] !== key[i]) return false
     return true
   }
 
-  private add(key: Uint8Array, start: number, length: number, hash: number, seenLo: number, seenHi: number): number {
+  private add(key: Uint8Array, length: number, hash: number): number {
     const { records } = this
     const reuse = this.freeHead !== 0
     const g = reuse ? this.freeHead - 1 : this.capacity
     if (!records.ensure(g)) return -1
     if (this.bucketMask < 0 && !this.growBuckets(firstBuckets)) return -1
     // An empty key (ungrouped) still needs a block: ref 0 means "free id".
-    const ref = this.heap.put(key, start, length)
+    const ref = this.heap.put(key, 0, length)
     if (ref === 0) return -1
     if (reuse) this.freeHead = records.get(g, NEXT)
     else this.capacity++
@@ -466,8 +462,8 @@ export class Grouping implements GroupInfo {
     records.set(g, hash, HASH)
     records.set(g, ref, KEY)
     records.set(g, length, LENGTH)
-    records.set(g, seenLo, SEEN_LO)
-    records.set(g, seenHi, SEEN_HI)
+    records.set(g, this.seenLo, SEEN_LO)
+    records.set(g, this.seenHi, SEEN_HI)
     records.set(g, 0, HOLDERS)
     this.link(g)
     return g

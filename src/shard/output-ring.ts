@@ -47,11 +47,20 @@ class OutputMemory {
   }
 }
 
+/** What a frame says of itself beside its payload. */
+interface FrameHead {
+  type: number
+  taskKey: number
+  nodeIndex: number
+}
+
 export class OutputWriter extends OutputMemory {
   /** Frames refused: too long, or the ring was closed. */
   refused = 0
   /** Milliseconds spent waiting for main. */
   blockedMs = 0
+  /** Of the frame being written. */
+  private readonly head: FrameHead = { type: 0, taskKey: 0, nodeIndex: 0 }
 
   /** Writes one frame; waits while the ring is full. False: refused (too long, or main has closed the ring). */
   send(type: number, taskKey: number, nodeIndex: number, payload: Uint8Array): boolean {
@@ -60,15 +69,20 @@ export class OutputWriter extends OutputMemory {
       return false
     }
     const most = (this.capacity >> 2) - frameBytes
+    const { head } = this
+    head.type = type | More
+    head.taskKey = taskKey
+    head.nodeIndex = nodeIndex
     let from = 0
     while (payload.length - from > most) {
-      if (!this.frame(type | More, taskKey, nodeIndex, payload, from, most)) return false
+      if (!this.frame(head, payload, from, most)) return false
       from += most
     }
-    return this.frame(type, taskKey, nodeIndex, payload, from, payload.length - from)
+    head.type = type
+    return this.frame(head, payload, from, payload.length - from)
   }
 
-  private frame(type: number, taskKey: number, nodeIndex: number, payload: Uint8Array, from: number, n: number) {
+  private frame(head: FrameHead, payload: Uint8Array, from: number, n: number): boolean {
     const i32 = this.i32
     const size = frameBytes + align8(n)
     let tail = i32[TAIL]
@@ -84,9 +98,9 @@ export class OutputWriter extends OutputMemory {
     }
     const w = this.at(tail)
     i32[w] = n
-    i32[w + 1] = type
-    i32[w + 2] = taskKey
-    i32[w + 3] = nodeIndex
+    i32[w + 1] = head.type
+    i32[w + 2] = head.taskKey
+    i32[w + 3] = head.nodeIndex
     const o = (tail & (this.capacity - 1)) + frameBytes
     if (n < 64) for (let i = 0; i < n; i++) this.bytes[o + i] = payload[from + i]
     else this.bytes.set(from === 0 && n === payload.length ? payload : payload.subarray(from, from + n), o)

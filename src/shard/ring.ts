@@ -103,34 +103,25 @@ export class RingProducer extends RingMemory {
    * Writes one entry, makes it READY and returns its sequence number. The caller has checked `free` and wakes afterwards.
    * `more` entries of the same group follow at once: the consumer sees none of them before the last one (`more` 0) is there.
    */
-  push(
-    slot: number,
-    offset: number,
-    schema: number,
-    source: number,
-    controls: number,
-    rows: number,
-    stamp: number,
-    more = 0,
-  ): number {
+  push(entry: Omit<RingEntry, 'seq'>): number {
     const i32 = this.i32
     const tail = this.next
     const w = this.word(tail)
-    i32[w + 1] = slot
-    i32[w + 2] = offset
-    i32[w + 3] = schema
-    i32[w + 4] = source
-    i32[w + 5] = controls
-    i32[w + 6] = rows
-    i32[w + 7] = more
+    i32[w + 1] = entry.slot
+    i32[w + 2] = entry.offset
+    i32[w + 3] = entry.schema
+    i32[w + 4] = entry.source
+    i32[w + 5] = entry.controls
+    i32[w + 6] = entry.rows
+    i32[w + 7] = entry.more
     const seq = this.nextSeq++
     this.f64[(w >> 1) + 4] = seq
-    this.f64[(w >> 1) + 5] = stamp
+    this.f64[(w >> 1) + 5] = entry.stamp
     // Pairs with the compare-and-exchange in take(): READY makes the fields above visible.
     Atomics.store(i32, w, (tail << 2) | READY)
     this.next = (tail + 1) | 0
     // Pairs with the load of TAIL in take().
-    if (more === 0) Atomics.store(i32, TAIL, this.next)
+    if (entry.more === 0) Atomics.store(i32, TAIL, this.next)
     return seq
   }
 

@@ -8,7 +8,7 @@ function pair(capacity: number): { producer: RingProducer; consumer: RingConsume
 }
 
 const push = (p: RingProducer, slot: number, source: number = Source.http): number =>
-  p.push(slot, slot * 8, 7, source, 0, 1, 1000 + slot)
+  p.push({ ...emptyEntry(), slot, offset: slot * 8, schema: 7, source, rows: 1, stamp: 1000 + slot })
 
 describe('ring of batch references', () => {
   it('hands entries over in order, whole, around the end', () => {
@@ -133,7 +133,7 @@ describe('ring of batch references', () => {
           drops++
         }
       }
-      producer.push(seq % 1000, seq, 0, Source.udp, 0, 1, 0)
+      producer.push({ ...emptyEntry(), slot: seq % 1000, offset: seq, source: Source.udp, rows: 1 })
       producer.wake()
       if (seq % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
@@ -151,7 +151,8 @@ describe('ring of batch references', () => {
 it('a group is seen as a whole, and taken no further than asked', () => {
   const { producer, consumer } = pair(8)
   const entry = emptyEntry()
-  const push = (slot: number, more: number): number => producer.push(slot, 0, 1, Source.udp, 0, 1, 0, more)
+  const push = (slot: number, more: number): number =>
+    producer.push({ ...emptyEntry(), slot, schema: 1, source: Source.udp, rows: 1, more })
   push(1, 2)
   push(1, 1)
   expect(consumer.take(entry)).toBe(false)
