@@ -160,7 +160,8 @@ export function groupTagsOf(chunk: Chunk, group: number): Map<string, string> {
 
 /**
  * The row of one window of a batch edge: group tags; the columns are the fields and the other tags of the first point, so
- * what only later points have is lost. An empty window has neither columns nor values.
+ * what only later points have is lost. A field and a tag of one name are two columns, both with the field. An empty window has
+ * neither columns nor values.
  */
 export function rowOfWindow(chunk: Chunk, window: number): Row {
   const windows = chunk.windows!
@@ -170,9 +171,9 @@ export function rowOfWindow(chunk: Chunk, window: number): Row {
   const tags = groupTagsOf(chunk, group)
   const row: Row = { name: chunk.name, tags, columns: [], values: [] }
   if (start === end) return row
-  const names = new Set(chunk.fieldsOf(start).keys())
-  for (const k of chunk.tagsOf(start, group).keys()) if (!tags.has(k)) names.add(k)
-  const columns = [...names].sort(compareBytewise)
+  const columns = [...chunk.fieldsOf(start).keys()]
+  for (const k of chunk.tagsOf(start, group).keys()) if (!tags.has(k)) columns.push(k)
+  columns.sort(compareBytewise)
   row.columns = ['time', ...columns]
   for (let r = start; r < end; r++) {
     const fields = chunk.fieldsOf(r)

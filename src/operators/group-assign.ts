@@ -67,7 +67,7 @@ export class GroupAssign {
     const values = info.tagValues(group)
     const dims = this.grouping.dims
     if (dims !== null && (dims.length !== names.length || dims.some((d, i) => d !== names[i]))) return -1
-    if (dims === null && (values.includes('') || names.some((n) => this.exclude.includes(n)))) return -1
+    if (dims === null && names.some((n) => this.exclude.includes(n))) return -1
     this.setName(info.byName ? info.groupName(group) : '')
     let hash = fnvOffset
     for (let i = 0; i < names.length; i++) {
@@ -75,7 +75,10 @@ export class GroupAssign {
       hash = this.addText(values[i], hash)
     }
     const mixed = this.finish(hash)
-    if (create) return this.grouping.lookup(this.key, this.keyLength, mixed, nowMs)
+    // Under `*` an empty tag is mostly one that the rows lack: their groups are others.
+    if (create && (dims !== null || !values.includes(''))) {
+      return this.grouping.lookup(this.key, this.keyLength, mixed, nowMs)
+    }
     return this.grouping.find(this.key, this.keyLength, mixed)
   }
 
@@ -87,7 +90,7 @@ export class GroupAssign {
     return this.grouping.lookup(this.key, this.keyLength, this.finish(hash), nowMs)
   }
 
-  /** The group of explicit tags under a grouping by `*`; empty values count as absent. */
+  /** The group of explicit tags under a grouping by `*`. A tag that an earlier group lacked is among them, empty. */
   groupOfTags(name: string, tags: ReadonlyMap<string, string>, nowMs: number): number {
     this.setName(name)
     return this.lookupTags(tags, nowMs)
@@ -203,7 +206,7 @@ export class GroupAssign {
 
   private lookupTags(tags: ReadonlyMap<string, string>, nowMs: number): number {
     const names: string[] = []
-    for (const [k, v] of tags) if (v !== '' && !this.exclude.includes(k)) names.push(k)
+    for (const k of tags.keys()) if (!this.exclude.includes(k)) names.push(k)
     names.sort(compareBytewise)
     let hash = fnvOffset
     for (const k of names) {

@@ -2,8 +2,8 @@
  * The groups of one task under one grouping: dense ids with a key. Thread: shard worker.
  *
  * A key is encoded bytes in a ByteHeap: [u16 length, measurement] when grouped by name, then per tag name in sorted order
- * [u16 length, value]; grouped by `*`: [u16 length, key][u16 length, value] of the tags present, sorted by key. An absent
- * tag and an empty one are the same. Lookup is by a 32-bit hash of these bytes in chained buckets.
+ * [u16 length, value], of an absent tag an empty one; grouped by `*`: [u16 length, key][u16 length, value] of the tags present,
+ * sorted by key. Lookup is by a 32-bit hash of these bytes in chained buckets.
  *
  *   record (i32 × 8, half a cache line)   hash · key ref (0: free id) · key length · next in its bucket or free list (id + 1) ·
  *                                         ms of the last row, low and high word · holders · generation

@@ -32,8 +32,7 @@ describe('group assignment', () => {
           // One chunk per row so that names may differ.
           const out = new Int32Array(1)
           expect(assign.assign(feed.chunk([testRow(r)]), out, 1)).toBe(0)
-          const tags = Object.entries(r.tags).filter(([, v]) => v !== '')
-          const named = dims === null ? tags.sort() : dims.map((d) => [d, r.tags[d] ?? ''])
+          const named = dims === null ? Object.entries(r.tags).sort() : dims.map((d) => [d, r.tags[d] ?? ''])
           const key = JSON.stringify([byName ? r.name : '', named])
           expect(out[0]).toBe(seen.get(key) ?? seen.size)
           seen.set(key, out[0])

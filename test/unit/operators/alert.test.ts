@@ -171,6 +171,12 @@ describe('batches', () => {
     b.feed.deleteGroup(b.op, 'm,h=a')
     expect(b.out.take()).toEqual([])
   })
+  it('keeps a tag of the group that its points lack', () => {
+    const b = alertBench({ crit, levelTag: 'lt' }, { dims: ['h'] }, 'batch')
+    b.feed.batch(b.op, 'm', 2, ['m,k=x v=9 @1'])
+    expect(b.out.take()).toEqual(['m,h=,lt=CRITICAL {tmax=2 | k=x v=9@1}'])
+    expect(b.groups()).toEqual(['h=,lt=CRITICAL'])
+  })
   it('passes barriers and deletes on where the groups stay', () => {
     const b = alertBench({ crit, levelTag: 'lt' }, { dims: ['h'] })
     b.feed.barrier(b.op, 'm,h=a', 9)

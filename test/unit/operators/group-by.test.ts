@@ -6,6 +6,7 @@ import { StateAllocator } from '../../../src/shard/pages.js'
 import { type ScriptValue, Star } from '../../../src/tickscript/node-def.js'
 import { bench, call, useUpBudget } from './bench.js'
 import { Harness, plan } from './harness.js'
+import { ScriptTask } from './script-task.js'
 
 describe('groupBy on a stream', () => {
   it('groups by sorted tags; an absent tag is empty; all tags stay', () => {
@@ -28,6 +29,14 @@ describe('groupBy on a stream', () => {
     const b = bench(groupByEntry, p)
     b.feed.rows(b.op, ['m,h=a,dc=1 v=1 @1', 'm,x=2,h=a v=2 @2', 'm,k=1,h=a v=3 @3', 'm v=4 @4'])
     expect(b.groups()).toEqual(['h=a', 'h=a', 'h=a,k=1', ''])
+  })
+
+  it('by all tags, counts an empty one that a row has from its old group', () => {
+    const script = `stream|from().measurement('m').groupBy('dc')|first('v').as('v')|mean('v')|groupBy(*)
+      |alert().crit(lambda: TRUE).message('{{ .Group }}')`
+    const task = new ScriptTask(script, { reads: ['dc', 'v'] })
+    task.write('m v=1 @1', 'm,dc=x v=2 @2', 'm v=3 @3', 'm,dc=x v=4 @4', 'm v=5 @5', 'm,dc=x v=6 @6')
+    expect(task.events.map((e) => e.message)).toEqual(['dc=', 'dc=x'])
   })
 
   it('adds the measurement, and cannot undo it', () => {

@@ -38,6 +38,15 @@ describe('httpOut', () => {
     expect(page(b)).toBe('{"series":[{"name":"m","tags":{"h":"a"}}]}')
   })
 
+  it('lists a tag and a field of one name twice, both with the field; not a tag of the group', () => {
+    const b = out({ dims: ['h'] })
+    b.feed.batch(b.op, 'm,h=a', 5, ['m,h=a,k=t,z=1 h=7,k="f" @1', 'm,h=a,k=t h=8 @2'])
+    expect(page(b)).toBe(
+      '{"series":[{"name":"m","tags":{"h":"a"},"columns":["time","h","k","k","z"],' +
+        '"values":[["1970-01-01T00:00:01Z",7,"f","f","1"],["1970-01-01T00:00:02Z",8,"t","t",null]]}]}',
+    )
+  })
+
   it('shows null for a group that a barrier created, and closes up deleted ones', () => {
     const b = out({ dims: ['h'] })
     b.feed.barrier(b.op, 'm,h=a', 1)
