@@ -33,7 +33,6 @@ export const errorGroups: readonly ErrorGroup[] = [
       'eval-names': 'An eval has more or fewer names than expressions.',
       'eval-tag': 'A tag of an eval is none of its names.',
       'http-post': 'The properties of an httpPost do not fit together.',
-      'http-post-args': 'httpPost takes one URL at most.',
       'influxdb-out': 'A property of an influxDBOut is out of range.',
       loopback: 'A kapacitorLoopback has no database or retention policy.',
       query: 'The properties of a query do not fit together.',

@@ -48,6 +48,7 @@ export const alertDef: NodeDef = {
   method: 'alert',
   kind: 'alert',
   goType: 'AlertNode',
+  methodsReturn: 'AlertNodeData',
   doc: 'Gives each point or batch a level, and sends an event to handlers and topics when the level asks for it.',
   accepts: 'any',
   emits: 'same',

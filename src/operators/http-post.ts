@@ -83,8 +83,6 @@ export const httpPostDef: NodeDef = {
     },
   ],
   construct(node, args) {
-    if (args.length > 1)
-      throw new ShardlineError('http-post-args', `httpPost expects 0 or 1 arguments, got ${args.length}`)
     node.props.urls = args
   },
   validate(node) {

@@ -216,7 +216,7 @@ export class Caller {
     if (property !== undefined) {
       setProperty(property, node, node.props, name, object, args, pos)
       // A field of the alert node set behind a handler leaves the handler in front; a method leaves the alert node.
-      return property.form === 'field' ? object : node
+      return property.form === 'field' ? object : methodResult(node)
     }
     const handler = handlerOf(node, name)!
     if (handler.unsupported !== undefined) this.unsupported(pos, handler.unsupported)
@@ -245,6 +245,12 @@ export class Caller {
       `no ${want} "${name}" on ${type}, but ${have} does exist. Use '${use}' operator instead: 'node${use}${name}(..)'.`,
     )
   }
+}
+
+function methodResult(node: PipelineNode): PipelineNode | HandlerObject {
+  const goType = node.def.methodsReturn
+  if (goType === undefined) return node
+  return new HandlerObject({ goType, properties: [] }, { kind: '', props: {} }, node)
 }
 
 /** A fault inside the called method; the caller adds which method it was. */

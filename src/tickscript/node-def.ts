@@ -142,6 +142,8 @@ export interface NodeDef {
   readonly kind: string
   /** Go type in error texts: `WindowNode` (printed `*pipeline.WindowNode`). */
   readonly goType: string
+  /** Go type of what property methods return, where it is not the node: `AlertNodeData`. Setting a field returns what it was called on. */
+  readonly methodsReturn?: string
   readonly doc: string
   readonly accepts: 'stream' | 'batch' | 'any'
   /** 'same' = as input; 'none' = a sink that nothing may follow. */

@@ -140,7 +140,8 @@ function expected(context: TickContext | null, afterStatement: string): string {
       if (beforeLast === term.DbrpKeyword) return '"."'
       break
     case term.Identifier:
-      if (beforeLast === term.Var) return '"="'
+      // Behind the name only a type is asked for, though `=` may follow too.
+      if (beforeLast === term.Var) return '"identifier"'
       if (beforeLast === term.Pipe) return '"("'
       break
   }

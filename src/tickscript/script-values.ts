@@ -23,10 +23,13 @@ export class TimeDimension {
   ) {}
 }
 
-/** What `.slack()` leaves on the chain: the handler in front of its alert node. */
+/**
+ * What stands on the chain in front of a node: what `.slack()` leaves, the handler; and the part of a node that its property
+ * methods return (`NodeDef.methodsReturn`), which has no properties of its own.
+ */
 export class HandlerObject {
   constructor(
-    readonly def: HandlerDef,
+    readonly def: Pick<HandlerDef, 'goType' | 'properties'>,
     readonly call: HandlerCall,
     readonly node: PipelineNode,
   ) {}

@@ -539,12 +539,7 @@ describe('evaluation', () => {
       ['1:15 [eval] must specify same number of expressions and .as() names: got 0 as names, and 1 expressions.'],
     ],
     ['stream|from().groupBy(1)', ['1:8 [from] invalid dimension object of type int64']],
-    [
-      "stream|from()|httpPost('a', 'b')",
-      [
-        '1:15 [httpPost] line 1 char 15: error calling func "httpPost" on obj *pipeline.FromNode: httpPost expects 0 or 1 arguments, got 2',
-      ],
-    ],
+    ["stream|from()|httpPost('a', 'b')", ['1:15 [httpPost] httpPost expects 0 or 1 arguments, got 2']],
     [
       "stream|from()|alert().slak().channel('#a').crit(lambda: TRUE)",
       [
@@ -552,6 +547,22 @@ describe('evaluation', () => {
       ],
     ],
     ["stream|from()|alert().log('/tmp/x').mode(5).crit(lambda: TRUE)", ['1:15 [alert] mode must be user writable']],
+    [
+      'stream|from()|alert().stateChangesOnly().crit(lambda: TRUE).slak()',
+      [
+        '1:61 [slak] line 1 char 61: no method or property "slak" on *pipeline.AlertNodeData | Did you mean slack? => slack',
+      ],
+    ],
+    [
+      'stream|from()|alert().stateChangesOnly().slack().slak()',
+      [
+        '1:50 [slak] line 1 char 50: no method or property "slak" on *pipeline.SlackHandler | Did you mean slack? => slack',
+      ],
+    ],
+    [
+      'stream|from()|alert().flapping(0.2, 0.5)|x()',
+      ['1:42 [x] line 1 char 42: no method or property "x" on *pipeline.AlertNodeData'],
+    ],
     [
       'stream|from()@udf()',
       [

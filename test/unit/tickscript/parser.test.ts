@@ -96,7 +96,7 @@ describe('errors with a position', () => {
     ['dbrp "a"', 'unexpected EOF line 1 char 9 in "dbrp "a"". expected: "."'],
     ['dbrp a', 'unexpected identifier line 1 char 6 in "dbrp a". expected: "reference"'],
     ['dbrp "a".b', 'unexpected identifier line 1 char 10 in "dbrp "a".b". expected: "reference"'],
-    ['var x 5', 'unexpected number line 1 char 7 in "var x 5". expected: "="'],
+    ['var x 5', 'unexpected number line 1 char 7 in "var x 5". expected: "identifier"'],
     ["var l = ['a' 'b']", 'unexpected string line 1 char 14 in " l = [\'a\' \'b\']". expected: "]"'],
     [
       "var l = ['a',, 'b']",
