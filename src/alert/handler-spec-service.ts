@@ -74,7 +74,10 @@ export class HandlerSpecService {
   async create(spec: HandlerSpec): Promise<void> {
     checkHandlerSpec(spec)
     await failing('failed to create handler', async () => {
-      if (this.get(spec.topic, spec.id) !== undefined) throw exists()
+      if (this.get(spec.topic, spec.id) !== undefined) {
+        const text = `cannot register handler, handler with ID ${JSON.stringify(spec.id)} already exists`
+        throw new ShardlineError('handler-exists', text, 500)
+      }
       this.attach(spec, this.build(spec))
       this.set(spec)
       try {
@@ -92,7 +95,9 @@ export class HandlerSpecService {
     checkHandlerSpec(spec)
     if (spec.topic !== old.topic) throw new ShardlineError('bad-handler-spec', 'cannot change topic in update', 500)
     await failing('failed to update handler', async () => {
-      if (spec.id !== old.id && this.get(spec.topic, spec.id) !== undefined) throw exists()
+      if (spec.id !== old.id && this.get(spec.topic, spec.id) !== undefined) {
+        throw new ShardlineError('handler-exists', 'handler spec already exists', 500)
+      }
       const built = this.build(spec, old)
       this.unset(old)
       this.detach(old)
@@ -162,8 +167,6 @@ export class HandlerSpecService {
     }
   }
 }
-
-const exists = (): ShardlineError => new ShardlineError('handler-exists', 'handler spec already exists', 500)
 
 function circle(topic: string, reached: ReadonlyMap<string, string>): ShardlineError {
   const path = [topic]

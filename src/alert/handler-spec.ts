@@ -16,6 +16,9 @@ export interface HandlerSpec {
   readonly match: string
 }
 
+/** Names in JSON. */
+export const handlerSpecMembers = ['topic', 'id', 'kind', 'options', 'match']
+
 /** Where specs survive a restart; a promise means committed. */
 export interface HandlerSpecStore {
   load(): Iterable<HandlerSpec>

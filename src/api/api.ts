@@ -5,6 +5,7 @@
 import { goDuration } from '../columns/go-duration.js'
 import { goJson } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
+import { requestTarget } from '../go/url-path.js'
 import type { Log } from '../log.js'
 import { kapacitorVersion } from '../version.js'
 import { type AuthSettings, authenticate } from './auth.js'
@@ -81,7 +82,7 @@ export class Api {
     }
     const clean = cleanPath(request.path)
     if (clean !== request.path) {
-      const target = request.query === '' ? clean : `${clean}?${request.query}`
+      const target = requestTarget(request.query === '' ? clean : `${clean}?${request.query}`)
       const html = `<a href="${target.replaceAll('&', '&amp;').replaceAll('"', '&#34;')}">Moved Permanently</a>.\n\n`
       response.send(301, { ...headers, 'Content-Type': 'text/html; charset=utf-8', Location: target }, html)
       finished(301)

@@ -1,10 +1,11 @@
 /** /kapacitor/v1/recordings: record streams, list, get, delete (spec http-cli 6.3). Main thread. */
 import { ShardlineError } from '../errors.js'
-import { listParams } from '../tasks/list-params.js'
+import { decodeMembers } from '../go/json-members.js'
+import { listParams, pageOf } from '../tasks/list-params.js'
 import type { RecordingManager } from '../tasks/recording-manager.js'
 import { recordingListItem, recordingView } from '../tasks/recording-view.js'
-import { decodeObject, stringOf } from '../tasks/task-request.js'
 import { basePath } from './api.js'
+import { requestStruct } from './request-struct.js'
 import type { Router } from './router.js'
 import { timeNs, zeroTime } from './times.js'
 
@@ -12,28 +13,33 @@ const path = `${basePath}/recordings`
 const prefix = `${path}/`
 const maxRequestBytes = 1 << 20
 
+const streamStruct = requestStruct('client.RecordStreamOptions', ['id', 'task', 'stop'])
+const batchStruct = requestStruct('client.RecordBatchOptions', ['id', 'task', 'start', 'stop'])
+const queryStruct = requestStruct('client.RecordQueryOptions', ['id', 'query', 'type', 'cluster'])
+
 export function addRecordings(router: Router, recordings: RecordingManager): void {
   router.add('GET', path, async (call) => {
     const params = listParams(call.query)
-    const found = recordings.list().filter((r) => params.matches(r.id))
-    const page = params.limit <= 0 ? [] : found.slice(params.offset, params.offset + params.limit)
+    const page = pageOf(recordings.list(), (r) => r.id, params)
     const items = await Promise.all(page.map((r) => recordingListItem(recordings, r, params.fields)))
     call.json(200, { recordings: items })
   })
   router.add('POST', `${path}/stream`, async (call) => {
-    const raw = decodeObject(await call.body(maxRequestBytes))
-    const request = { id: stringOf(raw.id), task: stringOf(raw.task), stopNs: timeNs(raw.stop) }
+    const raw = decodeMembers(await call.body(maxRequestBytes), streamStruct)
+    const request = { id: raw.string('id'), task: raw.string('task'), stopNs: timeNs(raw.get('stop')) }
     call.json(201, await recordingView(recordings, await recordings.recordStream(request)))
   })
   router.add('POST', `${path}/batch`, async (call) => {
-    const raw = decodeObject(await call.body(maxRequestBytes))
-    if (timeNs(raw.start) === zeroTime) throw new ShardlineError('no-start', 'must provide start time')
-    const request = { id: stringOf(raw.id), task: stringOf(raw.task) }
+    const raw = decodeMembers(await call.body(maxRequestBytes), batchStruct)
+    const startNs = timeNs(raw.get('start'))
+    timeNs(raw.get('stop'))
+    const request = { id: raw.string('id'), task: raw.string('task') }
+    if (startNs === zeroTime) throw new ShardlineError('no-start', 'must provide start time')
     call.json(201, await recordingView(recordings, await recordings.recordBatch(request)))
   })
   router.add('POST', `${path}/query`, async (call) => {
-    const raw = decodeObject(await call.body(maxRequestBytes))
-    if (stringOf(raw.query) === '') throw new ShardlineError('no-query', 'must provide query')
+    const raw = decodeMembers(await call.body(maxRequestBytes), queryStruct)
+    if (raw.string('query') === '') throw new ShardlineError('no-query', 'must provide query')
     throw new ShardlineError('not-supported', 'recordings of queries are not supported yet', 501)
   })
   router.add('GET', prefix, async (call) => {

@@ -1,9 +1,10 @@
 /** Small resources: ping, log level, the log stream, expvar-style statistics, Prometheus metrics. Main thread. */
 import { goJson } from '../columns/json-encode.js'
 import { ShardlineError } from '../errors.js'
+import { decodeMembers, type JsonStruct } from '../go/json-members.js'
 import type { LogLevel } from '../log.js'
 import { jsonLine, type LogLine, type LogOutput, logfmtLine } from '../observe/logger.js'
-import { decodeObject, stringOf } from '../tasks/task-request.js'
+import { invalidJson } from '../tasks/task-request.js'
 import { basePath } from './api.js'
 import type { Call } from './call.js'
 import type { Router } from './router.js'
@@ -16,10 +17,12 @@ export interface SystemParts {
 
 const maxRequestBytes = 64 * 1024
 
+const levelStruct: JsonStruct = { goType: 'client.LogLevelOptions', members: ['level'], fault: invalidJson }
+
 export function addSystem(router: Router, parts: SystemParts): void {
   router.add('GET,HEAD', `${basePath}/ping`, (call) => call.empty(204))
   router.add('POST', `${basePath}/loglevel`, async (call) => {
-    parts.logs.level = levelOf(stringOf(decodeObject(await call.body(maxRequestBytes)).level))
+    parts.logs.level = levelOf(decodeMembers(await call.body(maxRequestBytes), levelStruct).string('level'))
     call.empty(204)
   })
   router.add('GET', `${basePath}/debug/vars`, async (call) => {

@@ -1,7 +1,7 @@
 /** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
 import { ShardlineError } from '../errors.js'
 import { explainInTurns, explainText } from '../plan/explain.js'
-import { listParams } from '../tasks/list-params.js'
+import { listParams, pageOf } from '../tasks/list-params.js'
 import type { TaskEntry, TaskManager } from '../tasks/task-manager.js'
 import type { TaskRecord } from '../tasks/task-record.js'
 import { decodeTaskRequest } from '../tasks/task-request.js'
@@ -100,7 +100,6 @@ function inReplay(call: Call, taskId: string, replayOf: ReplayOf): TaskEntry | u
 function list(call: Call, tasks: TaskManager): void {
   const params = listParams(call.query)
   const options = viewOptions(call)
-  const found = tasks.list().filter((t) => params.matches(t.record.id))
-  const page = params.limit <= 0 ? [] : found.slice(params.offset, params.offset + params.limit)
+  const page = pageOf(tasks.list(), (t) => t.record.id, params)
   call.json(200, { tasks: page.map((t) => taskListItem(tasks, t, params.fields, options)) })
 }

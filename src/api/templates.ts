@@ -1,9 +1,9 @@
 /** /kapacitor/v1/templates: list, create, get, update, delete. Main thread. */
 import { ShardlineError } from '../errors.js'
-import { listParams } from '../tasks/list-params.js'
-import { decodeObject, invalidJson, stringOf } from '../tasks/task-request.js'
+import { listParams, pageOf } from '../tasks/list-params.js'
+import { decodeTemplateRequest } from '../tasks/task-request.js'
 import { scriptFormatOf } from '../tasks/task-view.js'
-import type { TemplateManager, TemplateRequest } from '../tasks/template-manager.js'
+import type { TemplateManager } from '../tasks/template-manager.js'
 import { type TemplateViewOptions, templateListItem, templateView } from '../tasks/template-view.js'
 import { basePath } from './api.js'
 import type { Call } from './call.js'
@@ -14,14 +14,15 @@ const prefix = `${path}/`
 /** Largest create or update request. */
 const maxRequestBytes = 16 << 20
 
-const types = new Set(['', 'stream', 'batch', 'invalid'])
-
 export function addTemplates(router: Router, templates: TemplateManager): void {
   const { deadman } = templates
   const formatted: TemplateViewOptions = { format: 'formatted', deadman }
   router.add('GET', path, (call) => list(call, templates))
   router.add('POST', path, async (call) => {
-    call.json(200, templateView(await templates.create(await requestOf(call)), formatted))
+    call.json(
+      200,
+      templateView(await templates.create(decodeTemplateRequest(await call.body(maxRequestBytes))), formatted),
+    )
   })
   router.add('GET', prefix, (call) => {
     const template = templates.get(idOf(call))
@@ -29,20 +30,13 @@ export function addTemplates(router: Router, templates: TemplateManager): void {
     call.json(200, templateView(template, { format: formatOf(call), deadman }))
   })
   router.add('PATCH', prefix, async (call) => {
-    const request = await requestOf(call)
+    const request = decodeTemplateRequest(await call.body(maxRequestBytes))
     call.json(200, templateView(await templates.update(idOf(call), request), formatted))
   })
   router.add('DELETE', prefix, async (call) => {
     await templates.delete(idOf(call))
     call.empty(204)
   })
-}
-
-/** The type is taken from the script; the request's is only looked at for its spelling. */
-async function requestOf(call: Call): Promise<TemplateRequest> {
-  const raw = decodeObject(await call.body(maxRequestBytes))
-  if (!types.has(stringOf(raw.type))) throw invalidJson()
-  return { id: stringOf(raw.id), script: stringOf(raw.script) }
 }
 
 const formatOf = (call: Call): 'formatted' | 'raw' => scriptFormatOf(call.query.get('script-format') ?? '')
@@ -56,7 +50,6 @@ function idOf(call: Call): string {
 function list(call: Call, templates: TemplateManager): void {
   const params = listParams(call.query)
   const options: TemplateViewOptions = { format: formatOf(call), deadman: templates.deadman }
-  const found = templates.list().filter((t) => params.matches(t.id))
-  const page = params.limit <= 0 ? [] : found.slice(params.offset, params.offset + params.limit)
+  const page = pageOf(templates.list(), (t) => t.id, params)
   call.json(200, { templates: page.map((t) => templateListItem(t, params.fields, options)) })
 }

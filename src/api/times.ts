@@ -1,26 +1,59 @@
-/** Times in request bodies: RFC 3339 as Go reads them. */
+/** Times in request bodies: RFC 3339 as Go reads them, with Go's texts. */
+import { goQuote } from '../columns/go-format.js'
 import { zeroTimeNs } from '../columns/time.js'
 import { ShardlineError } from '../errors.js'
-import type { Json } from '../tasks/lossless-json.js'
-import { stringOf } from '../tasks/task-request.js'
+import { type Json, JsonNumber } from '../tasks/lossless-json.js'
 
 /** What an absent time is. */
 export const zeroTime = zeroTimeNs
 
-const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[-+]\d{2}:\d{2})$/
+const layout = '"2006-01-02T15:04:05Z07:00"'
+
+/** The layout's elements, what each must look like, and the values it may have. */
+const elements: readonly (readonly [string, RegExp, name?: string, max?: number])[] = [
+  ['"', /"/y],
+  ['2006', /\d{4}/y],
+  ['-', /-/y],
+  ['01', /\d\d/y, 'month', 12],
+  ['-', /-/y],
+  ['02', /\d\d/y, 'day', 31],
+  ['T', /T/y],
+  ['15', /\d\d/y, 'hour', 23],
+  [':', /:/y],
+  ['04', /\d\d/y, 'minute', 59],
+  [':', /:/y],
+  ['05', /\d\d/y, 'second', 59],
+  ['', /(?:\.\d+)?/y],
+  ['Z07:00', /Z|[-+]\d\d:\d\d/y],
+  ['"', /"/y],
+]
 
 /** ns since the epoch. Throws 400. */
 export function timeNs(value: Json | undefined): bigint {
   if (value === undefined || value === null) return zeroTime
-  const text = stringOf(value)
-  const m = pattern.exec(text)
-  const ms = m === null ? Number.NaN : Date.parse(`${text.slice(0, 19)}${m[8]}`)
-  // Date.parse turns the 30th of February into March.
-  if (m === null || Number.isNaN(ms) || new Date(Date.parse(`${text.slice(0, 19)}Z`)).getUTCDate() !== Number(m[3])) {
-    const layout = '"\\"2006-01-02T15:04:05Z07:00\\""'
-    const quoted = JSON.stringify(JSON.stringify(text))
-    throw new ShardlineError('bad-time', `parsing time ${quoted} as ${layout}: cannot parse ${quoted}`)
+  const text = value instanceof JsonNumber ? value.text : JSON.stringify(value)
+  const parts: string[] = []
+  let at = 0
+  for (const [element, pattern, name, max] of elements) {
+    pattern.lastIndex = at
+    const part = pattern.exec(text)?.[0]
+    if (part === undefined)
+      throw bad(text, ` as ${goQuote(layout)}: cannot parse ${goQuote(text.slice(at))} as ${goQuote(element)}`)
+    const n = Number(part)
+    if (name !== undefined && (n > max! || (n === 0 && (name === 'month' || name === 'day')))) {
+      throw bad(text, `: ${name} out of range`)
+    }
+    at += part.length
+    parts.push(part)
   }
-  const fraction = (m[7] ?? '').slice(0, 9).padEnd(9, '0')
+  if (at < text.length) throw bad(text, `: extra text: ${text.slice(at)}`)
+  const [date, fraction, zone] = [parts.slice(1, 12).join(''), parts[12]!.slice(1, 10).padEnd(9, '0'), parts[13]!]
+  // Date.parse turns the 30th of February into March.
+  if (new Date(`${date}Z`).getUTCDate() !== Number(parts[5])) throw bad(text, ': day out of range')
+  const ms = Date.parse(date + zone)
+  if (Number.isNaN(ms)) throw bad(text, ': time zone offset out of range')
   return BigInt(ms) * 1_000_000n + BigInt(fraction)
 }
+
+const bad = (text: string, what: string): ShardlineError =>
+  new ShardlineError('bad-time', `parsing time ${goQuote(text)}${what}`)

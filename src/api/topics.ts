@@ -3,16 +3,18 @@
  * thread. Ids with a slash are reachable: escaped as a topic, escaped or not as an event.
  */
 import { levelTexts } from '../alert/event-frame.js'
-import type { HandlerOptions, HandlerSpec } from '../alert/handler-spec.js'
+import { type HandlerOptions, type HandlerSpec, handlerSpecMembers } from '../alert/handler-spec.js'
 import type { HandlerSpecService } from '../alert/handler-spec-service.js'
 import type { EventState, TopicService, TopicView } from '../alert/topics.js'
 import { goDuration } from '../columns/go-duration.js'
 import { goJson } from '../columns/json-encode.js'
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { decodeJson, type JsonStruct, membersOf } from '../go/json-members.js'
+import { linkSegment } from '../go/url-path.js'
 import { globMatcher, parseGlob } from '../tasks/glob.js'
-import { exactJson, isObject, type Json, JsonSyntaxError, parseLosslessJson } from '../tasks/lossless-json.js'
-import { invalidJson, stringOf } from '../tasks/task-request.js'
+import { exactJson, type Json, JsonSyntaxError, parseLosslessJson } from '../tasks/lossless-json.js'
+import { invalidJson } from '../tasks/task-request.js'
 import { basePath } from './api.js'
 import type { Call } from './call.js'
 import type { Router } from './router.js'
@@ -33,13 +35,17 @@ export function addTopics(router: Router, parts: TopicParts): void {
   router.add('POST', prefix, async (call) => {
     const [topic, what, ...rest] = partsOf(call)
     if (what !== 'handlers' || rest.length > 0) return notFound(call)
-    const spec = specOf(topic!, await jsonOf(call))
+    const spec = specOf(topic!, await bodyOf(call))
     await parts.handlers.create(spec)
     call.json(200, handlerView(spec))
   })
-  const change = (method: string, next: (old: HandlerSpec, body: Json) => HandlerSpec): void => {
+  const change = (
+    method: string,
+    read: (call: Call) => Promise<Json>,
+    next: (old: HandlerSpec, body: Json) => HandlerSpec,
+  ): void => {
     router.add(method, prefix, async (call) => {
-      const body = await jsonOf(call)
+      const body = await read(call)
       const [topic, what, id, ...rest] = partsOf(call)
       if (what !== 'handlers' || id === undefined || rest.length > 0) return notFound(call)
       const old = handlerOf(parts, topic!, id)
@@ -48,8 +54,8 @@ export function addTopics(router: Router, parts: TopicParts): void {
       call.json(200, handlerView(spec))
     })
   }
-  change('PUT', (old, body) => specOf(old.topic, body))
-  change('PATCH', patched)
+  change('PUT', bodyOf, (old, body) => specOf(old.topic, body))
+  change('PATCH', patchOf, patched)
   router.add('DELETE', prefix, async (call) => {
     const [topic, what, id, ...rest] = partsOf(call)
     if (what === undefined) parts.topics.remove(topic!)
@@ -79,10 +85,11 @@ function get(call: Call, parts: TopicParts): void {
   const { topics, handlers } = parts
   if (what === 'events') {
     const states = topics.events(topic!)
-    if (states === undefined) {
+    if (rest.length > 0) call.json(200, eventOf(topic!, rest.join('/'), states))
+    else if (states !== undefined) call.json(200, eventList(call, topic!, states))
+    else {
       throw new ShardlineError('no-topic', `failed to get topic events: unknown topic ${JSON.stringify(topic)}`, 500)
     }
-    call.json(200, rest.length === 0 ? eventList(call, topic!, states) : eventOf(topic!, rest.join('/'), states))
   } else if (what === 'handlers' && rest.length === 0) {
     const matches = patternOf(call)
     const found = handlers.list(topic!).filter((spec) => matches(spec.id))
@@ -125,10 +132,7 @@ function minLevelOf(call: Call): number {
 
 const link = (href: string, rel = 'self'): unknown => ({ rel, href })
 
-/** A part of a path as the original writes it: as little escaped as possible. */
-const escaped = (id: string): string => encodeURI(id).replace(/[/?#]/g, encodeURIComponent)
-
-const topicPath = (topic: string, below = ''): string => prefix + escaped(topic) + below
+const topicPath = (topic: string, below = ''): string => prefix + linkSegment(topic) + below
 
 function topicView({ id, level, collected }: TopicView): unknown {
   return {
@@ -148,8 +152,9 @@ function eventList(call: Call, topic: string, states: ReadonlyMap<string, EventS
   return { link: link(topicPath(topic, '/events')), topic, events }
 }
 
-function eventOf(topic: string, id: string, states: ReadonlyMap<string, EventState>): unknown {
-  const state = states.get(id)
+/** `states` is undefined for a topic that there is not. */
+function eventOf(topic: string, id: string, states: ReadonlyMap<string, EventState> | undefined): unknown {
+  const state = states?.get(id)
   if (state === undefined) {
     const text = `unknown event ${JSON.stringify(id)} in topic ${JSON.stringify(topic)}`
     throw new ShardlineError('no-event', text, 404)
@@ -159,7 +164,7 @@ function eventOf(topic: string, id: string, states: ReadonlyMap<string, EventSta
 
 function eventView(topic: string, id: string, s: EventState): unknown {
   return {
-    link: link(topicPath(topic, `/events/${escaped(id)}`)),
+    link: link(topicPath(topic, `/events/${linkSegment(id)}`)),
     id,
     state: {
       message: s.message,
@@ -179,7 +184,7 @@ function handlerOf({ handlers }: TopicParts, topic: string, id: string): Handler
 
 function handlerView(spec: HandlerSpec): unknown {
   return {
-    link: link(topicPath(spec.topic, `/handlers/${escaped(spec.id)}`)),
+    link: link(topicPath(spec.topic, `/handlers/${linkSegment(spec.id)}`)),
     id: spec.id,
     kind: spec.kind,
     options: sorted(spec.options),
@@ -194,7 +199,15 @@ function sorted(value: unknown): unknown {
   return new Map(Object.entries(value).map(([k, v]) => [k, sorted(v)]))
 }
 
-async function jsonOf(call: Call): Promise<Json> {
+const specStruct: JsonStruct = {
+  goType: 'alert.HandlerSpec',
+  members: handlerSpecMembers,
+  fault: (text) => new ShardlineError('invalid-json', `invalid handler json: ${text}`),
+}
+
+const bodyOf = async (call: Call): Promise<Json> => decodeJson(await call.body(maxRequestBytes), specStruct.fault)
+
+async function patchOf(call: Call): Promise<Json> {
   const body = await call.body(maxRequestBytes)
   try {
     return parseLosslessJson(Buffer.from(body).toString())
@@ -206,21 +219,18 @@ async function jsonOf(call: Call): Promise<Json> {
 
 /** The topic of the path counts, not that of the body. */
 function specOf(topic: string, body: Json): HandlerSpec {
-  if (!isObject(body) || !(body.options === undefined || body.options === null || isObject(body.options))) {
-    throw invalidJson()
-  }
+  const raw = membersOf(body, specStruct)
   return {
     topic,
-    id: stringOf(body.id),
-    kind: stringOf(body.kind),
-    match: stringOf(body.match),
-    options: exactJson(body.options ?? {}) as HandlerOptions,
+    id: raw.string('id'),
+    kind: raw.string('kind'),
+    match: raw.string('match'),
+    options: exactJson(raw.map('options', 'map[string]interface {}')) as HandlerOptions,
   }
 }
 
 function patched(old: HandlerSpec, patch: Json): HandlerSpec {
   const { topic, id, kind, options, match } = old
-  const document = parseLosslessJson(goJson({ id, topic, kind, options, match }))
-  const next = applyPatch(document, patch)
-  return specOf(isObject(next) ? stringOf(next.topic) : '', next)
+  const next = applyPatch(parseLosslessJson(goJson({ id, topic, kind, options, match })), patch)
+  return specOf(membersOf(next, specStruct).string('topic'), next)
 }

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import { gunzipSync } from 'node:zlib'
 import { goJson } from '../columns/json-encode.js'
 import { errorText } from '../errors.js'
+import { requestTarget } from '../go/url-path.js'
 import { type Json, parseLosslessJson, plainJson } from '../tasks/lossless-json.js'
 
 /** The command failed: message alone on stderr, exit 3. */
@@ -58,8 +59,7 @@ export class Client {
   send(method: string, target: string, body?: unknown): Promise<Answer> {
     const payload = body === undefined ? undefined : `${goJson(body)}\n`
     return new Promise((resolve, reject) => {
-      const url = new URL(target, this.#base)
-      const request = this.#open(method, url, payload, (response) => {
+      const request = this.#open(method, target, payload, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('error', (err) => reject(new CommandError(errorText(err))))
@@ -69,7 +69,7 @@ export class Client {
           resolve({ status: response.statusCode ?? 0, text: (packed ? gunzipSync(raw) : raw).toString() })
         })
       })
-      request.on('error', (err) => reject(new CommandError(dialError(method, url, err))))
+      request.on('error', (err) => reject(new CommandError(this.#dialError(method, target, err))))
       request.end(payload)
     })
   }
@@ -77,8 +77,7 @@ export class Client {
   /** Copies an endless reply until it ends or `signal` fires. */
   stream(target: string, out: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const url = new URL(target, this.#base)
-      const request = this.#open('GET', url, undefined, (response) => {
+      const request = this.#open('GET', target, undefined, (response) => {
         response.on('data', out)
         response.on('end', resolve)
         response.on('error', () => resolve())
@@ -87,18 +86,26 @@ export class Client {
         request.destroy()
         resolve()
       })
-      request.on('error', (err) => (signal.aborted ? resolve() : reject(new CommandError(dialError('GET', url, err)))))
+      request.on('error', (err) =>
+        signal.aborted ? resolve() : reject(new CommandError(this.#dialError('GET', target, err))),
+      )
       request.end()
     })
   }
 
-  #open(method: string, url: URL, payload: string | undefined, answer: (r: IncomingMessage) => void): ClientRequest {
+  /** `target` is no URL but what stands in the request: in a URL `%2E%2E` would be the folder above. */
+  #open(
+    method: string,
+    target: string,
+    payload: string | undefined,
+    answer: (r: IncomingMessage) => void,
+  ): ClientRequest {
     const headers: Record<string, string> = { 'User-Agent': 'KapacitorClient', 'Accept-Encoding': 'gzip' }
     if (payload !== undefined) {
       headers['Content-Type'] = 'application/json'
       headers['Content-Length'] = String(Buffer.byteLength(payload))
     }
-    const { username, password } = this.#base
+    const { username, password, hostname, port, protocol } = this.#base
     if (username !== '') {
       const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
       headers.Authorization = `Basic ${Buffer.from(pair).toString('base64')}`
@@ -106,13 +113,17 @@ export class Client {
     const common = {
       method,
       headers,
-      hostname: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port,
-      path: url.pathname + url.search,
+      hostname: hostname.replace(/^\[|\]$/g, ''),
+      port,
+      path: requestTarget(target),
     }
-    return url.protocol === 'https:'
+    return protocol === 'https:'
       ? httpsRequest({ ...common, rejectUnauthorized: !this.options.skipVerify }, answer)
       : httpRequest(common, answer)
+  }
+
+  #dialError(method: string, target: string, err: Error): string {
+    return dialError(method, this.#base, target, err)
   }
 }
 
@@ -141,16 +152,14 @@ const dialReasons: Record<string, string> = {
   ECONNRESET: 'read: connection reset by peer',
 }
 
-function dialError(method: string, url: URL, err: Error): string {
+function dialError(method: string, url: URL, target: string, err: Error): string {
   const code = (err as NodeJS.ErrnoException).code ?? ''
-  const shown = new URL(url)
-  shown.username = ''
-  shown.password = ''
   const verb = method.charAt(0) + method.slice(1).toLowerCase()
-  if (code === 'ENOTFOUND') return `${verb} "${shown.href}": dial tcp: lookup ${url.hostname}: no such host`
+  const shown = `${url.protocol}//${url.host}${requestTarget(target)}`
+  if (code === 'ENOTFOUND') return `${verb} "${shown}": dial tcp: lookup ${url.hostname}: no such host`
   const cause = (err as AggregateError).errors?.[0] as { address?: string; port?: number } | undefined
   const at = (cause ?? (err as { address?: string; port?: number })) as { address?: string; port?: number }
   const host = at.address ?? url.hostname
   const address = `${host.includes(':') ? `[${host}]` : host}:${at.port ?? (url.port || 80)}`
-  return `${verb} "${shown.href}": dial tcp ${address}: ${dialReasons[code] ?? errorText(err)}`
+  return `${verb} "${shown}": dial tcp ${address}: ${dialReasons[code] ?? errorText(err)}`
 }

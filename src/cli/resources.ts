@@ -1,4 +1,5 @@
 /** What several commands do with templates, recordings, replays, topics and their handlers: listing, deleting by pattern. */
+import { requestSegment } from '../go/url-path.js'
 import { type Client, CommandError, type QueryPairs } from './client.js'
 
 const base = '/kapacitor/v1'
@@ -69,7 +70,7 @@ export interface ListedHandler extends Listed {
   readonly kind: string
 }
 
-export const topicPath = (topic: string): string => `${base}/alerts/topics/${encodeURIComponent(topic)}`
+export const topicPath = (topic: string): string => `${base}/alerts/topics/${requestSegment(topic)}`
 
 export async function listTopics(client: Client, pattern: string): Promise<ListedTopic[]> {
   const query: QueryPairs = [

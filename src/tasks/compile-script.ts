@@ -16,6 +16,7 @@ export interface Templates {
 export const unknownTemplate = (id: string): ShardlineError =>
   new ShardlineError('no-template', `unknown template ${id}: err: no template exists`)
 
+/** Errors as the API answers them to a request that defines something. */
 export function compileScript(script: string, vars: TaskVars, deadman?: DeadmanDefaults): Evaluation {
   try {
     return evaluateScript(script, vars, { deadman })
@@ -45,12 +46,14 @@ export function formatScript(script: string): string {
   }
 }
 
-/** undefined when the script does not compile any more. */
-export function pipelineOf(script: string, vars: TaskVars, deadman?: DeadmanDefaults): Pipeline | undefined {
+/** What a stored script is now: a changed template or another version of the server may have made it unfit. */
+export type Compiled = { readonly pipeline: Pipeline } | { readonly fault: string }
+
+export function compiled(script: string, vars: TaskVars, deadman?: DeadmanDefaults): Compiled {
   try {
-    return compileScript(script, vars, deadman).pipeline
+    return { pipeline: evaluateScript(script, vars, { deadman }).pipeline }
   } catch (err) {
-    if (err instanceof ShardlineError) return undefined
+    if (err instanceof ShardlineError) return { fault: err.message }
     throw err
   }
 }

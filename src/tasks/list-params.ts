@@ -6,6 +6,7 @@ export interface ListParams {
   readonly matches: (id: string) => boolean
   readonly fields: readonly string[]
   readonly offset: number
+  /** Negative: all there are. */
   readonly limit: number
 }
 
@@ -18,11 +19,23 @@ export function listParams(query: URLSearchParams): ListParams {
   }
 }
 
+/** The part of a list that a request asks for. */
+export function pageOf<T>(items: readonly T[], idOf: (item: T) => string, params: ListParams): T[] {
+  const { matches, limit } = params
+  const start = Math.max(0, params.offset)
+  return items.filter((item) => matches(idOf(item))).slice(start, limit < 0 ? undefined : start + limit)
+}
+
+const maxInt64 = 2n ** 63n - 1n
+
 function integerParam(query: URLSearchParams, name: string, fallback: number): number {
   const text = query.get(name) ?? ''
   if (text === '') return fallback
-  if (/^[-+]?\d+$/.test(text)) return Number(text)
-  const reason = `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`
+  const isInteger = /^[-+]?\d+$/.test(text)
+  const n = isInteger ? BigInt(text.replace('+', '')) : 0n
+  if (isInteger && n >= -maxInt64 - 1n && n <= maxInt64) return Number(n)
+  const fault = isInteger ? 'value out of range' : 'invalid syntax'
+  const reason = `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${fault}`
   throw new ShardlineError(
     'bad-parameter',
     `invalid ${name} parameter ${JSON.stringify(text)} must be an integer: ${reason}`,

@@ -1,5 +1,6 @@
 /** Recordings as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
+import { linkSegment } from '../go/url-path.js'
 import { chosenFields, type FieldViews } from './list-fields.js'
 import type { RecordingManager } from './recording-manager.js'
 import type { RecordingRecord } from './recording-record.js'
@@ -21,7 +22,7 @@ const fields: FieldViews<Shown> = {
 }
 
 function recordingLink({ id }: RecordingRecord): unknown {
-  return { rel: 'self', href: `/kapacitor/v1/recordings/${encodeURIComponent(id)}` }
+  return { rel: 'self', href: `/kapacitor/v1/recordings/${linkSegment(id)}` }
 }
 
 export async function recordingView(recordings: RecordingManager, recording: RecordingRecord): Promise<unknown> {

@@ -1,10 +1,11 @@
 /** Replays as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
+import { linkSegment } from '../go/url-path.js'
 import { chosenFields, type FieldViews } from './list-fields.js'
 import type { ReplayRecord } from './replay-record.js'
 
 const fields: FieldViews<ReplayRecord> = {
-  link: ({ id }) => ({ rel: 'self', href: `/kapacitor/v1/replays/${encodeURIComponent(id)}` }),
+  link: ({ id }) => ({ rel: 'self', href: `/kapacitor/v1/replays/${linkSegment(id)}` }),
   id: ({ id }) => id,
   task: ({ task }) => task,
   recording: ({ recording }) => recording,

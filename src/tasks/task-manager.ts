@@ -2,7 +2,7 @@
  * Tasks: defining, changing, starting and stopping them, with the original's order of checks and texts (spec http-cli 6.1,
  * tickscript 9.1). Main thread. Operations on one task run one after the other; different tasks do not wait for each other.
  *
- * A task that cannot start stays enabled, does not execute and keeps its error until the next enable or restart.
+ * A task that cannot start stays enabled, does not execute and keeps its error until the next enable, restart or change.
  */
 import { randomUUID } from 'node:crypto'
 import { compareBytewise } from '../columns/json-encode.js'
@@ -26,6 +26,7 @@ export interface TaskEntry {
   record: TaskRecord
   /** Until it has ended; one that has failed is no longer `executing`. A later change of the script does not touch it. */
   run: TaskRun | undefined
+  /** Why the last start or run failed; what the script says against itself now is not kept (task-view.ts). */
   error: string
 }
 
@@ -57,10 +58,7 @@ export class TaskManager {
     for (const [id, err] of damaged) log.error('stored task cannot be read', { task: id, err })
     for (const record of tasks) this.#tasks.set(record.id, { record, run: undefined, error: '' })
     for (const entry of this.#tasks.values()) {
-      if (entry.record.status !== 'enabled') {
-        if (entry.record.templateId !== '') entry.error = this.#faultOf(entry.record)
-        continue
-      }
+      if (entry.record.status !== 'enabled') continue
       log.debug('starting enabled task on startup', { task: entry.record.id })
       try {
         await this.#lock.run([entry.record.id], () => this.#start(entry))
@@ -68,16 +66,6 @@ export class TaskManager {
       } catch (err) {
         log.error('failed to start enabled task', { task: entry.record.id, err: errorText(err) })
       }
-    }
-  }
-
-  /** What keeps a disabled task of a template from being enabled, '' when nothing is known. */
-  #faultOf(record: TaskRecord): string {
-    try {
-      compileScript(record.script, record.vars, this.deadman)
-      return ''
-    } catch (err) {
-      return errorText(err)
     }
   }
 
@@ -186,8 +174,20 @@ export class TaskManager {
         await this.#stop(entry, 'drain', false)
         entry.error = ''
       }
+    } else if (status === 'enabled' && entry.run?.executing !== true && isRedefined(old, record)) {
+      await this.#retry(entry)
     }
     return entry
+  }
+
+  /** What kept the task from running was said of its old definition: the new one runs, or says why not. */
+  async #retry(entry: TaskEntry): Promise<void> {
+    try {
+      await this.#start(entry)
+    } catch (err) {
+      if (!(err instanceof ShardlineError)) throw err
+      this.parts.log.error('failed to start enabled task', { task: entry.record.id, err: err.message })
+    }
   }
 
   async #rename(entry: TaskEntry, record: TaskRecord): Promise<void> {
@@ -299,6 +299,9 @@ const lockKeys = (ids: readonly string[], templates: readonly string[]): string[
   ...ids,
   ...templates.filter((t) => t !== '').map((t) => `template:${t}`),
 ]
+
+const isRedefined = (old: TaskRecord, now: TaskRecord): boolean =>
+  now.script !== old.script || now.vars !== old.vars || now.dbrps !== old.dbrps
 
 function createDbrps(compiled: Evaluation, given: readonly Dbrp[]): readonly Dbrp[] {
   if (compiled.dbrps.length > 0 && given.length > 0) {

@@ -3,18 +3,13 @@
  * `invalid JSON`; numbers in vars keep their full value.
  */
 import { ShardlineError } from '../errors.js'
-import {
-  isObject,
-  type Json,
-  JsonNumber,
-  type JsonObject,
-  JsonSyntaxError,
-  parseLosslessJson,
-} from './lossless-json.js'
+import { decodeMembers, type JsonMembers, type JsonStruct, membersOf } from '../go/json-members.js'
+import { type Json, JsonNumber } from './lossless-json.js'
 import type { Dbrp, TaskStatus } from './task-record.js'
 
 /** A var as sent; JSON numbers are kept as JsonNumber. */
 export interface RequestVar {
+  /** `unknown` where none was given. */
   readonly type: string
   readonly value: Json | undefined
   readonly description: string
@@ -34,61 +29,59 @@ export const invalidJson = (): ShardlineError => new ShardlineError('invalid-jso
 const types = new Set(['', 'stream', 'batch', 'invalid'])
 const varTypes = new Set(['bool', 'int', 'float', 'string', 'regex', 'duration', 'lambda', 'list', 'star'])
 
+const struct = (goType: string, members: readonly string[]): JsonStruct => ({ goType, members, fault: invalidJson })
+
+export const taskMembers = ['id', 'template-id', 'type', 'dbrps', 'script', 'status', 'vars']
+
+const taskStruct = struct('client.CreateTaskOptions', taskMembers)
+const templateStruct = struct('client.CreateTemplateOptions', ['id', 'type', 'script'])
+const dbrpStruct = struct('client.DBRP', ['db', 'rp'])
+const varStruct = struct('client.Var', ['type', 'value', 'description'])
+
 export function decodeTaskRequest(body: Uint8Array): TaskRequest {
-  const raw = decodeObject(body)
-  const status = stringOf(raw.status)
-  if (!types.has(stringOf(raw.type)) || !(status === '' || status === 'enabled' || status === 'disabled')) {
-    throw invalidJson()
-  }
+  const raw = decodeMembers(body, taskStruct)
+  checkType(raw)
+  const status = raw.string('status')
+  if (!(status === '' || status === 'enabled' || status === 'disabled')) throw invalidJson()
   return {
-    id: stringOf(raw.id),
-    templateId: stringOf(raw['template-id']),
-    dbrps: dbrpsOf(raw.dbrps),
-    script: stringOf(raw.script),
+    id: raw.string('id'),
+    templateId: raw.string('template-id'),
+    dbrps: raw.list('dbrps', '[]client.DBRP').map(dbrpOf),
+    script: raw.string('script'),
     status,
-    vars: varsOf(raw.vars),
+    vars: varsOf(raw),
   }
 }
 
-export function decodeObject(body: Uint8Array): JsonObject {
-  try {
-    const raw = parseLosslessJson(Buffer.from(body).toString())
-    if (isObject(raw)) return raw
-    if (raw === null) return {}
-  } catch (err) {
-    if (!(err instanceof JsonSyntaxError)) throw err
-  }
-  throw invalidJson()
+/** The type is taken from the script; the request's is only looked at for its spelling. */
+export function decodeTemplateRequest(body: Uint8Array): { readonly id: string; readonly script: string } {
+  const raw = decodeMembers(body, templateStruct)
+  checkType(raw)
+  return { id: raw.string('id'), script: raw.string('script') }
 }
 
-export function stringOf(value: Json | undefined): string {
-  if (value === undefined || value === null) return ''
-  if (typeof value !== 'string') throw invalidJson()
-  return value
+function checkType(raw: JsonMembers): void {
+  if (!types.has(raw.string('type'))) throw invalidJson()
 }
 
-function dbrpsOf(value: Json | undefined): Dbrp[] {
-  if (value === undefined || value === null) return []
-  if (!Array.isArray(value)) throw invalidJson()
-  return value.map((item) => {
-    if (!isObject(item)) throw invalidJson()
-    return { db: stringOf(item.db), rp: stringOf(item.rp) }
-  })
+function dbrpOf(item: Json): Dbrp {
+  const raw = membersOf(item, dbrpStruct)
+  return { db: raw.string('db'), rp: raw.string('rp') }
 }
 
-function varsOf(value: Json | undefined): Record<string, RequestVar> {
-  if (value === undefined || value === null) return {}
-  if (!isObject(value)) throw invalidJson()
-  const out: Record<string, RequestVar> = {}
-  for (const [name, item] of Object.entries(value)) {
-    if (!isObject(item)) throw invalidJson()
-    const type = stringOf(item.type)
-    if (!varTypes.has(type)) throw invalidJson()
-    // A number that does not fit an int is refused by the decoder; every other mismatch by the conversion.
-    if (type === 'int' && item.value !== null && item.value !== undefined && !fitsInt64(item.value)) throw invalidJson()
-    out[name] = { type, value: item.value, description: stringOf(item.description) }
-  }
-  return out
+function varsOf(raw: JsonMembers): Record<string, RequestVar> {
+  const vars = Object.entries(raw.map('vars', 'client.Vars'))
+  return Object.fromEntries(vars.map(([name, item]) => [name, varOf(item)]))
+}
+
+function varOf(item: Json): RequestVar {
+  const raw = membersOf(item, varStruct)
+  const type = raw.get('type') === undefined ? 'unknown' : raw.string('type')
+  if (type !== 'unknown' && !varTypes.has(type)) throw invalidJson()
+  const value = raw.get('value')
+  // A number that does not fit an int is refused by the decoder; every other mismatch by the conversion.
+  if (type === 'int' && value !== undefined && !fitsInt64(value)) throw invalidJson()
+  return { type, value, description: raw.string('description') }
 }
 
 function fitsInt64(value: Json): boolean {

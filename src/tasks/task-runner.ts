@@ -5,12 +5,12 @@
 import { ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import { edgeMismatches } from '../plan/edges.js'
+import { evaluateScript } from '../plan/evaluate-script.js'
 import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { Engine } from '../route/engine-api.js'
 import type { RunFollower } from '../route/run-part.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
-import { compileScript } from './compile-script.js'
 import { type RunRecord, TaskRun } from './task-run.js'
 
 export class TaskRunner {
@@ -57,7 +57,7 @@ export class TaskRunner {
 
   /** The plan of a task; throws what its script or its nodes say against it. */
   plan(record: RunRecord): TaskPlan {
-    const { pipeline } = compileScript(record.script, record.vars, this.deadman)
+    const { pipeline } = evaluateScript(record.script, record.vars, { deadman: this.deadman })
     for (const node of pipeline.nodes) {
       node.def.check?.(node, { dbrps: record.dbrps })
       const [mismatch] = edgeMismatches(node)

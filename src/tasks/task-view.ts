@@ -1,10 +1,11 @@
 /** Tasks as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { linkSegment } from '../go/url-path.js'
 import { bareDot, type DotView, statsDot } from '../plan/dot.js'
 import type { TaskStatsView } from '../route/engine-api.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
-import { formatScript, pipelineOf } from './compile-script.js'
+import { type Compiled, compiled, formatScript } from './compile-script.js'
 import type { TaskEntry, TaskManager } from './task-manager.js'
 import type { TaskRecord, TaskVars } from './task-record.js'
 
@@ -31,18 +32,44 @@ const time = (ns: bigint | null): unknown => (ns === null ? zeroTime : new Times
 
 const linkOf = (task: TaskRecord): unknown => ({
   rel: 'self',
-  href: `/kapacitor/v1/tasks/${encodeURIComponent(task.id)}`,
+  href: `/kapacitor/v1/tasks/${linkSegment(task.id)}`,
 })
 
 const varsView = (vars: TaskVars): unknown => new Map(Object.entries(vars))
 
-function dotOf(entry: TaskEntry, options: ViewOptions, stats: TaskStatsView | undefined): string {
-  const { record, run } = entry
-  if (run !== undefined && stats !== undefined) {
-    return statsDot(record.id, run.plan.pipeline, stats, options.dotView)
+/** One task that is shown, and what fields share. */
+class Shown {
+  private script: Compiled | undefined
+
+  constructor(
+    readonly entry: TaskEntry,
+    readonly options: ViewOptions,
+    readonly stats: TaskStatsView | undefined,
+  ) {}
+
+  /** The script as it is now, whatever runs. */
+  compiled(): Compiled {
+    const { script, vars } = this.entry.record
+    this.script ??= compiled(script, vars, this.options.deadman)
+    return this.script
   }
-  const pipeline = pipelineOf(record.script, record.vars, options.deadman)
-  return pipeline === undefined ? '' : bareDot(record.id, pipeline)
+}
+
+function dotOf(shown: Shown): string {
+  const { record, run } = shown.entry
+  if (run !== undefined && shown.stats !== undefined) {
+    return statsDot(record.id, run.plan.pipeline, shown.stats, shown.options.dotView)
+  }
+  const now = shown.compiled()
+  return 'pipeline' in now ? bareDot(record.id, now.pipeline) : ''
+}
+
+/** Why it does not run; of a disabled task what would keep it from running. */
+function errorOf(shown: Shown): string {
+  const { error, record } = shown.entry
+  if (error !== '' || record.status === 'enabled') return error
+  const now = shown.compiled()
+  return 'fault' in now ? now.fault : ''
 }
 
 export function statsView(stats: TaskStatsView): unknown {
@@ -62,34 +89,32 @@ export function statsView(stats: TaskStatsView): unknown {
   }
 }
 
-type FieldView = (entry: TaskEntry, options: ViewOptions, stats: TaskStatsView | undefined) => unknown
-
 /** Every field of a task; `template-id` is not among those of lists. */
-const fields: Readonly<Record<string, FieldView>> = {
-  link: (e) => linkOf(e.record),
-  id: (e) => e.record.id,
-  'template-id': (e) => e.record.templateId,
-  type: (e) => e.record.type,
-  dbrps: (e) => e.record.dbrps.map(({ db, rp }) => ({ db, rp })),
-  script: (e, o) => (o.scriptFormat === 'raw' ? e.record.script : formatScript(e.record.script)),
-  vars: (e) => varsView(e.record.vars),
+const fields: Readonly<Record<string, (shown: Shown) => unknown>> = {
+  link: ({ entry }) => linkOf(entry.record),
+  id: ({ entry }) => entry.record.id,
+  'template-id': ({ entry }) => entry.record.templateId,
+  type: ({ entry }) => entry.record.type,
+  dbrps: ({ entry }) => entry.record.dbrps.map(({ db, rp }) => ({ db, rp })),
+  script: ({ entry: { record }, options }) =>
+    options.scriptFormat === 'raw' ? record.script : formatScript(record.script),
+  vars: ({ entry }) => varsView(entry.record.vars),
   dot: dotOf,
-  status: (e) => e.record.status,
-  executing: (e) => e.run?.executing ?? false,
-  error: (e) => e.error,
-  stats: (_e, _o, stats) => (stats === undefined ? {} : statsView(stats)),
-  created: (e) => time(e.record.createdNs),
-  modified: (e) => time(e.record.modifiedNs),
-  'last-enabled': (e) => time(e.record.lastEnabledNs),
+  status: ({ entry }) => entry.record.status,
+  executing: ({ entry }) => entry.run?.executing ?? false,
+  error: errorOf,
+  stats: ({ stats }) => (stats === undefined ? {} : statsView(stats)),
+  created: ({ entry }) => time(entry.record.createdNs),
+  modified: ({ entry }) => time(entry.record.modifiedNs),
+  'last-enabled': ({ entry }) => time(entry.record.lastEnabledNs),
 }
 
 const listFields = Object.keys(fields).filter((f) => f !== 'template-id')
 
 /** The reply to get, create and update. */
 export function taskView(tasks: TaskManager, entry: TaskEntry, view: ViewOptions): unknown {
-  const stats = tasks.statsOf(entry)
-  const options = { ...view, deadman: tasks.deadman }
-  return Object.fromEntries(Object.entries(fields).map(([name, show]) => [name, show(entry, options, stats)]))
+  const shown = new Shown(entry, { ...view, deadman: tasks.deadman }, tasks.statsOf(entry))
+  return Object.fromEntries(Object.entries(fields).map(([name, show]) => [name, show(shown)]))
 }
 
 /** One element of a list: a map, keys sorted. `id` and `link` are always there. */
@@ -103,11 +128,11 @@ export function taskListItem(
   const needsStats = names.includes('stats') || names.includes('dot')
   const stats = needsStats ? tasks.statsOf(entry) : undefined
   const out = new Map<string, unknown>()
-  const all = { ...options, deadman: tasks.deadman }
+  const shown = new Shown(entry, { ...options, deadman: tasks.deadman }, stats)
   for (const name of names) {
     const view = listFields.includes(name) ? fields[name] : undefined
     if (view === undefined) throw new ShardlineError('bad-field', `unsupported field ${JSON.stringify(name)}`)
-    out.set(name, name === 'stats' && stats === undefined ? null : view(entry, all, stats))
+    out.set(name, name === 'stats' && stats === undefined ? null : view(shown))
   }
   return out
 }

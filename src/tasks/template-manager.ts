@@ -131,12 +131,12 @@ export class TemplateManager implements Templates {
   /** Gives the tasks the new template and commits it with them. Throws 500 with everything as it was. */
   async #repoint(entries: readonly TaskEntry[], old: TemplateRecord, template: TemplateRecord): Promise<void> {
     const tasks = this.#tasks!
-    const changes = entries.map((entry) => ({ entry, ...repointed(entry, template, this.deadman) }))
+    const changes = entries.map((entry) => ({ entry, record: repointed(entry, template, this.deadman) }))
     const done: Before[] = []
     try {
-      for (const { entry, record, error } of changes) {
+      for (const { entry, record } of changes) {
         done.push({ entry, record: entry.record, error: entry.error })
-        await tasks.replace(entry, record, error)
+        await tasks.replace(entry, record, '')
       }
       const put = changes.map((c) => c.record)
       const remove = old.id === template.id ? {} : { remove: old.id }
@@ -154,14 +154,10 @@ export class TemplateManager implements Templates {
 }
 
 /**
- * The task under the new template. What an enabled task says against it stops the change; a disabled one keeps it as its
+ * The task under the new template. What an enabled task says against it stops the change; a disabled one shows it as its
  * error.
  */
-function repointed(
-  { record }: TaskEntry,
-  template: TemplateRecord,
-  deadman: DeadmanDefaults | undefined,
-): { record: TaskRecord; error: string } {
+function repointed({ record }: TaskEntry, template: TemplateRecord, deadman: DeadmanDefaults | undefined): TaskRecord {
   const next = {
     ...record,
     templateId: template.id,
@@ -172,10 +168,10 @@ function repointed(
   try {
     const { dbrps } = compileScript(template.script, record.vars, deadman)
     // Without dbrp statements the task keeps those it has: with none it could not run.
-    return { record: dbrps.length > 0 ? { ...next, dbrps } : next, error: '' }
+    return dbrps.length > 0 ? { ...next, dbrps } : next
   } catch (err) {
     if (!(err instanceof ShardlineError)) throw err
     if (record.status === 'enabled') throw new ShardlineError(err.code, `task ${record.id}: ${err.message}`, 500)
-    return { record: next, error: err.message }
+    return next
   }
 }

@@ -1,6 +1,7 @@
 /** Templates as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { linkSegment } from '../go/url-path.js'
 import { bareDot } from '../plan/dot.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
@@ -43,7 +44,7 @@ function varsView({ evaluated }: Shown): Map<string, unknown> {
 
 /** Every field of a template; `vars` is not among those of lists unless asked for. */
 const fields: FieldViews<Shown> = {
-  link: ({ template }) => ({ rel: 'self', href: `/kapacitor/v1/templates/${encodeURIComponent(template.id)}` }),
+  link: ({ template }) => ({ rel: 'self', href: `/kapacitor/v1/templates/${linkSegment(template.id)}` }),
   id: ({ template }) => template.id,
   type: ({ template }) => template.type,
   script: ({ template, options }) => (options.format === 'raw' ? template.script : formatScript(template.script)),

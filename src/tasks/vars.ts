@@ -9,11 +9,12 @@ const bad = (name: string, text: string): ShardlineError =>
   new ShardlineError('invalid-var', `invalid var ${name}: ${text}`)
 
 export function storedVars(vars: Readonly<Record<string, RequestVar>>): Record<string, TaskVar> {
-  const out: Record<string, TaskVar> = {}
-  for (const [name, v] of Object.entries(vars)) {
-    out[name] = { type: v.type, value: storedValue(name, v.type, v.value), description: v.description }
-  }
-  return out
+  return Object.fromEntries(
+    Object.entries(vars).map(([name, { type, value, description }]) => [
+      name,
+      { type, value: storedValue(name, type, value), description },
+    ]),
+  )
 }
 
 function storedValue(name: string, type: string, value: Json | undefined): unknown {
@@ -34,11 +35,11 @@ function storedValue(name: string, type: string, value: Json | undefined): unkno
   }
 }
 
-/** bool, string, regex, lambda. */
+/** bool, string, regex, lambda; and none given, which nothing fits. */
 function plainValue(name: string, type: string, value: Json): boolean | string {
   if (value instanceof JsonNumber) throw bad(name, 'unsupported Var type json.Number.')
   if (typeof value === 'string') {
-    if (type === 'bool') throw bad(name, `unexpected var type ${type}, value is a string`)
+    if (type === 'bool' || type === 'unknown') throw bad(name, `unexpected var type ${type}, value is a string`)
     return value
   }
   if (typeof value === 'boolean') {

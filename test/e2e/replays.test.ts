@@ -189,7 +189,13 @@ describe('recordings', () => {
       `recording ID must contain only letters, numbers, '-', '.' and '_'. "a b"`,
     ],
     ['stream', { id: 'taken', task: 'task' }, 500, 'recording already exists'],
-    ['stream', '{', 400, 'invalid JSON'],
+    ['stream', '{', 400, 'unexpected EOF'],
+    [
+      'stream',
+      { Task: 5 },
+      400,
+      'json: cannot unmarshal number into Go struct field RecordStreamOptions.task of type string',
+    ],
     ['batch', { task: 'task' }, 400, 'must provide start time'],
     ['batch', { task: 'none', start: '2020-01-01T00:00:00Z' }, 404, 'no task exists'],
     ['query', {}, 400, 'must provide query'],
@@ -403,7 +409,7 @@ describe('replays', () => {
     const error = async (body: string) => (await server.json('POST', '/replays', body)).body.error
     expect(await error('')).toBe('EOF')
     expect(await error('{"id":')).toBe('unexpected EOF')
-    expect(await error('nope')).toBe("invalid character 'n' looking for beginning of value")
+    expect(await error('nope')).toBe("invalid character 'o' in literal null (expecting 'u')")
   })
 
   test('of a broken task or file fail with the reason, and may be made again under the same id', async () => {

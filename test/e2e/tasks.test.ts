@@ -55,7 +55,7 @@ describe('create', () => {
 
   test('ids may hold letters of any script', async () => {
     const { body } = await create(taskBody('grün-1.x_y'))
-    expect(body.link).toEqual({ rel: 'self', href: '/kapacitor/v1/tasks/gr%C3%BCn-1.x_y' })
+    expect(body.link).toEqual({ rel: 'self', href: '/kapacitor/v1/tasks/grün-1.x_y' })
     expect((await server.json('GET', '/tasks/gr%C3%BCn-1.x_y')).status).toBe(200)
     await remove('gr%C3%BCn-1.x_y')
   })
@@ -102,17 +102,53 @@ describe('create', () => {
     expect(reply).toEqual({ status, body: { error: text, message: text } })
   })
 
-  test('a task that cannot start answers 500 and is stored enabled, not executing', async () => {
+  test('a task that cannot start answers 500, is stored enabled, and runs once its script does', async () => {
     const reply = await create(taskBody('broken', { script: "stream|from()|where(lambda: 1 + 'a')" }))
     expect(reply.status).toBe(500)
     const error = reply.body.error
     expect(error).toMatch(/^Failed to compile expression in where clause: /)
     expect((await get('broken')).body).toMatchObject({ status: 'enabled', executing: false, error })
+    expect((await patch('broken', { status: 'enabled' })).body).toMatchObject({ executing: false, error })
+    const other = await patch('broken', { script: 'stream|from()|where(lambda: 1 + TRUE)' })
+    expect(other).toMatchObject({ status: 200, body: { status: 'enabled', executing: false } })
+    expect(other.body.error).toContain('got int + boolean')
     const fixed = await patch('broken', { script: passScript })
-    expect(fixed.body).toMatchObject({ status: 'enabled', executing: false, error })
-    await patch('broken', { status: 'disabled' })
-    expect((await patch('broken', { status: 'enabled' })).body).toMatchObject({ executing: true, error: '' })
+    expect(fixed).toMatchObject({ status: 200, body: { status: 'enabled', executing: true, error: '' } })
     await remove('broken')
+  })
+
+  test('members count in any case', async () => {
+    const body = {
+      Id: 'case',
+      DBRPS: [{ Db: 'db', RP: 'rp' }],
+      SCRIPT: 'var i = 1\n' + passScript,
+      Status: 'enabled',
+      Vars: { i: { Type: 'int', VALUE: 5, Description: 'd' } },
+    }
+    const reply = await create(body)
+    expect(reply).toMatchObject({
+      status: 200,
+      body: {
+        id: 'case',
+        dbrps: [{ db: 'db', rp: 'rp' }],
+        executing: true,
+        vars: { i: { type: 'int', value: 5, description: 'd' } },
+      },
+    })
+    expect((await patch('case', '{"STATUS":"disabled"} trailing')).body.status).toBe('disabled')
+    await remove('case')
+  })
+
+  test('a var needs a type', async () => {
+    const withVar = (v: unknown) => create(taskBody('typeless', { vars: { v } }))
+    const text = async (v: unknown) => (await withVar(v)).body.error
+    expect(await text({ value: 5 })).toBe('invalid var v: unsupported Var type json.Number.')
+    expect(await text({ value: 5, type: null })).toBe('invalid var v: unsupported Var type json.Number.')
+    expect(await text({})).toBe('invalid var v: unsupported Var type <nil>.')
+    expect(await text({ value: [] })).toBe('invalid var v: unsupported Var type []interface {}.')
+    expect(await text({ value: 'x' })).toBe('invalid var v: unexpected var type unknown, value is a string')
+    expect(await text({ value: true })).toBe('invalid var v: mismatched type and value: unknown bool')
+    expect(await text({ value: 5, type: '' })).toBe('invalid JSON')
   })
 
   test('integers beyond 2^53 in vars are exact', async () => {

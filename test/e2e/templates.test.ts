@@ -170,7 +170,19 @@ describe('templates', () => {
     await server.json('POST', '/tasks', fromTemplate('t', { status: 'disabled' }))
     const reply = await server.json('PATCH', '/templates/tpl', { script: `var other int\n${posting('/two')}` })
     expect(reply.status).toBe(200)
-    expect((await task('t')).error).toBe('invalid TICKscript: missing value for var "other".')
+    expect((await task('t')).error).toBe('missing value for var "other".')
+    const listed = await server.json('GET', '/tasks?fields=error')
+    expect(listed.body.tasks).toMatchObject([{ id: 't', error: 'missing value for var "other".' }])
+    const fits = { ...name('m'), other: { type: 'int', value: 0 } }
+    expect((await server.json('PATCH', '/tasks/t', { vars: fits })).body).toMatchObject({
+      status: 'disabled',
+      error: '',
+    })
+    expect((await task('t')).error).toBe('')
+    await server.json('PATCH', '/templates/tpl', { script: `var other float\n${posting('/two')}` })
+    expect((await task('t')).error).toBe('invalid type supplied for other, got int exp float')
+    await server.json('PATCH', '/templates/tpl', { script: `var other int\n${posting('/two')}` })
+    expect((await task('t')).error).toBe('')
     const vars = { ...name('m'), other: { type: 'int', value: 1 } }
     expect((await server.json('PATCH', '/tasks/t', { vars, status: 'enabled' })).status).toBe(200)
     expect(await task('t')).toMatchObject({ executing: true, error: '' })

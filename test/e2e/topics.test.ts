@@ -110,6 +110,7 @@ describe('topics', () => {
     ['?pattern=[', 400, 'invalid pattern: syntax error in pattern'],
     ['/none', 404, 'unknown topic: "none"'],
     ['/none/events', 500, 'failed to get topic events: unknown topic "none"'],
+    ['/none/events/x', 404, 'unknown event "x" in topic "none"'],
     ['/none/handlers/h', 404, 'unknown handler: "h"'],
     ['/none/handlers?pattern=[', 400, 'invalid pattern: syntax error in pattern'],
   ])('%s is refused', async (path, status, error) => {
@@ -209,7 +210,12 @@ describe('handler specs', () => {
       `invalid handler spec: handler ID must contain only letters, numbers, '-', '.' and '_'. "bad 5"`,
     ],
     [{ id: 'h' }, 400, 'invalid handler spec: handler Kind must not be empty'],
-    ['{"id":', 400, 'invalid JSON'],
+    ['{"id":', 400, 'invalid handler json: unexpected EOF'],
+    [
+      { id: 5 },
+      400,
+      'invalid handler json: json: cannot unmarshal number into Go struct field HandlerSpec.id of type string',
+    ],
     [{ id: 'h', kind: 'bogus' }, 500, 'failed to create handler: unsupported action kind "bogus"'],
     [
       { id: 'h', kind: 'stateChangesOnly' },
@@ -259,7 +265,9 @@ describe('handler specs', () => {
 
   test('a duplicate and a longer circle are refused', async () => {
     await addHandler(post('/x'))
-    expect((await addHandler(post('/y'))).body.error).toBe('failed to create handler: handler spec already exists')
+    expect((await addHandler(post('/y'))).body.error).toBe(
+      'failed to create handler: cannot register handler, handler with ID "h" already exists',
+    )
     await addHandler({ id: 'p', kind: 'publish', options: { topics: ['u'] } })
     await addHandler({ id: 'p', kind: 'aggregate', options: { topic: 'v', interval: 1e9 } }, 'u')
     const reply = await addHandler({ id: 'p', kind: 'publish', options: { topics: ['t'] } }, 'v')

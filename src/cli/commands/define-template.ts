@@ -1,5 +1,6 @@
 /** `define-template`: creates a template or changes it; the server starts its tasks again. */
 import { parseGoFlags } from '../../flags.js'
+import { requestSegment } from '../../go/url-path.js'
 import { CommandError } from '../client.js'
 import { type Command, UsageError } from '../command.js'
 import { readText } from './define.js'
@@ -41,7 +42,7 @@ Options:
       ...(type === undefined ? {} : { type }),
       ...(tick === undefined ? {} : { script: readText(tick) }),
     }
-    const own = `${path}/${encodeURIComponent(id)}`
+    const own = `${path}/${requestSegment(id)}`
     const found = await client.send('GET', `${own}?script-format=formatted`)
     if (found.status === 200) await client.call('PATCH', own, [], 200, body)
     else await client.call('POST', path, [], 200, { id, ...body })

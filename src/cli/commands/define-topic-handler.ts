@@ -1,7 +1,10 @@
 /** `define-topic-handler`: creates a handler of a topic from a file, or replaces it. */
 import { extname } from 'node:path'
 import { parse as parseYaml } from 'yaml'
+import { handlerSpecMembers } from '../../alert/handler-spec.js'
 import { errorText } from '../../errors.js'
+import { withMemberNames } from '../../go/json-members.js'
+import { requestSegment } from '../../go/url-path.js'
 import { exactJson, parseLosslessJson } from '../../tasks/lossless-json.js'
 import { CommandError } from '../client.js'
 import { type Command, UsageError } from '../command.js'
@@ -25,7 +28,7 @@ function handlerFile(path: string): Record<string, unknown> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new CommandError(`expected an object in ${path}`)
   }
-  return content as Record<string, unknown>
+  return withMemberNames(content, handlerSpecMembers)
 }
 
 export const defineTopicHandler: Command = {
@@ -54,7 +57,7 @@ For example:
     if (typeof topic !== 'string' || topic === '') throw new CommandError(`the file ${path} has no topic`)
     if (typeof id !== 'string' || id === '') throw new CommandError(`the file ${path} has no id`)
     const handlers = `${topicPath(topic)}/handlers`
-    const own = `${handlers}/${encodeURIComponent(id)}`
+    const own = `${handlers}/${requestSegment(id)}`
     const found = await client.send('GET', own)
     if (found.status === 200) await client.call('PUT', own, [], 200, spec)
     else await client.call('POST', handlers, [], 200, spec)

@@ -4,7 +4,10 @@ import { extname } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { errorText, ShardlineError } from '../../errors.js'
 import { parseGoFlags } from '../../flags.js'
+import { withMemberNames } from '../../go/json-members.js'
+import { requestSegment } from '../../go/url-path.js'
 import { isObject, type Json, JsonNumber, parseLosslessJson } from '../../tasks/lossless-json.js'
+import { taskMembers } from '../../tasks/task-request.js'
 import { type Client, CommandError } from '../client.js'
 import { type Command, UsageError } from '../command.js'
 import { tasksPath, viewQuery } from '../tasks.js'
@@ -91,7 +94,7 @@ function definition(id: string, flags: ReadonlyMap<string, string>, dbrps: reado
 }
 
 async function apply(client: Client, id: string, body: Body, fromFile: boolean, noReload: boolean): Promise<void> {
-  const path = `${tasksPath}/${encodeURIComponent(id)}`
+  const path = `${tasksPath}/${requestSegment(id)}`
   const found = await client.send('GET', path + '?' + viewQuery.map(([k, v]) => `${k}=${v}`).join('&'))
   if (found.status !== 200) {
     await client.call('POST', tasksPath, [], 200, { id, ...body, ...(fromFile ? {} : { status: 'disabled' }) })
@@ -158,7 +161,7 @@ function taskFile(id: string, path: string): Body {
   else if (extension === '.yaml' || extension === '.yml') content = parseYaml(readText(path), { intAsBigInt: true })
   else throw new CommandError(`bad file extension ${JSON.stringify(extension)}. Must be YAML or JSON`)
   if (typeof content !== 'object' || content === null) throw new CommandError(`expected an object in ${path}`)
-  const { id: fileId, ...rest } = content as Body
+  const { id: fileId, ...rest } = withMemberNames(content, taskMembers)
   if (fileId !== undefined && fileId !== '' && fileId !== id) {
     throw new CommandError(`Task id given on command line does not match id in ${path}`)
   }

@@ -1,4 +1,5 @@
 /** `show-template`: one template with its script, vars and graph. */
+import { requestSegment } from '../../go/url-path.js'
 import { isObject } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { dateInItsZone, padEnd } from '../layout.js'
@@ -15,7 +16,7 @@ export const showTemplate: Command = {
     const id = args[0]
     if (id === undefined || args.length !== 1) throw new UsageError('Must specify one template ID')
     const query = [['script-format', 'formatted']] as const
-    const template = await client.call('GET', `/kapacitor/v1/templates/${encodeURIComponent(id)}`, query, 200)
+    const template = await client.call('GET', `/kapacitor/v1/templates/${requestSegment(id)}`, query, 200)
     if (!isObject(template)) throw new UsageError('unexpected reply')
     const text = (key: string): string => String(template[key] ?? '')
     out(`ID: ${text('id')}\nError: ${text('error')}\nType: ${text('type')}\n`)

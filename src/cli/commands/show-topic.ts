@@ -1,5 +1,6 @@
 /** `show-topic`, `show-topic-handler`. */
 import { goJson } from '../../columns/json-encode.js'
+import { requestSegment } from '../../go/url-path.js'
 import { exactJson, isObject } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { columnWidth, localDate, padEnd } from '../layout.js'
@@ -49,7 +50,7 @@ export const showTopicHandler: Command = {
     if (topic === undefined || id === undefined || args.length !== 2) {
       throw new UsageError('Must specify one topic ID and one handler ID')
     }
-    const handler = await client.call('GET', `${topicPath(topic)}/handlers/${encodeURIComponent(id)}`, [], 200)
+    const handler = await client.call('GET', `${topicPath(topic)}/handlers/${requestSegment(id)}`, [], 200)
     if (!isObject(handler)) throw new UsageError('unexpected reply')
     out(`ID: ${String(handler.id)}\nTopic: ${topic}\nKind: ${String(handler.kind)}\nMatch: ${String(handler.match)}\n`)
     out(`Options: ${goJson(exactJson(handler.options ?? null))}\n`)

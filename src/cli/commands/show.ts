@@ -1,5 +1,6 @@
 /** `show`: one task with its script, vars and graph. */
 import { parseGoFlags } from '../../flags.js'
+import { requestSegment } from '../../go/url-path.js'
 import { isObject, type Json } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { dateInItsZone, dbrpsText, padEnd } from '../layout.js'
@@ -24,7 +25,7 @@ Options:
     if (id === undefined || flags.rest.length !== 1) throw new UsageError('Must specify one task ID')
     const task = await client.call(
       'GET',
-      `${tasksPath}/${encodeURIComponent(id)}`,
+      `${tasksPath}/${requestSegment(id)}`,
       [
         ['dot-view', 'attributes'],
         ['replay-id', flags.strings.get('replay') ?? ''],

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { globMatcher, parseGlob } from '../../../src/tasks/glob.js'
 import { KeyedLock } from '../../../src/tasks/keyed-lock.js'
-import { listParams } from '../../../src/tasks/list-params.js'
+import { listParams, pageOf } from '../../../src/tasks/list-params.js'
 import { type JsonNumber, JsonSyntaxError, parseLosslessJson, plainJson } from '../../../src/tasks/lossless-json.js'
 import { decodeTaskRequest } from '../../../src/tasks/task-request.js'
 import { storedVars } from '../../../src/tasks/vars.js'
@@ -108,6 +108,24 @@ test('list parameters', () => {
   expect(() => params('offset=1.5')).toThrow(
     'invalid offset parameter "1.5" must be an integer: strconv.ParseInt: parsing "1.5": invalid syntax',
   )
+  expect(() => params('limit=9223372036854775808')).toThrow('parsing "9223372036854775808": value out of range')
+  expect(params('limit=%2B9223372036854775807').limit).toBe(2 ** 63)
+})
+
+test.each([
+  ['', 'abcd'],
+  ['limit=2', 'ab'],
+  ['limit=0', ''],
+  ['limit=-1', 'abcd'],
+  ['limit=-5&offset=1', 'bcd'],
+  ['offset=-3', 'abcd'],
+  ['offset=3&limit=5', 'd'],
+  ['offset=9', ''],
+  ['limit=-1&pattern=[a-c]&offset=1', 'bc'],
+])('the page %j of a list', (query, page) => {
+  const items = [...'abcd'].map((id) => ({ id }))
+  const found = pageOf(items, (item) => item.id, listParams(new URLSearchParams(query)))
+  expect(found.map((item) => item.id).join('')).toBe(page)
 })
 
 describe('vars', () => {
