@@ -1,10 +1,10 @@
 /** Posts each event as JSON, or through the endpoint's template, to a URL (spec alerts 12.1). */
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
+import { postText } from '../../net/http-client.js'
 import type { HttpPostConfig } from '../handler-configs.js'
 import { compileTextTemplate, jsonFunctions } from '../template/index.js'
 import { defaultDeadlineMs, type HandlerKind, type HandlerProps, listOf, textOf } from './handler.js'
-import { postText } from './http-client.js'
 
 /** The URL of the script, or of a known endpoint, which wins. */
 function target(props: HandlerProps, endpoints: readonly HttpPostConfig[]): { url: string; endpoint?: HttpPostConfig } {

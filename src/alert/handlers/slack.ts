@@ -1,9 +1,9 @@
 /** Sends the message to a Slack channel. Which section is used is decided per event, as the configuration stands then. */
 import { goJson } from '../../columns/json-encode.js'
 import { ShardlineError } from '../../errors.js'
+import { postText, tlsOptions } from '../../net/http-client.js'
 import type { HandlerConfigs, SlackConfig } from '../handler-configs.js'
 import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
-import { postText, tlsOptions } from './http-client.js'
 
 function section(configs: HandlerConfigs, workspace: string): SlackConfig {
   const { slack } = configs

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
-import { ShardlineError } from '../../errors.js'
-import type { TlsConfig } from '../handler-configs.js'
+import type { TlsConfig } from '../alert/handler-configs.js'
+import { ShardlineError } from '../errors.js'
 
 /** Of an answer that is kept for a log line. */
 const maxAnswer = 64 * 1024
