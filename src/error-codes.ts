@@ -147,6 +147,9 @@ export const errorGroups: readonly ErrorGroup[] = [
     title: 'Other services',
     codes: {
       'bad-url': 'A URL cannot be used.',
+      'bad-tls': 'The certificates of a section cannot be read, or a certificate has no key.',
+      'bad-file': 'A path leads to something that is no regular file, or to one that is too large.',
+      'http-request': 'A request to another server got no answer; the text says why.',
       influxdb: 'InfluxDB answered with an error, or not at all.',
       'influxdb-config': 'The configuration of an InfluxDB is not complete.',
       influxql: 'A query is no InfluxQL.',

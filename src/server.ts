@@ -26,6 +26,7 @@ import { readIdentity } from './identity.js'
 import { InfluxClusters } from './influxdb/clusters.js'
 import { UdpListener } from './ingest/udp-service.js'
 import type { Log } from './log.js'
+import { HttpClient } from './net/http-client.js'
 import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { Metrics } from './observe/metrics.js'
@@ -96,9 +97,17 @@ export class Server {
     this.log.info('server shutdown completed', { service: 'run' })
   }
 
-  /** Reads again what comes from files: sideload sources. */
+  /** Reads again what comes from files: certificates, sideload sources. Throws the first failure; the others are read. */
   async reload(): Promise<void> {
-    for (const reload of this.reloads) await reload()
+    let failure: unknown
+    for (const reload of this.reloads) {
+      try {
+        await reload()
+      } catch (err) {
+        failure ??= err
+      }
+    }
+    if (failure !== undefined) throw failure
   }
 
   private onClose(name: string, close: Close): void {
@@ -129,8 +138,12 @@ export class Server {
     this.onClose('storage', () => store.close())
     const engine = await this.openEngine(identity)
 
+    const http = new HttpClient()
+    this.onClose('http_client', () => http.close())
+    this.reloads.push(async () => http.reload())
+
     const handlerConfigs = readHandlerConfigs(config.foreign)
-    const { topics, alerts } = this.openAlerts(store, engine, handlerConfigs)
+    const { topics, alerts } = this.openAlerts(store, engine, handlerConfigs, http)
     const views = new HttpOutViews()
     const endpoint = (name: string) => {
       const found = handlerConfigs.httppost.find((e) => e.endpoint === name)
@@ -138,8 +151,8 @@ export class Server {
       const { username = '', password = '' } = found.basicAuth ?? {}
       return { url: found.url, headers: found.headers, username, password, rowTemplate: found.rowTemplate }
     }
-    const posts = new HttpPostSink({ endpoint })
-    const sources = new SideloadSources({ endpoint })
+    const posts = new HttpPostSink({ endpoint, http })
+    const sources = new SideloadSources({ endpoint, http })
     this.reloads.push(() => sources.reload())
     this.onClose('httppost', () => posts.close())
 
@@ -147,6 +160,7 @@ export class Server {
     const handlers = new HandlerSpecService({
       topics,
       configs: handlerConfigs,
+      http,
       store: new LmdbHandlerSpecStore(store.database('handler-specs'), log.with({ service: 'alert' })),
       log: log.with({ service: 'alert' }),
     })
@@ -156,7 +170,13 @@ export class Server {
       store,
       engine,
       templates,
-      followers: [alerts, httpOutPages(views), httpPosts(posts, engine), ...this.openSinks(engine), sideloads(sources)],
+      followers: [
+        alerts,
+        httpOutPages(views),
+        httpPosts(posts, engine),
+        ...this.openSinks(engine, http),
+        sideloads(sources),
+      ],
       forgetTopics: (prefix) => topics.removeMatching(prefix),
       log: log.with({ service: 'task_store' }),
       deadman: deadmanOf(config),
@@ -205,14 +225,13 @@ export class Server {
   }
 
   /** The nodes that reach outside: back into this server, to InfluxDB, to clusters. */
-  private openSinks(engine: ShardlineEngine): RunFollower[] {
-    const clusters = new InfluxClusters(this.config.influxdb)
-    this.onClose('influxdb', () => clusters.close())
+  private openSinks(engine: ShardlineEngine, http: HttpClient): RunFollower[] {
+    const clusters = new InfluxClusters(this.config.influxdb, http)
     const influx = new InfluxDBSink({ cluster: (name) => clusters.client(name), log: this.log })
     this.onClose('influxdb_out', () => influx.close())
     const loopback = new LoopbackSink({ engine, log: this.log })
     this.onClose('loopback', () => loopback.close())
-    const scaled = new AutoscaleClusters(this.config.foreign)
+    const scaled = new AutoscaleClusters(this.config.foreign, http)
     const autoscale = new AutoscaleSink({ cluster: (method, id) => scaled.cluster(method, id) })
     this.onClose('autoscale', () => autoscale.close())
     return [loopbacks(loopback, engine), influxDBOuts(influx, engine), autoscales(autoscale, engine)]
@@ -222,13 +241,14 @@ export class Server {
     store: Store,
     engine: ShardlineEngine,
     configs: ReturnType<typeof readHandlerConfigs>,
+    http: HttpClient,
   ): { topics: TopicService; alerts: AlertService } {
     const log = this.log.with({ service: 'alert' })
     const { alert } = this.config
     const states = alert['persist-topics'] ? new LmdbTopicStore(store.database('topics'), log) : null
     if (states !== null) this.onClose('topics', () => states.flush())
     const topics = new TopicService(states, log, { queueCapacity: alert['topic-buffer-length'] })
-    const alerts = new AlertService({ topics, configs, log })
+    const alerts = new AlertService({ topics, configs, http, log })
     alerts.attach(engine)
     this.onClose('alert', () => alerts.close())
     return { topics, alerts }

@@ -3,6 +3,7 @@
  * nodes' counters. It follows each run that has alert nodes (route/run-part.ts). Main thread.
  */
 import type { Log } from '../log.js'
+import type { HttpClient } from '../net/http-client.js'
 import type { AlertNodeData } from '../operators/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert-def.js'
 import { alertHandlers } from '../operators/alert-handlers.js'
@@ -20,6 +21,7 @@ import type { TopicService } from './topics.js'
 export interface AlertServiceParts {
   readonly topics: TopicService
   readonly configs: HandlerConfigs
+  readonly http: HttpClient
   readonly log: Log
 }
 
@@ -164,12 +166,14 @@ export class AlertService implements RunFollower {
 
   private openNode({ info: run, nodes }: AlertRun, planned: PlannedNode): void {
     const { node, index } = planned
-    const { topics, configs, log } = this.parts
+    const { topics, configs, http, log } = this.parts
     const nodeLog = log.with({ task: run.id, node: node.name })
-    const created: AlertHandler[] = node.handlers.map((h) => createHandler(h.kind, h.props, { configs, log: nodeLog }))
+    const created: AlertHandler[] = node.handlers.map((h) =>
+      createHandler(h.kind, h.props, { configs, http, log: nodeLog }),
+    )
     const globalSlack = configs.slack.some((s) => s.global && (s.isDefault || configs.slack.length === 1))
     if (globalSlack && !node.handlers.some((h) => h.kind === 'slack')) {
-      created.push(createHandler('slack', {}, { configs, log: nodeLog }))
+      created.push(createHandler('slack', {}, { configs, http, log: nodeLog }))
     }
     const anonymous = created.length > 0 ? anonymousTopic(run.taskId, node.name, run.taskMaster) : ''
     // In 1.5.7 a global slack section alone makes every node send state changes only.

@@ -5,13 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { errorText, ShardlineError } from '../errors.js'
-
-export interface TlsConfig {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-  readonly insecureSkipVerify: boolean
-}
+import type { TlsFiles } from '../net/tls-files.js'
 
 export interface SlackConfig {
   readonly enabled: boolean
@@ -23,7 +17,7 @@ export interface SlackConfig {
   readonly iconEmoji: string
   readonly global: boolean
   readonly stateChangesOnly: boolean
-  readonly tls: TlsConfig
+  readonly tls: TlsFiles
 }
 
 export interface HttpPostConfig {

@@ -5,6 +5,7 @@
  * Overflow: a full queue refuses the new event, as the original does; refusals are counted and logged at a limited rate.
  * Closing drains for a bounded time, then counts what is left as discarded; nothing else waits for it.
  */
+import { withSignal } from '../abortable.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Delivery } from './delivery.js'
@@ -211,13 +212,4 @@ class LineLimit {
     this.held = 0
     return held
   }
-}
-
-/** The promise, or a rejection as soon as the signal aborts. */
-function withSignal(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -7,6 +7,7 @@
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
+import type { HttpClient } from '../net/http-client.js'
 import { alertHandlers } from '../operators/alert-handlers.js'
 import type { HandlerConfigs } from './handler-configs.js'
 import type { AlertHandler } from './handler-queue.js'
@@ -22,6 +23,7 @@ import type { TopicService } from './topics.js'
 export interface HandlerSpecParts {
   readonly topics: TopicService
   readonly configs: HandlerConfigs
+  readonly http: HttpClient
   readonly store: HandlerSpecStore
   readonly log: Log
 }
@@ -138,7 +140,7 @@ export class HandlerSpecService {
 
   private build(spec: HandlerSpec, replaced?: HandlerSpec): Built {
     const { kind } = spec
-    const { topics, configs } = this.parts
+    const { topics, configs, http } = this.parts
     if (!hasOptions(kind)) {
       const known = alertHandlers.some((h) => h.kind === kind)
       const text = known ? `alert handler "${kind}" is not supported yet` : `unsupported action kind "${kind}"`
@@ -150,7 +152,7 @@ export class HandlerSpecService {
     const log = this.parts.log.with({ topic: spec.topic, handler: spec.id })
     if (kind === 'publish') return { handler: createPublish(props, topics), match }
     if (kind === 'aggregate') return { handler: createAggregate(props, topics, log), match }
-    return { handler: createHandler(kind, props, { configs, log }), match }
+    return { handler: createHandler(kind, props, { configs, http, log }), match }
   }
 
   private checkCircle(spec: HandlerSpec, replaced: HandlerSpec | undefined): void {

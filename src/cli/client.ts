@@ -1,10 +1,10 @@
 /** Requests of the CLI to a server: base URL, credentials, gzip, the server's error texts. */
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
 import { gunzipSync } from 'node:zlib'
 import { goJson } from '../columns/json-encode.js'
 import { errorText } from '../errors.js'
 import { requestTarget } from '../go/url-path.js'
+import { HttpClient, type HttpRequest } from '../net/http-client.js'
+import { noTls } from '../net/tls-files.js'
 import { type Json, parseLosslessJson, plainJson } from '../tasks/lossless-json.js'
 
 /** The command failed: message alone on stderr, exit 3. */
@@ -17,6 +17,11 @@ export interface ClientOptions {
   readonly skipVerify: boolean
 }
 
+type Method = HttpRequest['method']
+
+/** Of one reply, unpacked. */
+const maxAnswerBytes = 1024 * 1024 * 1024
+
 export type QueryPairs = readonly (readonly [string, string])[]
 
 export interface Answer {
@@ -25,7 +30,8 @@ export interface Answer {
 }
 
 export class Client {
-  readonly #base: URL
+  private readonly base: URL
+  private readonly http = new HttpClient()
 
   constructor(private readonly options: ClientOptions) {
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(options.url)?.[1]?.toLowerCase() ?? ''
@@ -33,14 +39,14 @@ export class Client {
       throw new UrlError(`Unsupported protocol scheme: ${scheme}, your address must start with http:// or https://`)
     }
     try {
-      this.#base = new URL(options.url)
+      this.base = new URL(options.url)
     } catch (err) {
       throw new UrlError(`invalid URL ${JSON.stringify(options.url)}: ${errorText(err)}`)
     }
   }
 
   /** Throws a CommandError when the status is not `wanted`. Keys of the query are sorted, repeated ones keep their order. */
-  async call(method: string, path: string, query: QueryPairs, wanted: number, body?: unknown): Promise<Json> {
+  async call(method: Method, path: string, query: QueryPairs, wanted: number, body?: unknown): Promise<Json> {
     const answer = await this.send(method, path + queryText(query), body)
     if (answer.status !== wanted) throw new CommandError(errorOf(answer))
     return answer.text === '' ? null : parseLosslessJson(answer.text)
@@ -56,75 +62,37 @@ export class Client {
     return errorOf(answer)
   }
 
-  send(method: string, target: string, body?: unknown): Promise<Answer> {
+  async send(method: Method, target: string, body?: unknown): Promise<Answer> {
     const payload = body === undefined ? undefined : `${goJson(body)}\n`
-    return new Promise((resolve, reject) => {
-      const request = this.#open(method, target, payload, (response) => {
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', (err) => reject(new CommandError(errorText(err))))
-        response.on('end', () => {
-          const raw = Buffer.concat(chunks)
-          const packed = response.headers['content-encoding'] === 'gzip' && raw.length > 0
-          resolve({ status: response.statusCode ?? 0, text: (packed ? gunzipSync(raw) : raw).toString() })
-        })
-      })
-      request.on('error', (err) => reject(new CommandError(this.#dialError(method, target, err))))
-      request.end(payload)
-    })
+    const request = this.request(method, target, payload)
+    const packing = { ...request.headers, 'Accept-Encoding': 'gzip' }
+    const { status, headers, body: raw } = await this.http.send({ ...request, headers: packing }).catch(failed)
+    const packed = headers['content-encoding'] === 'gzip' && raw.length > 0
+    return { status, text: (packed ? gunzipSync(raw, { maxOutputLength: maxAnswerBytes }) : raw).toString() }
   }
 
   /** Copies an endless reply until it ends or `signal` fires. */
-  stream(target: string, out: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const request = this.#open('GET', target, undefined, (response) => {
-        response.on('data', out)
-        response.on('end', resolve)
-        response.on('error', () => resolve())
-      })
-      signal.addEventListener('abort', () => {
-        request.destroy()
-        resolve()
-      })
-      request.on('error', (err) =>
-        signal.aborted ? resolve() : reject(new CommandError(this.#dialError('GET', target, err))),
-      )
-      request.end()
-    })
+  async stream(target: string, out: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
+    try {
+      await this.http.stream({ ...this.request('GET', target), signal }, out)
+    } catch (err) {
+      if (!signal.aborted) failed(err)
+    }
   }
 
   /** `target` is no URL but what stands in the request: in a URL `%2E%2E` would be the folder above. */
-  #open(
-    method: string,
-    target: string,
-    payload: string | undefined,
-    answer: (r: IncomingMessage) => void,
-  ): ClientRequest {
-    const headers: Record<string, string> = { 'User-Agent': 'KapacitorClient', 'Accept-Encoding': 'gzip' }
-    if (payload !== undefined) {
-      headers['Content-Type'] = 'application/json'
-      headers['Content-Length'] = String(Buffer.byteLength(payload))
-    }
-    const { username, password, hostname, port, protocol } = this.#base
-    if (username !== '') {
-      const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-      headers.Authorization = `Basic ${Buffer.from(pair).toString('base64')}`
-    }
-    const common = {
-      method,
-      headers,
-      hostname: hostname.replace(/^\[|\]$/g, ''),
-      port,
-      path: requestTarget(target),
-    }
-    return protocol === 'https:'
-      ? httpsRequest({ ...common, rejectUnauthorized: !this.options.skipVerify }, answer)
-      : httpRequest(common, answer)
+  private request(method: Method, target: string, body?: string): HttpRequest {
+    const headers: Record<string, string> = { 'User-Agent': 'KapacitorClient' }
+    if (body !== undefined) headers['Content-Type'] = 'application/json'
+    const tls = { ...noTls, insecureSkipVerify: this.options.skipVerify }
+    // A query or a recording may take as long as it likes.
+    const sent = { method, url: this.base, target: requestTarget(target), headers, body, tls }
+    return { ...sent, deadlineMs: 0, maxAnswerBytes }
   }
+}
 
-  #dialError(method: string, target: string, err: Error): string {
-    return dialError(method, this.#base, target, err)
-  }
+function failed(err: unknown): never {
+  throw new CommandError(errorText(err))
 }
 
 export function queryText(query: QueryPairs): string {
@@ -144,22 +112,4 @@ function errorOf(answer: Answer): string {
     return `invalid response: code ${answer.status}: body: ${answer.text}`
   }
   return `invalid response: code ${answer.status}: body: ${answer.text}`
-}
-
-const dialReasons: Record<string, string> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ETIMEDOUT: 'i/o timeout',
-  ECONNRESET: 'read: connection reset by peer',
-}
-
-function dialError(method: string, url: URL, target: string, err: Error): string {
-  const code = (err as NodeJS.ErrnoException).code ?? ''
-  const verb = method.charAt(0) + method.slice(1).toLowerCase()
-  const shown = `${url.protocol}//${url.host}${requestTarget(target)}`
-  if (code === 'ENOTFOUND') return `${verb} "${shown}": dial tcp: lookup ${url.hostname}: no such host`
-  const cause = (err as AggregateError).errors?.[0] as { address?: string; port?: number } | undefined
-  const at = (cause ?? (err as { address?: string; port?: number })) as { address?: string; port?: number }
-  const host = at.address ?? url.hostname
-  const address = `${host.includes(':') ? `[${host}]` : host}:${at.port ?? (url.port || 80)}`
-  return `${verb} "${shown}": dial tcp ${address}: ${dialReasons[code] ?? errorText(err)}`
 }

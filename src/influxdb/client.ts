@@ -1,13 +1,13 @@
 /**
  * One InfluxDB 1.x cluster over HTTP: writes, statements, ping. Thread: main.
  *
- * Connections are kept alive. Several URLs take turns, request by request, beginning with the second one; a request is made
+ * Several URLs take turns, request by request, beginning with the second one; a request is made
  * once, on one URL. Time-outs cover the whole request.
  */
-import { readFileSync } from 'node:fs'
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { errorText, ShardlineError } from '../errors.js'
+import { basicAuth, type HttpClient } from '../net/http-client.js'
+import { HttpError } from '../net/http-error.js'
+import type { TlsFiles } from '../net/tls-files.js'
 import type { InfluxWriteRequest, InfluxWriteTarget } from '../tasks/influxdb-writer.js'
 import { quoteIdent } from './ident.js'
 
@@ -18,10 +18,7 @@ export interface InfluxClientOptions {
   readonly password: string
   /** 0 = none. */
   readonly timeoutMs: number
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-  readonly insecureSkipVerify: boolean
+  readonly tls: TlsFiles
 }
 
 export interface InfluxRequest {
@@ -34,7 +31,7 @@ export interface InfluxRequest {
 
 export interface InfluxAnswer {
   readonly status: number
-  readonly headers: IncomingMessage['headers']
+  readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
 
@@ -54,41 +51,25 @@ export class InfluxError extends ShardlineError {
   }
 }
 
-/** How long a connection may take to come about, also where requests may take for ever. */
-const connectMs = 30_000
-
 /** Answers of queries are read elsewhere as they come; here they are kept whole. */
 const maxAnswerBytes = 64 * 1024 * 1024
 
 export class InfluxClient implements InfluxWriteTarget {
   private readonly urls: readonly URL[]
   private next = 0
-  private readonly httpAgent = new HttpAgent({ keepAlive: true, maxFreeSockets: 100 })
-  private readonly httpsAgent: HttpsAgent
   private readonly headers: Readonly<Record<string, string>>
 
   /** Throws for URLs and TLS files that cannot be used. */
-  constructor(private readonly options: InfluxClientOptions) {
+  constructor(
+    private readonly options: InfluxClientOptions,
+    private readonly http: HttpClient,
+  ) {
     this.urls = options.urls.map(parseUrl)
     if (this.urls.length === 0)
       throw new ShardlineError('influxdb-config', 'must specify at least one InfluxDB URL', 500)
-    const { ca, cert, key } = options
-    if ((cert === '') !== (key === '')) {
-      const only = cert === '' ? `key file provided.` : `cert file provided.`
-      throw new ShardlineError('influxdb-config', `Must provide both key and cert files: only ${only}`, 500)
-    }
-    this.httpsAgent = new HttpsAgent({
-      keepAlive: true,
-      maxFreeSockets: 100,
-      rejectUnauthorized: !options.insecureSkipVerify,
-      ...(ca === '' ? {} : { ca: readFileSync(ca) }),
-      ...(cert === '' ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
-    })
+    http.checkTls(options.tls)
     const headers: Record<string, string> = { 'User-Agent': 'Shardline' }
-    if (options.username !== '') {
-      const token = Buffer.from(`${options.username}:${options.password}`).toString('base64')
-      headers.Authorization = `Basic ${token}`
-    }
+    if (options.username !== '') headers.Authorization = basicAuth(options.username, options.password)
     this.headers = headers
   }
 
@@ -124,51 +105,24 @@ export class InfluxClient implements InfluxWriteTarget {
   }
 
   /** One request; any status is an answer. Throws an InfluxError when there is none. */
-  request(request: InfluxRequest, signal?: AbortSignal): Promise<InfluxAnswer> {
+  async request(
+    { method, path, query = {}, body, contentType }: InfluxRequest,
+    signal?: AbortSignal,
+  ): Promise<InfluxAnswer> {
     // The index is raised first: the first request goes to the second URL, as the original does it.
     this.next = (this.next + 1) % this.urls.length
-    const base = this.urls[this.next]
-    const url = new URL(request.path, base)
-    for (const [k, v] of Object.entries(request.query ?? {})) url.searchParams.append(k, v)
-    const { body } = request
-    const headers: Record<string, string> = { ...this.headers, 'Content-Length': String(body?.length ?? 0) }
-    if (request.contentType !== undefined) headers['Content-Type'] = request.contentType
-    return new Promise((resolve, reject) => {
-      const timeout = this.options.timeoutMs > 0 ? AbortSignal.timeout(Math.ceil(this.options.timeoutMs)) : undefined
-      const fail = (err: unknown): void => {
-        const text = timeout?.aborted ? 'request timed out' : errorText(err)
-        reject(new InfluxError(`${verb(request.method)} ${JSON.stringify(url.href)}: ${text}`, 0))
-      }
-      const both = [timeout, signal].filter((s) => s !== undefined)
-      const options = {
-        method: request.method,
-        headers,
-        signal: both.length === 0 ? undefined : AbortSignal.any(both),
-      }
-      const onAnswer = (res: IncomingMessage): void => {
-        readAll(res).then((bytes) => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: bytes }), fail)
-      }
-      const req =
-        url.protocol === 'https:'
-          ? httpsRequest(url, { ...options, agent: this.httpsAgent }, onAnswer)
-          : httpRequest(url, { ...options, agent: this.httpAgent }, onAnswer)
-      req.on('error', fail)
-      req.once('socket', (socket) => {
-        if (!socket.connecting) return
-        socket.setTimeout(connectMs, () => socket.destroy(new Error('connecting timed out')))
-        socket.once('connect', () => socket.setTimeout(0))
-      })
-      req.end(body)
-    })
-  }
-
-  close(): void {
-    this.httpAgent.destroy()
-    this.httpsAgent.destroy()
+    const url = new URL(path, this.urls[this.next])
+    for (const [k, v] of Object.entries(query)) url.searchParams.append(k, v)
+    const { timeoutMs: deadlineMs, tls } = this.options
+    const headers = contentType === undefined ? this.headers : { ...this.headers, 'Content-Type': contentType }
+    try {
+      return await this.http.send({ method, url, headers, body, tls, deadlineMs, signal, maxAnswerBytes })
+    } catch (err) {
+      if (err instanceof HttpError) throw new InfluxError(err.message, 0)
+      throw err
+    }
   }
 }
-
-const verb = (method: string): string => method.charAt(0) + method.slice(1).toLowerCase()
 
 function parseUrl(text: string): URL {
   let url: URL
@@ -206,16 +160,4 @@ function parseJson({ status, body }: InfluxAnswer): object {
     // A proxy in front may answer with anything.
     throw new InfluxError(text === '' ? `invalid response: code ${status}: body: ` : errorText(err), status)
   }
-}
-
-async function readAll(res: IncomingMessage): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of res) {
-    const chunk = part as Buffer
-    bytes += chunk.length
-    if (bytes > maxAnswerBytes) throw new Error(`answer is longer than ${maxAnswerBytes} bytes`)
-    parts.push(chunk)
-  }
-  return Buffer.concat(parts)
 }

@@ -1,6 +1,7 @@
 /** The configured InfluxDB clusters by name. Thread: main. */
 import type { InfluxDBConfig } from '../config/config.js'
 import { ShardlineError } from '../errors.js'
+import type { HttpClient } from '../net/http-client.js'
 import { InfluxClient } from './client.js'
 
 function fail(text: string): never {
@@ -13,7 +14,7 @@ export class InfluxClusters {
   readonly defaultName: string
 
   /** Throws for a section that cannot be used. Those that are not enabled do not exist. */
-  constructor(configs: readonly InfluxDBConfig[]) {
+  constructor(configs: readonly InfluxDBConfig[], http: HttpClient) {
     const enabled = configs.filter((c) => c.enabled)
     if (enabled.some((c) => c.name === '')) fail('influxdb cluster must be given a name')
     const defaults = enabled.filter((c) => c.default).map((c) => c.name)
@@ -21,17 +22,14 @@ export class InfluxClusters {
     // A single one is the default without saying so.
     this.defaultName = (enabled.find((c) => c.default) ?? (enabled.length === 1 ? enabled[0] : undefined))?.name ?? ''
     for (const c of enabled) {
-      const client = new InfluxClient({
-        urls: c.urls,
-        username: c.username,
-        password: c.password,
-        timeoutMs: c.timeout,
+      const { urls, username, password, timeout: timeoutMs } = c
+      const tls = {
         ca: c['ssl-ca'],
         cert: c['ssl-cert'],
         key: c['ssl-key'],
         insecureSkipVerify: c['insecure-skip-verify'],
-      })
-      this.clients.set(c.name, client)
+      }
+      this.clients.set(c.name, new InfluxClient({ urls, username, password, timeoutMs, tls }, http))
     }
   }
 
@@ -41,9 +39,5 @@ export class InfluxClusters {
     const client = this.clients.get(wanted)
     if (client === undefined) throw new ShardlineError('no-influxdb', `no such InfluxDB config ${wanted}`, 500)
     return client
-  }
-
-  close(): void {
-    for (const c of this.clients.values()) c.close()
   }
 }

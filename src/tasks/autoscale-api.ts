@@ -1,8 +1,6 @@
-/** One HTTP request to the API of a cluster, on a connection of its own. Thread: main. */
-import { readFileSync } from 'node:fs'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { errorText, ShardlineError } from '../errors.js'
+/** Requests to the API of a cluster, and what its answers say. Thread: main. */
+import { ShardlineError } from '../errors.js'
+import type { HttpClient, HttpRequest } from '../net/http-client.js'
 import type { Resource } from '../operators/autoscale.js'
 
 /** A cluster whose resources can be scaled. Counts are what the cluster wants, not what runs. */
@@ -11,11 +9,9 @@ export interface ScaleCluster {
   set(resource: Resource, count: number, signal: AbortSignal): Promise<void>
 }
 
-export interface ApiTls {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-  readonly insecureSkipVerify: boolean
+/** The deadline is that of the signal. */
+export type ApiRequest = Pick<HttpRequest, 'method' | 'url' | 'headers' | 'body' | 'tls'> & {
+  readonly signal: AbortSignal
 }
 
 export interface ApiAnswer {
@@ -23,53 +19,9 @@ export interface ApiAnswer {
   readonly text: string
 }
 
-const maxAnswerBytes = 4 * 1024 * 1024
-
-export function callApi(
-  method: string,
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  body: string,
-  tls: ApiTls,
-  signal: AbortSignal,
-): Promise<ApiAnswer> {
-  return new Promise((resolve, reject) => {
-    const failed = (err: unknown): void => {
-      const text = signal.aborted ? 'the cluster did not answer in time' : errorText(err)
-      reject(new ShardlineError('cluster-call', `${method} ${url}: ${text}`, 500))
-    }
-    const bytes = Buffer.from(body)
-    const all: Record<string, string> = { 'User-Agent': 'Shardline', ...headers }
-    if (bytes.length > 0) all['Content-Length'] = String(bytes.length)
-    const onAnswer = (res: IncomingMessage): void => {
-      textOf(res).then((text) => resolve({ status: res.statusCode ?? 0, text }), failed)
-    }
-    const target = new URL(url)
-    const options = { method, headers: all, signal, agent: false } as const
-    const req =
-      target.protocol === 'https:'
-        ? httpsRequest(target, { ...options, ...filesOf(tls) }, onAnswer)
-        : httpRequest(target, options, onAnswer)
-    req.on('error', failed)
-    req.end(bytes)
-  })
-}
-
-function filesOf(tls: ApiTls): Record<string, unknown> {
-  const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFileSync(path))
-  return { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), rejectUnauthorized: !tls.insecureSkipVerify }
-}
-
-async function textOf(res: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of res) {
-    const chunk = part as Buffer
-    bytes += chunk.length
-    if (bytes > maxAnswerBytes) throw new Error(`answer is longer than ${maxAnswerBytes} bytes`)
-    parts.push(chunk)
-  }
-  return Buffer.concat(parts).toString()
+export async function callApi(http: HttpClient, request: ApiRequest): Promise<ApiAnswer> {
+  const { status, body } = await http.send({ ...request, deadlineMs: 0 })
+  return { status, text: body.toString() }
 }
 
 /** The error of an answer that is none of the good ones. */

@@ -1,5 +1,6 @@
 /** The clusters that `[[kubernetes]]`, `[[swarm]]` and `[[ec2]]` configure, for the autoscale nodes. Thread: main. */
 import { ShardlineError } from '../errors.js'
+import type { HttpClient } from '../net/http-client.js'
 import type { ScaleCluster } from './autoscale-api.js'
 import { Ec2Cluster } from './autoscale-ec2.js'
 import { K8sCluster } from './autoscale-k8s.js'
@@ -9,40 +10,51 @@ type Raw = Readonly<Record<string, unknown>>
 type Sections = Readonly<Record<string, unknown>>
 
 /** Sections of the configuration and the clusters made of them, by method of the node. */
-const services: Readonly<Record<string, { readonly section: string; readonly make: (raw: Raw) => ScaleCluster }>> = {
+const services: Readonly<
+  Record<string, { readonly section: string; readonly make: (raw: Raw, http: HttpClient) => ScaleCluster }>
+> = {
   k8sAutoscale: {
     section: 'kubernetes',
-    make: (raw) =>
-      new K8sCluster({
-        inCluster: flag(raw, 'in-cluster'),
-        apiServers: texts(raw, 'api-servers'),
-        token: text(raw, 'token'),
-        caPath: text(raw, 'ca-path'),
-      }),
+    make: (raw, http) =>
+      new K8sCluster(
+        {
+          inCluster: flag(raw, 'in-cluster'),
+          apiServers: texts(raw, 'api-servers'),
+          token: text(raw, 'token'),
+          caPath: text(raw, 'ca-path'),
+        },
+        http,
+      ),
   },
   swarmAutoscale: {
     section: 'swarm',
-    make: (raw) =>
-      new SwarmCluster({
-        servers: texts(raw, 'servers'),
-        tls: {
-          ca: text(raw, 'ssl-ca'),
-          cert: text(raw, 'ssl-cert'),
-          key: text(raw, 'ssl-key'),
-          insecureSkipVerify: flag(raw, 'insecure-skip-verify'),
+    make: (raw, http) =>
+      new SwarmCluster(
+        {
+          servers: texts(raw, 'servers'),
+          tls: {
+            ca: text(raw, 'ssl-ca'),
+            cert: text(raw, 'ssl-cert'),
+            key: text(raw, 'ssl-key'),
+            insecureSkipVerify: flag(raw, 'insecure-skip-verify'),
+          },
         },
-      }),
+        http,
+      ),
   },
   ec2Autoscale: {
     section: 'ec2',
-    make: (raw) =>
-      new Ec2Cluster({
-        region: text(raw, 'region'),
-        accessKey: text(raw, 'access-key'),
-        secretKey: text(raw, 'secret-key'),
-        profile: text(raw, 'profile'),
-        endpoint: text(raw, 'endpoint'),
-      }),
+    make: (raw, http) =>
+      new Ec2Cluster(
+        {
+          region: text(raw, 'region'),
+          accessKey: text(raw, 'access-key'),
+          secretKey: text(raw, 'secret-key'),
+          profile: text(raw, 'profile'),
+          endpoint: text(raw, 'endpoint'),
+        },
+        http,
+      ),
   },
 }
 
@@ -51,7 +63,10 @@ export const autoscaleMethods: readonly string[] = Object.keys(services)
 export class AutoscaleClusters {
   private readonly made = new Map<Raw, ScaleCluster>()
 
-  constructor(private readonly sections: Sections) {}
+  constructor(
+    private readonly sections: Sections,
+    private readonly http: HttpClient,
+  ) {}
 
   /** The enabled section of this id; '' is the one without an id, or the only one. Throws when there is none. */
   cluster(method: string, id: string): ScaleCluster {
@@ -62,7 +77,7 @@ export class AutoscaleClusters {
     if (found === undefined) throw new ShardlineError('no-cluster', `unknown cluster ${JSON.stringify(id)}`, 500)
     let cluster = this.made.get(found)
     if (cluster === undefined) {
-      cluster = make(found)
+      cluster = make(found, this.http)
       this.made.set(found, cluster)
     }
     return cluster

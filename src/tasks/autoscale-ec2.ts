@@ -1,11 +1,12 @@
 /** Auto scaling groups of EC2 through the query API of the AWS Auto Scaling service. Thread: main. */
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { ShardlineError } from '../errors.js'
+import { AwsV4Signer } from 'aws4fetch'
+import { errorText, ShardlineError } from '../errors.js'
+import type { HttpClient } from '../net/http-client.js'
 import type { Resource } from '../operators/autoscale.js'
+import { readRegularSync } from '../regular-file.js'
 import { callApi, type ScaleCluster } from './autoscale-api.js'
-import { type AwsCredentials, signed } from './autoscale-aws-signature.js'
 
 export interface Ec2Config {
   readonly region: string
@@ -17,12 +18,20 @@ export interface Ec2Config {
   readonly endpoint: string
 }
 
+export interface AwsCredentials {
+  readonly accessKey: string
+  readonly secretKey: string
+  /** '' = long-term credentials. */
+  readonly sessionToken: string
+}
+
 export class Ec2Cluster implements ScaleCluster {
   private readonly url: URL
   private readonly credentials: AwsCredentials
 
   constructor(
     private readonly config: Ec2Config,
+    private readonly http: HttpClient,
     env: NodeJS.ProcessEnv = process.env,
   ) {
     if (config.region === '') throw new ShardlineError('ec2', 'no region given', 500)
@@ -52,14 +61,31 @@ export class Ec2Cluster implements ScaleCluster {
   private async call(params: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string> {
     const body = new URLSearchParams({ ...params, Version: '2011-01-01' }).toString()
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded; charset=utf-8' }
-    const request = { method: 'POST', url: this.url, headers, body }
-    const sent = signed(request, this.credentials, this.config.region, 'autoscaling', new Date())
-    const tls = { ca: '', cert: '', key: '', insecureSkipVerify: false }
-    const { status, text } = await callApi('POST', this.url.href, sent, body, tls, signal)
+    const request = { method: 'POST', url: this.url.href, headers, body } as const
+    const sent = await signedHeaders(request, this.credentials, { region: this.config.region, service: 'autoscaling' })
+    const { status, text } = await callApi(this.http, { ...request, headers: sent, signal })
     if (status === 200) return text
     const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? text.slice(0, 500)
     throw new ShardlineError('ec2', `${params.Action}: status ${status}: ${message}`, 500)
   }
+}
+
+export interface AwsRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** The headers to send, with the signature (version 4) over all of them. */
+export async function signedHeaders(
+  request: AwsRequest,
+  { accessKey: accessKeyId, secretKey: secretAccessKey, sessionToken }: AwsCredentials,
+  scope: { readonly region: string; readonly service: string; readonly datetime?: string },
+): Promise<Record<string, string>> {
+  const keys = { accessKeyId, secretAccessKey, sessionToken }
+  const { headers } = await new AwsV4Signer({ ...request, ...keys, ...scope, allHeaders: true }).sign()
+  return Object.fromEntries(headers)
 }
 
 function credentialsOf(config: Ec2Config, env: NodeJS.ProcessEnv): AwsCredentials {
@@ -75,10 +101,10 @@ function credentialsOf(config: Ec2Config, env: NodeJS.ProcessEnv): AwsCredential
 function readProfile(file: string, profile: string): AwsCredentials | null {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = readRegularSync(file).toString()
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw err
+    throw new ShardlineError('ec2', `cannot read AWS credentials: ${errorText(err)}`, 500)
   }
   const keys: Record<string, string> = {}
   let mine = false

@@ -1,7 +1,9 @@
 /** Kubernetes through its scale subresource. Thread: main. */
-import { readFileSync } from 'node:fs'
 import { ShardlineError } from '../errors.js'
+import type { HttpClient } from '../net/http-client.js'
+import { noTls, type TlsFiles } from '../net/tls-files.js'
 import type { Resource } from '../operators/autoscale.js'
+import { readRegularSync } from '../regular-file.js'
 import { type ApiAnswer, callApi, countOf, objectOf, refused, type ScaleCluster } from './autoscale-api.js'
 
 export interface K8sConfig {
@@ -17,22 +19,28 @@ const accountDir = '/var/run/secrets/kubernetes.io/serviceaccount'
 export class K8sCluster implements ScaleCluster {
   private readonly servers: readonly string[]
   private readonly token: string
-  private readonly ca: string
+  private readonly tls: TlsFiles
   private server = 0
 
-  constructor(config: K8sConfig, env: NodeJS.ProcessEnv = process.env) {
+  constructor(
+    config: K8sConfig,
+    private readonly http: HttpClient,
+    env: NodeJS.ProcessEnv = process.env,
+  ) {
     if (config.inCluster) {
       const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
       if (!host || !port) throw new ShardlineError('kubernetes', 'not running in a Kubernetes cluster', 500)
       this.servers = [`https://${host.includes(':') ? `[${host}]` : host}:${port}`]
-      this.token = readFileSync(`${accountDir}/token`, 'utf8').trim()
-      this.ca = `${accountDir}/ca.crt`
+      this.token = readRegularSync(`${accountDir}/token`).toString().trim()
+      this.tls = { ...noTls, ca: `${accountDir}/ca.crt` }
+      http.checkTls(this.tls)
       return
     }
     if (config.apiServers.length === 0) throw new ShardlineError('kubernetes', 'no API servers given', 500)
     this.servers = config.apiServers.map((s) => s.replace(/\/+$/, ''))
     this.token = config.token
-    this.ca = config.caPath
+    this.tls = { ...noTls, ca: config.caPath }
+    http.checkTls(this.tls)
   }
 
   async get(resource: Resource, signal: AbortSignal): Promise<number> {
@@ -47,7 +55,7 @@ export class K8sCluster implements ScaleCluster {
   }
 
   private async scale(
-    method: string,
+    method: 'GET' | 'PUT',
     resource: Resource,
     body: string,
     signal: AbortSignal,
@@ -63,14 +71,15 @@ export class K8sCluster implements ScaleCluster {
     return objectOf(what, answer)
   }
 
-  private async call(method: string, path: string, body: string, signal: AbortSignal): Promise<ApiAnswer> {
+  private async call(method: 'GET' | 'PUT', path: string, body: string, signal: AbortSignal): Promise<ApiAnswer> {
     const headers: Record<string, string> = { Accept: 'application/json' }
     if (this.token !== '') headers.Authorization = `Bearer ${this.token}`
     if (body !== '') headers['Content-Type'] = 'application/json'
-    const tls = { ca: this.ca, cert: '', key: '', insecureSkipVerify: false }
+    const { tls } = this
     for (let tries = 1; ; tries++) {
       try {
-        return await callApi(method, this.servers[this.server] + path, headers, body, tls, signal)
+        const url = this.servers[this.server] + path
+        return await callApi(this.http, { method, url, headers, body: body || undefined, tls, signal })
       } catch (err) {
         if (signal.aborted || tries >= this.servers.length) throw err
         this.server = (this.server + 1) % this.servers.length

@@ -91,7 +91,12 @@ export class AutoscaleSink {
 
   private async answer(run: Run, cluster: ScaleCluster, call: ScaleCall): Promise<ScaleAnswer> {
     const { request } = call
-    const signal = AbortSignal.any([run.abort.signal, AbortSignal.timeout(this.options.timeoutMs ?? 10_000)])
+    const deadline = new AbortController()
+    const stop = (): void => deadline.abort(run.abort.signal.reason)
+    const late = (): void => deadline.abort(new Error('the cluster did not answer in time'))
+    run.abort.signal.addEventListener('abort', stop, { once: true })
+    const timer = setTimeout(late, this.options.timeoutMs ?? 10_000)
+    const { signal } = deadline
     try {
       let { count } = call
       if (call.op === 'get') count = await cluster.get(call.resource, signal)
@@ -99,6 +104,9 @@ export class AutoscaleSink {
       return { what: 'scale', request, count, error: '' }
     } catch (err) {
       return { what: 'scale', request, count: 0, error: errorText(err) || 'unknown error' }
+    } finally {
+      clearTimeout(timer)
+      run.abort.signal.removeEventListener('abort', stop)
     }
   }
 }

@@ -1,12 +1,14 @@
 /** Docker Swarm through the engine's services API. Thread: main. */
 import { ShardlineError } from '../errors.js'
+import type { HttpClient } from '../net/http-client.js'
+import type { TlsFiles } from '../net/tls-files.js'
 import type { Resource } from '../operators/autoscale.js'
-import { type ApiTls, callApi, countOf, objectOf, refused, type ScaleCluster } from './autoscale-api.js'
+import { callApi, countOf, objectOf, refused, type ScaleCluster } from './autoscale-api.js'
 
 export interface SwarmConfig {
   /** Tried in turn when one does not answer. */
   readonly servers: readonly string[]
-  readonly tls: ApiTls
+  readonly tls: TlsFiles
 }
 
 interface Service {
@@ -19,8 +21,12 @@ export class SwarmCluster implements ScaleCluster {
   private readonly servers: readonly string[]
   private server = 0
 
-  constructor(private readonly config: SwarmConfig) {
+  constructor(
+    private readonly config: SwarmConfig,
+    private readonly http: HttpClient,
+  ) {
     if (config.servers.length === 0) throw new ShardlineError('swarm', 'no servers given', 500)
+    http.checkTls(config.tls)
     this.servers = config.servers.map((s) => s.replace(/\/+$/, ''))
   }
 
@@ -42,7 +48,7 @@ export class SwarmCluster implements ScaleCluster {
   }
 
   private async call(
-    method: string,
+    method: 'GET' | 'POST',
     path: string,
     body: string,
     what: string,
@@ -51,7 +57,9 @@ export class SwarmCluster implements ScaleCluster {
     const headers: Record<string, string> = body === '' ? {} : { 'Content-Type': 'application/json' }
     for (let tries = 1; ; tries++) {
       try {
-        const answer = await callApi(method, this.servers[this.server] + path, headers, body, this.config.tls, signal)
+        const url = this.servers[this.server] + path
+        const { tls } = this.config
+        const answer = await callApi(this.http, { method, url, headers, body: body || undefined, tls, signal })
         if (answer.status < 200 || answer.status > 299) throw refused(what, answer)
         return method === 'GET' ? objectOf(what, answer) : {}
       } catch (err) {

@@ -8,8 +8,6 @@
  * Life of a task here: `prepare` (compiles templates, finds endpoints; throws what enabling the task must answer), `start`,
  * frames, `stop`. Frames that overtake `start` wait for it.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { deserialize } from 'node:v8'
 import {
   compileTextTemplate,
@@ -22,6 +20,7 @@ import {
 } from '../alert/template/index.js'
 import { Duration, Timestamp } from '../columns/values.js'
 import { errorText, ShardlineError } from '../errors.js'
+import { basicAuth, type HttpClient } from '../net/http-client.js'
 import { type HttpPostAnswer, type HttpPostSettings, httpPostSettings, type TypedRow } from '../operators/http-post.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { FrameOrigin, OutputFrame, RunningTask } from '../route/engine-api.js'
@@ -40,6 +39,7 @@ export interface HttpPostEndpoint {
 export interface HttpPostSinkOptions {
   /** The endpoint of a name, if it is configured. */
   readonly endpoint: (name: string) => HttpPostEndpoint | undefined
+  readonly http: HttpClient
   readonly maxQueuedBytes?: number
   readonly maxConcurrent?: number
 }
@@ -90,8 +90,6 @@ export class HttpPostSink {
   private readonly chains = new Map<string, Job[]>()
   private readonly ready: Job[] = []
   private running = 0
-  private readonly httpAgent: HttpAgent
-  private readonly httpsAgent: HttpsAgent
   private readonly maxQueuedBytes: number
   private readonly maxConcurrent: number
   /** Requests not answered yet, by task key. */
@@ -101,8 +99,6 @@ export class HttpPostSink {
   constructor(private readonly options: HttpPostSinkOptions) {
     this.maxQueuedBytes = options.maxQueuedBytes ?? 64 * 1024 * 1024
     this.maxConcurrent = options.maxConcurrent ?? 64
-    this.httpAgent = new HttpAgent({ keepAlive: true })
-    this.httpsAgent = new HttpsAgent({ keepAlive: true })
   }
 
   /** Throws the errors that enabling a task answers with. */
@@ -140,8 +136,6 @@ export class HttpPostSink {
 
   close(): void {
     for (const key of [...this.tasks.keys()]) this.stop(key)
-    this.httpAgent.destroy()
-    this.httpsAgent.destroy()
   }
 
   onFrame(frame: OutputFrame): void {
@@ -233,50 +227,17 @@ export class HttpPostSink {
     const data = job.target.templated && job.row !== null ? templateData(deserialize(job.row) as TypedRow) : undefined
     const url = job.target.url.execute(data)
     const body = job.target.row === null ? job.body : Buffer.from(job.target.row.execute(data))
-    const { code, text } = await this.post(url, job.target.headers, body, settings.timeoutMs)
+    const { headers } = job.target
+    const limits = { deadlineMs: settings.timeoutMs, maxAnswerBytes, longAnswer: 'cut' } as const
+    const reply = await this.options.http.send({ method: 'POST', url, headers, body, ...limits })
+    const code = reply.status
     if (code >= 200 && code < 300) answer(job, code, null, false)
     else {
-      const err = settings.captureResponse ? text : 'unknown error, use .captureResponse() to capture the HTTP response'
+      const err = settings.captureResponse
+        ? reply.body.toString()
+        : 'unknown error, use .captureResponse() to capture the HTTP response'
       answer(job, code, { msg: 'POST returned non 2xx status code', err }, false)
     }
-  }
-
-  private post(
-    url: string,
-    headers: Record<string, string>,
-    body: Uint8Array,
-    timeoutMs: number,
-  ): Promise<{ code: number; text: string }> {
-    return new Promise((resolve, reject) => {
-      const failed = (err: unknown): void => reject(new Error(`Post "${url}": ${errorText(err)}`))
-      let target: URL
-      try {
-        target = new URL(url)
-      } catch (err) {
-        failed(err)
-        return
-      }
-      const secure = target.protocol === 'https:'
-      if (!secure && target.protocol !== 'http:') {
-        failed(`unsupported protocol scheme "${target.protocol.slice(0, -1)}"`)
-        return
-      }
-      const signal = timeoutMs > 0 ? AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs))) : undefined
-      const onError = (err: unknown): void => failed(signal?.aborted ? 'context deadline exceeded' : err)
-      const options = {
-        method: 'POST',
-        headers: { 'User-Agent': 'Shardline', ...headers, 'Content-Length': String(body.length) },
-        signal,
-      }
-      const onAnswer = (res: IncomingMessage): void => {
-        readText(res).then((text) => resolve({ code: res.statusCode ?? 0, text }), onError)
-      }
-      const req = secure
-        ? httpsRequest(target, { ...options, agent: this.httpsAgent }, onAnswer)
-        : httpRequest(target, { ...options, agent: this.httpAgent }, onAnswer)
-      req.on('error', onError)
-      req.end(body)
-    })
   }
 
   private targetOf(settings: HttpPostSettings): Target {
@@ -292,8 +253,7 @@ export class HttpPostSink {
     for (const [k, v] of Object.entries(endpoint?.headers ?? {})) setHeader(headers, k, v)
     for (const [k, v] of settings.headers) setHeader(headers, k, v)
     if (endpoint !== undefined && endpoint.username !== '') {
-      const token = Buffer.from(`${endpoint.username}:${endpoint.password}`).toString('base64')
-      setHeader(headers, 'Authorization', `Basic ${token}`)
+      setHeader(headers, 'Authorization', basicAuth(endpoint.username, endpoint.password))
     }
     const templated = row !== null || (endpoint?.url ?? settings.urls[0]).includes('{{')
     return { settings, url, row, headers, templated }
@@ -319,18 +279,6 @@ function answer(job: Job, code: number, error: HttpPostAnswer['error'], dropped:
   const { group, request } = job
   const message: HttpPostAnswer = { what: 'answer', group, request, code, error, dropped }
   job.task.running.reply(job.origin, message)
-}
-
-async function readText(res: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of res) {
-    const chunk = part as Buffer
-    // The rest is read to its end, so that the connection can be used again.
-    if (bytes < maxAnswerBytes) parts.push(chunk)
-    bytes += chunk.length
-  }
-  return Buffer.concat(parts).subarray(0, maxAnswerBytes).toString()
 }
 
 /** What URL and row templates see: `.Name`, `.Tags`, `.Values`. */

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { errorText } from '../errors.js'
+import { basicAuth, type HttpClient } from '../net/http-client.js'
 
 /** Path below the source → the values of the file. */
 export type SideloadFiles = ReadonlyMap<string, Readonly<Record<string, unknown>>>
@@ -33,40 +34,28 @@ export async function readTree(root: string): Promise<SideloadFiles> {
   return files
 }
 
+export interface JsonSource {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** '' = no basic authentication. */
+  readonly username: string
+  readonly password: string
+}
+
 /** One GET of `{ "<path>": { key: value } }`. */
-export async function readJsonSource(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  username: string,
-  password: string,
-  timeoutMs: number,
-): Promise<SideloadFiles> {
-  const sent: Record<string, string> = { 'User-Agent': 'Shardline', ...headers }
-  if (username !== '') sent.Authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-  const reply = await fetch(url, { headers: sent, signal: AbortSignal.timeout(timeoutMs) }).catch((err: unknown) => {
-    const { cause } = err as { cause?: unknown }
-    throw new Error(`Get ${JSON.stringify(url)}: ${errorText(cause ?? err)}`)
-  })
-  const text = await textOf(reply)
-  if (!reply.ok) throw new Error(`Get ${JSON.stringify(url)}: status ${reply.status}`)
+export async function readJsonSource(http: HttpClient, source: JsonSource, deadlineMs: number): Promise<SideloadFiles> {
+  const { url, username, password } = source
+  const headers: Record<string, string> = { ...source.headers }
+  if (username !== '') headers.Authorization = basicAuth(username, password)
+  const limits = { deadlineMs, maxAnswerBytes: maxSourceBytes, maxRedirects: 10 }
+  const { status, body } = await http.send({ method: 'GET', url, headers, ...limits })
+  if (status < 200 || status > 299) throw new Error(`Get ${JSON.stringify(url)}: status ${status}`)
   const files = new Map<string, Record<string, unknown>>()
-  for (const [path, values] of Object.entries(mapOf(text, parseJson, url))) {
+  for (const [path, values] of Object.entries(mapOf(body.toString(), parseJson, url))) {
     if (!isMap(values)) throw new Error(`${JSON.stringify(path)} of ${url} is not a map`)
     files.set(path, values)
   }
   return files
-}
-
-async function textOf(reply: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of reply.body ?? []) {
-    const chunk = part as Uint8Array
-    bytes += chunk.length
-    if (bytes > maxSourceBytes) throw new Error(`source is larger than ${maxSourceBytes} bytes`)
-    parts.push(chunk)
-  }
-  return Buffer.concat(parts).toString()
 }
 
 const parseJson = (text: string): unknown => JSON.parse(text)

@@ -4,22 +4,17 @@
  * only, with its task's start and after each reload.
  */
 import { errorText, ShardlineError } from '../errors.js'
+import type { HttpClient } from '../net/http-client.js'
 import { type SideloadReload, sideloadKeys, sideloadSource } from '../operators/sideload.js'
 import type { SideloadData, SideloadKey } from '../operators/sideload-table.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { RunningTask } from '../route/engine-api.js'
-import { readJsonSource, readTree, type SideloadFiles } from './sideload-read.js'
-
-/** What a `[[httppost]]` section says about a source of its name. */
-export interface SideloadEndpoint {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly username: string
-  readonly password: string
-}
+import { type JsonSource, readJsonSource, readTree, type SideloadFiles } from './sideload-read.js'
 
 export interface SideloadSourcesOptions {
-  readonly endpoint: (name: string) => SideloadEndpoint | undefined
+  /** The source that a `[[httppost]]` section of this name describes. */
+  readonly endpoint: (name: string) => JsonSource | undefined
+  readonly http: HttpClient
   /** Of one HTTP request. */
   readonly timeoutMs?: number
 }
@@ -138,16 +133,16 @@ export class SideloadSources {
   }
 
   private readerOf(text: string): Pick<Source, 'name' | 'read'> {
-    const { timeoutMs = 10_000 } = this.options
+    const { http, timeoutMs = 10_000 } = this.options
     const endpoint = this.options.endpoint(text)
     if (endpoint !== undefined) {
-      const { url, headers, username, password } = endpoint
-      return { name: url, read: () => readJsonSource(url, headers, username, password, timeoutMs) }
+      return { name: endpoint.url, read: () => readJsonSource(http, endpoint, timeoutMs) }
     }
     const m = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/[^/?#]*)?([^?#]*)/.exec(text)!
     const scheme = (m[1] ?? '').toLowerCase()
     if (scheme === 'http' || scheme === 'https') {
-      return { name: text, read: () => readJsonSource(text, {}, '', '', timeoutMs) }
+      const source = { url: text, headers: {}, username: '', password: '' }
+      return { name: text, read: () => readJsonSource(http, source, timeoutMs) }
     }
     if (scheme !== 'file') fail(`unsupported source scheme ${JSON.stringify(scheme)}, must be 'file'`)
     const path = decodePath(m[2])

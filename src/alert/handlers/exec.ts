@@ -3,6 +3,7 @@
  * the same time is capped over all handlers; a program that outlives the deadline is killed.
  */
 import { spawn } from 'node:child_process'
+import { Permits } from '../../abortable.js'
 import { errorText, ShardlineError } from '../../errors.js'
 import { type HandlerKind, listOf, textOf } from './handler.js'
 
@@ -11,37 +12,7 @@ const deadlineMs = 60_000
 /** Of the output, which is only logged. */
 const maxOutput = 8192
 
-class Slots {
-  private free = maxProcesses
-  private readonly waiting: (() => void)[] = []
-
-  async take(signal: AbortSignal): Promise<void> {
-    if (this.free > 0) {
-      this.free--
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      const turn = () => {
-        signal.removeEventListener('abort', onAbort)
-        resolve()
-      }
-      const onAbort = () => {
-        this.waiting.splice(this.waiting.indexOf(turn), 1)
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.waiting.push(turn)
-    })
-  }
-
-  give(): void {
-    const next = this.waiting.shift()
-    if (next === undefined) this.free++
-    else next()
-  }
-}
-
-const slots = new Slots()
+const processes = new Permits(maxProcesses)
 
 export const execKind: HandlerKind = {
   kind: 'exec',
@@ -54,11 +25,11 @@ export const execKind: HandlerKind = {
       deadlineMs,
       async deliver([d], signal) {
         const { json } = d
-        await slots.take(signal)
+        await processes.take(signal)
         try {
           await run(program, args, json, signal)
         } finally {
-          slots.give()
+          processes.give()
         }
       },
     }

@@ -1,10 +1,11 @@
 /** Posts each event as JSON, or through the endpoint's template, to a URL (spec alerts 12.1). */
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
-import { postText } from '../../net/http-client.js'
+import { basicAuth } from '../../net/http-client.js'
+import { noTls } from '../../net/tls-files.js'
 import type { HttpPostConfig } from '../handler-configs.js'
 import { compileTextTemplate, jsonFunctions } from '../template/index.js'
-import { defaultDeadlineMs, type HandlerKind, type HandlerProps, listOf, textOf } from './handler.js'
+import { defaultDeadlineMs, type HandlerKind, type HandlerProps, listOf, postEvent, textOf } from './handler.js'
 
 /** The URL of the script, or of a known endpoint, which wins. */
 function target(props: HandlerProps, endpoints: readonly HttpPostConfig[]): { url: string; endpoint?: HttpPostConfig } {
@@ -30,7 +31,7 @@ function headersOf(props: HandlerProps, endpoint: HttpPostConfig | undefined): R
   if (endpoint === undefined || endpoint.alertTemplate === '') set('Content-Type', 'application/json')
   if (endpoint?.basicAuth) {
     const { username, password } = endpoint.basicAuth
-    set('Authorization', `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`)
+    set('Authorization', basicAuth(username, password))
   }
   return headers
 }
@@ -47,7 +48,7 @@ export const postKind: HandlerKind = {
     const headers = headersOf(props, endpoint)
     const plainUrl = url.includes('{{') ? null : url
     // Only a handler spec has it: `.skipSSLVerification()` of a script has no effect, as in the original.
-    const tls = props.insecureSkipVerify === true ? { rejectUnauthorized: false } : {}
+    const tls = { ...noTls, insecureSkipVerify: props.insecureSkipVerify === true }
     const capture = props.captureResponse === true
     const timeout = props.timeout instanceof Duration ? Number(props.timeout.ns / 1_000_000n) : 0
     return {
@@ -57,9 +58,10 @@ export const postKind: HandlerKind = {
       async deliver([d], signal) {
         const data = plainUrl === null || bodyTemplate !== null ? d.templateData() : undefined
         const body = bodyTemplate === null ? d.json : bodyTemplate.execute(data)
-        const answer = await postText(plainUrl ?? urlTemplate.execute(data), body, headers, signal, tls)
+        const to = plainUrl ?? urlTemplate.execute(data)
+        const answer = await postEvent(env.http, { url: to, headers, body, signal, tls })
         if (answer.status >= 200 && answer.status <= 299) return
-        const reason = capture ? answer.body : 'unknown error, use .captureResponse() to capture the HTTP response'
+        const reason = capture ? answer.text : 'unknown error, use .captureResponse() to capture the HTTP response'
         throw new ShardlineError(
           'post-failed',
           `POST returned non 2xx status code: code ${answer.status}: ${reason}`,

@@ -1,9 +1,8 @@
 /** Sends the message to a Slack channel. Which section is used is decided per event, as the configuration stands then. */
 import { goJson } from '../../columns/json-encode.js'
 import { ShardlineError } from '../../errors.js'
-import { postText, tlsOptions } from '../../net/http-client.js'
 import type { HandlerConfigs, SlackConfig } from '../handler-configs.js'
-import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
+import { defaultDeadlineMs, type HandlerKind, postEvent, textOf } from './handler.js'
 
 function section(configs: HandlerConfigs, workspace: string): SlackConfig {
   const { slack } = configs
@@ -52,9 +51,15 @@ export const slackKind: HandlerKind = {
           username: textOf(props, 'username') || config.username,
         })
         const headers = { 'Content-Type': 'application/json' }
-        const answer = await postText(config.url, `${body}\n`, headers, signal, tlsOptions(config.tls))
+        const answer = await postEvent(env.http, {
+          url: config.url,
+          headers,
+          body: `${body}\n`,
+          signal,
+          tls: config.tls,
+        })
         if (answer.status !== 200) {
-          throw new ShardlineError('slack-failed', failure(answer.status, answer.body), 500)
+          throw new ShardlineError('slack-failed', failure(answer.status, answer.text), 500)
         }
       },
     }

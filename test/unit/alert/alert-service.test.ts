@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { AlertService } from '../../../src/alert/alert-service.js'
 import { FrameWriter, type InhibitorState } from '../../../src/alert/event-frame.js'
 import { noHandlerConfigs, readHandlerConfigs } from '../../../src/alert/handler-configs.js'
 import { type EventState, TopicService, type TopicStore } from '../../../src/alert/topics.js'
+import { HttpClient } from '../../../src/net/http-client.js'
 import { alertDef } from '../../../src/operators/alert-def.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import type { AlertStates, Engine, OutputFrame } from '../../../src/route/engine-api.js'
@@ -11,6 +12,9 @@ import { Out } from '../../../src/shard/output.js'
 import type { HandlerCall, ScriptValue } from '../../../src/tickscript/node-def.js'
 import { plan } from '../operators/harness.js'
 import { TestLog } from './events.js'
+
+const http = new HttpClient()
+afterAll(() => http.close())
 
 /** Keeps states in memory while tasks are stopped. */
 const keepStates: TopicStore = {
@@ -41,7 +45,7 @@ function planOf(...nodes: { props?: Record<string, ScriptValue>; handlers?: Hand
 function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates) {
   const log = new TestLog()
   const topics = new TopicService(store, log)
-  const alerts = new AlertService({ topics, configs, log })
+  const alerts = new AlertService({ topics, configs, http, log })
   const outputs = new Map<number, (frame: OutputFrame) => void>()
   const mirrored: [string, string, number, string][] = []
   const engine: Pick<Engine, 'onOutput' | 'mirrorTopicState'> = {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { Delivery } from '../../../src/alert/delivery.js'
 import { noHandlerConfigs } from '../../../src/alert/handler-configs.js'
 import type { AlertHandler } from '../../../src/alert/handler-queue.js'
@@ -8,7 +8,11 @@ import { createAggregate } from '../../../src/alert/handlers/aggregate.js'
 import { createPublish } from '../../../src/alert/handlers/publish.js'
 import { TopicService } from '../../../src/alert/topics.js'
 import { Duration } from '../../../src/columns/values.js'
+import { HttpClient } from '../../../src/net/http-client.js'
 import { event, TestLog } from './events.js'
+
+const http = new HttpClient()
+afterAll(() => http.close())
 
 class Collecting implements AlertHandler {
   readonly kind = 'test'
@@ -113,7 +117,13 @@ describe('handler specs', () => {
       put: () => Promise.reject(new Error('disk full')),
       delete: () => Promise.resolve(),
     }
-    const specs = new HandlerSpecService({ topics, configs: noHandlerConfigs, store: failing, log: new TestLog() })
+    const specs = new HandlerSpecService({
+      topics,
+      configs: noHandlerConfigs,
+      http,
+      store: failing,
+      log: new TestLog(),
+    })
     const spec: HandlerSpec = { topic: 't', id: 'h', kind: 'log', match: '', options: { path: '/tmp/x' } }
     await expect(specs.create(spec)).rejects.toThrow('failed to create handler: disk full')
     expect(specs.list('t')).toEqual([])

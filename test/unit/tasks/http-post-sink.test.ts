@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Duration } from '../../../src/columns/values.js'
+import { HttpClient } from '../../../src/net/http-client.js'
 import { type HttpPostAnswer, httpPostDef, httpPostEntry } from '../../../src/operators/http-post.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import type { OutputFrame, RunningTask } from '../../../src/route/engine-api.js'
@@ -14,6 +15,9 @@ interface Seen {
   headers: IncomingMessage['headers']
   body: string
 }
+
+const http = new HttpClient()
+afterAll(() => http.close())
 
 let server: Server
 let base: string
@@ -118,7 +122,7 @@ class Rig {
 }
 
 function open(options: Partial<HttpPostSinkOptions> = {}): void {
-  sink = new HttpPostSink({ endpoint: () => undefined, ...options })
+  sink = new HttpPostSink({ endpoint: () => undefined, http, ...options })
 }
 
 describe('HttpPostSink', () => {

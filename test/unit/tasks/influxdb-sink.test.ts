@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Duration } from '../../../src/columns/values.js'
 import { parseConfig } from '../../../src/config/load.js'
 import { InfluxClusters } from '../../../src/influxdb/clusters.js'
+import { HttpClient } from '../../../src/net/http-client.js'
 import { influxDBOutEntry } from '../../../src/operators/influxdb-out.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import { InfluxDBSink, type InfluxDBSinkOptions } from '../../../src/tasks/influxdb-sink.js'
@@ -10,6 +11,9 @@ import { FakeInfluxDB } from '../influxdb/fake-influxdb.js'
 import { bench, call, type TestBench } from '../operators/bench.js'
 import { type FeedOptions, plan } from '../operators/harness.js'
 
+const http = new HttpClient()
+afterAll(() => http.close())
+
 let fake: FakeInfluxDB
 let clusters: InfluxClusters
 let sink: InfluxDBSink
@@ -17,7 +21,7 @@ let logs: { msg: string; keys: Record<string, unknown> }[]
 
 function open(options: Partial<InfluxDBSinkOptions> = {}, config?: string): void {
   const source = config ?? `[[influxdb]]\nurls = ["${fake.url}"]\n`
-  clusters = new InfluxClusters(parseConfig(source, {}).config.influxdb)
+  clusters = new InfluxClusters(parseConfig(source, {}).config.influxdb, http)
   logs = []
   const error = (msg: string, keys: Record<string, unknown> = {}): void => {
     logs.push({ msg, keys })
@@ -32,7 +36,6 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   sink.close()
-  clusters.close()
   await fake.close()
 })
 

@@ -3,23 +3,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { HttpClient } from '../../../src/net/http-client.js'
 import type { SideloadReload } from '../../../src/operators/sideload.js'
 import type { SideloadData } from '../../../src/operators/sideload-table.js'
 import { evaluateScript } from '../../../src/plan/evaluate-script.js'
 import { planTask } from '../../../src/plan/plan.js'
 import type { RunningTask } from '../../../src/route/engine-api.js'
-import { readTree } from '../../../src/tasks/sideload-read.js'
-import { type SideloadEndpoint, SideloadSources } from '../../../src/tasks/sideload-sources.js'
+import { type JsonSource, readTree } from '../../../src/tasks/sideload-read.js'
+import { SideloadSources } from '../../../src/tasks/sideload-sources.js'
+
+const http = new HttpClient()
+afterAll(() => http.close())
 
 let dir: string
 let sources: SideloadSources
-let endpoints: Record<string, SideloadEndpoint>
+let endpoints: Record<string, JsonSource>
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'sideload-'))
   endpoints = {}
-  sources = new SideloadSources({ endpoint: (name) => endpoints[name], timeoutMs: 500 })
+  sources = new SideloadSources({ endpoint: (name) => endpoints[name], http, timeoutMs: 500 })
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -224,7 +228,7 @@ describe('over HTTP', () => {
     ['no JSON', (res) => res.end('x'), /failed to parse/],
     ['no object', (res) => res.end('[]'), /not a map/],
     ['a file that is no map', (res) => res.end('{"a": 1}'), /"a" of .* is not a map/],
-    ['no answer', () => {}, /timeout/],
+    ['no answer', () => {}, /context deadline exceeded/],
   ])('%s stops the task', async (_name, reply, text) => {
     answer = reply
     const failure = prepare(url)

@@ -9,13 +9,16 @@ import { type HandlerConfigs, noHandlerConfigs, readHandlerConfigs } from '../..
 import type { HandlerProps } from '../../../../src/alert/handlers/handler.js'
 import { createHandler } from '../../../../src/alert/handlers/registry.js'
 import { Duration } from '../../../../src/columns/values.js'
+import { HttpClient } from '../../../../src/net/http-client.js'
 import { delivery, event, TestLog } from '../events.js'
 
+const http = new HttpClient()
+afterAll(() => http.close())
 const dir = mkdtempSync(join(tmpdir(), 'handlers-'))
 afterAll(() => rmSync(dir, { recursive: true }))
 
 const make = (kind: string, props: HandlerProps, configs: HandlerConfigs = noHandlerConfigs) =>
-  createHandler(kind, props, { configs, log: new TestLog() })
+  createHandler(kind, props, { configs, http, log: new TestLog() })
 const signal = () => AbortSignal.timeout(5000)
 const ignore = () => {}
 
@@ -185,7 +188,6 @@ describe('post', () => {
       'x-one': '1',
       'content-type': 'application/json',
       'user-agent': 'Go-http-client/1.1',
-      connection: 'close',
     })
   })
 
