@@ -268,9 +268,18 @@ function headersOf(url: URL, given: Readonly<Record<string, string>>): Record<st
   const headers: Record<string, string> = { ...given }
   if (!names.has('user-agent')) headers['User-Agent'] = 'Shardline'
   if (url.username !== '' && !names.has('authorization')) {
-    headers.Authorization = basicAuth(decodeURIComponent(url.username), decodeURIComponent(url.password))
+    headers.Authorization = basicAuth(unescaped(url.username), unescaped(url.password))
   }
   return headers
+}
+
+/** A credential with a lone percent sign stands for itself. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 export function basicAuth(username: string, password: string): string {

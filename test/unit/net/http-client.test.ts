@@ -106,6 +106,8 @@ describe('answers', () => {
     const { url } = await serve((req, res) => res.end(req.headers.authorization))
     const withUser = url.replace('//', '//us%40er:pa%3Ass@')
     expect((await get(withUser)).body.toString()).toBe(`Basic ${Buffer.from('us@er:pa:ss').toString('base64')}`)
+    const percent = url.replace('//', '//50%:x@')
+    expect((await get(percent)).body.toString()).toBe(`Basic ${Buffer.from('50%:x').toString('base64')}`)
     expect((await get(withUser, { headers: { authorization: 'Token t' } })).body.toString()).toBe('Token t')
   })
 
