@@ -2,18 +2,20 @@
  * Frames from a shard to main: finished alert events (Out.Alert) and the state of inhibitors (Out.Inhibit). The shard renders
  * everything; main adds only previousLevel, which belongs to the topic.
  *
- *   event    u8 1, u8 level, u8 flags (1 recoverable, 2 not encodable as JSON), u8 0,
- *            i64 time, i64 duration, texts: id, message, details, name, group, category, JSON before and behind the previous
- *            level (or the reason why there is none), u16 count of tags, per tag: key, value
+ *   event    u8 1, u8 level, u8 flags (1 recoverable), u8 0,
+ *            i64 time, i64 duration, texts: id, message, details, name, group, category, JSON before the rows, rows as JSON,
+ *            kinds of their cells, why JSON cannot hold them ('' when it can), u16 count of tags, per tag: key, value
  *   restore  u8 2, texts: from topic, to topic, id       the state of `from` is to be copied to `to`
  *   inhibit  u8 3, u8 on, i32 group, u16 count of inhibitors, per inhibitor: category, u16 count of tags, key, value …
  *   text     u32 byte length, UTF-8
  *
  * The bytes of the JSON are those that log, exec and post deliver (spec alerts 10).
  */
+
 import { jsonString } from '../columns/json-encode.js'
+import type { Row } from '../columns/point.js'
 import { formatRfc3339 } from '../columns/time.js'
-import { errorText } from '../errors.js'
+import { type EventRows, encodeRows } from './event-rows.js'
 
 export const levelTexts = ['OK', 'INFO', 'WARNING', 'CRITICAL'] as const
 
@@ -48,11 +50,9 @@ export interface AlertEvent {
   readonly category: string
   readonly recoverable: boolean
   readonly tags: ReadonlyMap<string, string>
-  /** JSON before and behind `"LEVEL"` of previousLevel. */
-  readonly jsonPrefix: string
-  readonly jsonSuffix: string
-  /** Why the event has no JSON (NaN, infinity), else ''. */
-  readonly jsonError: string
+  /** JSON up to the rows, `"data":` included. */
+  readonly jsonHead: string
+  readonly rows: EventRows
 }
 
 export type AlertFrame =
@@ -72,7 +72,18 @@ export interface InhibitFrame {
 
 /** One line of JSON with its line end. */
 export function eventJson(event: AlertEvent, previousLevel: number): string {
-  return `${event.jsonPrefix}"${levelTexts[previousLevel]}"${event.jsonSuffix}`
+  const { jsonHead, rows, recoverable } = event
+  return `${jsonHead}${rows.json},"previousLevel":"${levelTexts[previousLevel]}","recoverable":${recoverable}}\n`
+}
+
+/** What stands before the rows in the JSON of an event. */
+export function eventJsonHead(
+  head: Omit<EventHead, 'tags' | 'name' | 'group' | 'category' | 'recoverable' | 'timeNs'>,
+): string {
+  return (
+    `{"id":${jsonString(head.id)},"message":${jsonString(head.message)},"details":${jsonString(head.details)},` +
+    `"time":"${formatRfc3339(head.ms, head.sub)}","duration":${head.durationNs},"level":"${levelTexts[head.level]}","data":`
+  )
 }
 
 /** Writes frames into a buffer that grows and is reused; the result is valid until the next frame. */
@@ -80,30 +91,17 @@ export class FrameWriter {
   private bytes = Buffer.alloc(4096)
   private at = 0
 
-  /** `data` gives the JSON of the series; it may throw (NaN, infinity): then the event has no JSON. */
-  event(head: EventHead, data: () => string): Uint8Array {
-    let prefix = ''
-    let suffix = ''
-    let failed = false
-    try {
-      prefix =
-        `{"id":${jsonString(head.id)},"message":${jsonString(head.message)},"details":${jsonString(head.details)},` +
-        `"time":"${formatRfc3339(head.ms, head.sub)}","duration":${head.durationNs},` +
-        `"level":"${levelTexts[head.level]}","data":${data()},"previousLevel":`
-      suffix = `,"recoverable":${head.recoverable}}\n`
-    } catch (err) {
-      failed = true
-      suffix = errorText(err)
-    }
+  event(head: EventHead, series: readonly Row[]): Uint8Array {
+    const rows = encodeRows(series)
     this.at = 0
     this.u8(1)
     this.u8(head.level)
-    this.u8((head.recoverable ? 1 : 0) | (failed ? 2 : 0))
+    this.u8(head.recoverable ? 1 : 0)
     this.u8(0)
     this.i64(head.timeNs)
     this.i64(head.durationNs)
-    for (const s of [head.id, head.message, head.details, head.name, head.group, head.category, prefix, suffix])
-      this.text(s)
+    for (const s of [head.id, head.message, head.details, head.name, head.group, head.category]) this.text(s)
+    for (const s of [eventJsonHead(head), rows.json, rows.kinds, rows.error]) this.text(s)
     this.u16(head.tags.size)
     for (const [k, v] of head.tags) {
       this.text(k)
@@ -216,10 +214,10 @@ export function decodeAlertFrame(payload: Uint8Array, taskId: string): AlertFram
   r.u8()
   const timeNs = r.i64()
   const durationNs = r.i64()
-  const [id, message, details, name, group, category, prefix, suffix] = Array.from({ length: 8 }, () => r.text())
+  const [id, message, details, name, group, category] = Array.from({ length: 6 }, () => r.text())
+  const [jsonHead, json, kinds, error] = Array.from({ length: 4 }, () => r.text())
   const tags = new Map<string, string>()
   for (let n = r.u16(); n > 0; n--) tags.set(r.text(), r.text())
-  const failed = (flags & 2) !== 0
   return {
     kind: 'event',
     event: {
@@ -235,9 +233,8 @@ export function decodeAlertFrame(payload: Uint8Array, taskId: string): AlertFram
       category,
       recoverable: (flags & 1) !== 0,
       tags,
-      jsonPrefix: prefix,
-      jsonSuffix: failed ? '' : suffix,
-      jsonError: failed ? suffix : '',
+      jsonHead,
+      rows: { json, kinds, error },
     },
   }
 }

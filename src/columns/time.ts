@@ -93,3 +93,11 @@ export function formatRfc3339(ms: number, sub: number): string {
   const cut = frac.replace(/0+$/, '')
   return cut === '' ? `${base}Z` : `${base}.${cut}Z`
 }
+
+/** Nanoseconds since the epoch of a text that formatRfc3339 wrote. */
+export function rfc3339Ns(text: string): bigint {
+  const dot = text.indexOf('.')
+  const ms = Date.parse(dot < 0 ? text : `${text.slice(0, dot)}Z`)
+  const nanos = dot < 0 ? '0' : text.slice(dot + 1, -1).padEnd(9, '0')
+  return BigInt(ms) * 1_000_000n + BigInt(nanos)
+}

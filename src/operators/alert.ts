@@ -7,7 +7,7 @@
  */
 import { FrameWriter, type InhibitorState } from '../alert/event-frame.js'
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
-import { encodeResult, rowOfPoint, rowOfWindow } from '../columns/json-encode.js'
+import { rowOfPoint, rowOfWindow } from '../columns/json-encode.js'
 import { nsOf, type Span, spanOf } from '../columns/time.js'
 import { Duration } from '../columns/values.js'
 import { compileLambda } from '../lambda/compile.js'
@@ -320,8 +320,8 @@ export class AlertOperator extends Operator {
       name: chunk.name,
       category: this.category,
     }
-    const data = () => encodeResult([chunk.windows === null ? rowOfPoint(chunk, row, group) : rowOfWindow(chunk, at)])
-    this.ctx.outbox.send(Out.Alert, this.ctx.nodeIndex, this.frames.event(head, data))
+    const series = [chunk.windows === null ? rowOfPoint(chunk, row, group) : rowOfWindow(chunk, at)]
+    this.ctx.outbox.send(Out.Alert, this.ctx.nodeIndex, this.frames.event(head, series))
     this.emitted.push(at)
     this.notes.push({ level, id: rendered.id, message: rendered.message, durationNs })
   }

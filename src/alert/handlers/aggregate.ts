@@ -3,13 +3,13 @@
  * lost, as in the original. The event says how many there were; it shows the messages and series of the first ones only, as
  * far as they fit into a bounded memory.
  */
-import { jsonString } from '../../columns/json-encode.js'
-import { formatRfc3339, spanOf } from '../../columns/time.js'
+import { spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { Log } from '../../log.js'
 import type { Delivery } from '../delivery.js'
-import { type AlertEvent, levelTexts } from '../event-frame.js'
+import { type AlertEvent, eventJsonHead } from '../event-frame.js'
+import { type EventRows, joinRows } from '../event-rows.js'
 import { type AlertHandler, queueCapacity } from '../handler-queue.js'
 import { compileTextTemplate, goStruct } from '../template/index.js'
 import type { TopicService } from '../topics.js'
@@ -29,7 +29,7 @@ class Pending {
   durationNs = 0n
   hops = 0
   readonly messages: string[] = []
-  readonly series: string[] = []
+  readonly rows: EventRows[] = []
   private held = 0
 
   add({ event, hops }: Delivery): void {
@@ -38,20 +38,11 @@ class Pending {
     if (first || event.timeNs > this.timeNs) this.timeNs = event.timeNs
     if (first || event.durationNs > this.durationNs) this.durationNs = event.durationNs
     this.hops = Math.max(this.hops, hops)
-    const series = seriesOf(event)
-    this.held += event.message.length + series.length
+    this.held += event.message.length + event.rows.json.length
     if (this.held > maxHeldLength) return
     this.messages.push(event.message)
-    if (series !== '') this.series.push(series)
+    this.rows.push(event.rows)
   }
-}
-
-/** The elements of the event's list of series as JSON; '' when it has none. */
-function seriesOf(event: AlertEvent): string {
-  const key = ',"data":{"series":['
-  // Quotes inside strings are escaped, so the first place is the member itself.
-  const at = event.jsonPrefix.indexOf(key)
-  return at < 0 ? '' : event.jsonPrefix.slice(at + key.length, event.jsonPrefix.lastIndexOf(']},"previousLevel":'))
 }
 
 export function createAggregate(props: HandlerProps, topics: TopicService, log: Log): AlertHandler {
@@ -91,14 +82,14 @@ export function createAggregate(props: HandlerProps, topics: TopicService, log: 
 }
 
 function eventOf(id: string, message: string, done: Pending): AlertEvent {
+  const { level, timeNs, durationNs } = done
   const details = done.messages.join('\n')
-  const { ms, sub } = spanOf(done.timeNs)
-  const series = done.series.length === 0 ? 'null' : `[${done.series.join(',')}]`
+  const { ms, sub } = spanOf(timeNs)
   return {
     taskId: '',
-    level: done.level,
-    timeNs: done.timeNs,
-    durationNs: done.durationNs,
+    level,
+    timeNs,
+    durationNs,
     id,
     message,
     details,
@@ -107,11 +98,7 @@ function eventOf(id: string, message: string, done: Pending): AlertEvent {
     category: '',
     recoverable: false,
     tags: new Map(),
-    jsonPrefix:
-      `{"id":${jsonString(id)},"message":${jsonString(message)},"details":${jsonString(details)},` +
-      `"time":"${formatRfc3339(ms, sub)}","duration":${done.durationNs},"level":"${levelTexts[done.level]!}",` +
-      `"data":{"series":${series}},"previousLevel":`,
-    jsonSuffix: ',"recoverable":false}\n',
-    jsonError: '',
+    jsonHead: eventJsonHead({ id, message, details, ms, sub, durationNs, level }),
+    rows: joinRows(done.rows),
   }
 }

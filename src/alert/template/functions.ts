@@ -3,6 +3,7 @@
  * `and` and `or` see all their arguments evaluated, as in the original's time.
  */
 import { goQuote } from '../../columns/go-format.js'
+import { ShardlineError } from '../../errors.js'
 import { sprint, sprintf, sprintln } from './print.js'
 import {
   basicKind,
@@ -65,10 +66,20 @@ export const builtins: Readonly<Record<string, TemplateFunction>> = {
 }
 
 /** `json`: the value as JSON with a line end, as a stream encoder writes it. */
-export const jsonFunction: TemplateFunction = fixed(['any'], ([v]) => new JsText(`${marshal(v)}\n`))
+export const jsonFunction: TemplateFunction = fixed(['any'], ([v]) => new JsText(jsonLine(v)))
 
 /** The same with a plain string as its result, for text templates. */
-export const jsonTextFunction: TemplateFunction = fixed(['any'], ([v]) => `${marshal(v)}\n`)
+export const jsonTextFunction: TemplateFunction = fixed(['any'], ([v]) => jsonLine(v))
+
+/** Nothing for a value that JSON cannot hold. */
+function jsonLine(v: TemplateValue): string {
+  try {
+    return `${marshal(v)}\n`
+  } catch (err) {
+    if (err instanceof ShardlineError) return ''
+    throw err
+  }
+}
 
 function firstOrLast(args: readonly TemplateValue[], stop: (v: TemplateValue) => boolean): TemplateValue {
   for (const a of args) if (stop(a)) return a

@@ -23,7 +23,16 @@ export class GoList {
   constructor(
     readonly typeName: string,
     readonly items: readonly TemplateValue[],
+    /** A slice that was never made: empty, but null as JSON. */
+    readonly isNil = false,
   ) {}
+}
+
+/** How the fields of a struct are named in JSON. */
+export interface JsonMembers {
+  readonly names: Readonly<Record<string, string>>
+  /** Whether empty texts, maps and lists are left out. */
+  readonly omitEmpty: boolean
 }
 
 export class GoStruct {
@@ -31,15 +40,19 @@ export class GoStruct {
     readonly typeName: string,
     /** In the order of declaration. */
     readonly fields: ReadonlyMap<string, TemplateValue>,
+    /** Absent: the names of the fields. */
+    readonly json?: JsonMembers,
   ) {}
 }
 
-/** A named integer with a String method: time.Weekday, time.Month. */
+/** A named integer with a String method: time.Weekday, time.Month, alert.Level. */
 export class GoEnum {
   constructor(
     readonly typeName: string,
     readonly value: bigint,
     readonly text: string,
+    /** Whether JSON has its text, not its number. */
+    readonly jsonText = false,
   ) {}
 }
 
@@ -138,14 +151,19 @@ export function marshal(v: TemplateValue): string {
   if (typeof v !== 'object') return jsonValue(v)
   if (v instanceof Duration || v instanceof Timestamp) return jsonValue(v)
   if (v instanceof JsText) return jsonString(v.text)
-  if (v instanceof GoEnum) return v.value.toString()
-  if (v instanceof GoList) return `[${v.items.map(marshal).join(',')}]`
-  if (v instanceof GoMap) {
-    let out = '{'
-    for (const k of v.sortedKeys()) out += `${out.length > 1 ? ',' : ''}${jsonString(k)}:${marshal(v.entries.get(k))}`
-    return `${out}}`
-  }
-  let out = '{'
-  for (const [k, x] of v.fields) out += `${out.length > 1 ? ',' : ''}${jsonString(k)}:${marshal(x)}`
-  return `${out}}`
+  if (v instanceof GoEnum) return v.jsonText ? jsonString(v.text) : v.value.toString()
+  if (v instanceof GoList) return v.isNil ? 'null' : `[${v.items.map(marshal).join(',')}]`
+  if (v instanceof GoMap) return jsonObject(v.sortedKeys().map((k) => [k, v.entries.get(k)]))
+  const { json } = v
+  if (json === undefined) return jsonObject([...v.fields])
+  const shown = [...v.fields].filter(([, x]) => !json.omitEmpty || !isEmpty(x))
+  return jsonObject(shown.map(([k, x]) => [json.names[k] ?? k, x]))
+}
+
+function jsonObject(members: readonly (readonly [string, TemplateValue])[]): string {
+  return `{${members.map(([k, v]) => `${jsonString(k)}:${marshal(v)}`).join(',')}}`
+}
+
+function isEmpty(v: TemplateValue): boolean {
+  return v === '' || (v instanceof GoMap && v.entries.size === 0) || (v instanceof GoList && v.items.length === 0)
 }

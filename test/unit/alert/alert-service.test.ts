@@ -102,7 +102,7 @@ function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates
           durationNs: 0n,
           tags: new Map(Object.entries(e.tags ?? {})),
         },
-        () => '{"series":null}',
+        [],
       ),
     )
   const inhibit = (taskId: string, key: number, node: number, on: boolean, inhibitors: InhibitorState[], group = 0) =>

@@ -2,6 +2,7 @@
 
 import { Delivery } from '../../../src/alert/delivery.js'
 import { type AlertEvent, decodeAlertFrame, FrameWriter } from '../../../src/alert/event-frame.js'
+import { Timestamp, type Value } from '../../../src/columns/values.js'
 import type { Log } from '../../../src/log.js'
 
 export interface EventParts {
@@ -13,11 +14,16 @@ export interface EventParts {
   readonly tags?: Record<string, string>
   /** A value that JSON cannot hold. */
   readonly unencodable?: boolean
+  /** Further columns of the row: names and cells. */
+  readonly cells?: Readonly<Record<string, Value>>
 }
 
 /** Through a frame, as main gets it. */
 export function event(parts: EventParts = {}): AlertEvent {
   const { id = 'm:nil', level = 3, message = `${id} is CRITICAL`, timeS = 1_600_000_000, tags = {} } = parts
+  const at = new Timestamp(1_600_000_000_000_000_000n)
+  const v = parts.unencodable ? Number.POSITIVE_INFINITY : 9007199254740993n
+  const extra = { columns: Object.keys(parts.cells ?? {}), cells: Object.values(parts.cells ?? {}) }
   const frame = new FrameWriter().event(
     {
       id,
@@ -34,10 +40,7 @@ export function event(parts: EventParts = {}): AlertEvent {
       durationNs: 5n,
       tags: new Map(Object.entries(tags)),
     },
-    () => {
-      if (parts.unencodable) throw new Error('json: unsupported value: +Inf')
-      return '{"series":[{"name":"m","columns":["time","v"],"values":[["2020-09-13T12:26:40Z",9007199254740993]]}]}'
-    },
+    [{ name: 'm', tags: new Map(), columns: ['time', 'v', ...extra.columns], values: [[at, v, ...extra.cells]] }],
   )
   const decoded = decodeAlertFrame(frame, 'task1')
   if (decoded.kind !== 'event') throw new Error('not an event')

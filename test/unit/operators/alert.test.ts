@@ -215,8 +215,8 @@ describe('events', () => {
       'm,h=a,cpu=c1 v=4,x=1 @43',
       'm,h=a,cpu=c0 v=9,x=2 @44',
     ])
-    expect(b.events()[0].jsonPrefix).toContain(
-      '"data":{"series":[{"name":"m","tags":{"h":"a"},"columns":["time","cpu","v","x"],"values":[["1970-01-01T00:00:42Z","c0",1,0],["1970-01-01T00:00:43Z","c1",4,1],["1970-01-01T00:00:44Z","c0",9,2]]}]}',
+    expect(b.events()[0].rows.json).toBe(
+      '{"series":[{"name":"m","tags":{"h":"a"},"columns":["time","cpu","v","x"],"values":[["1970-01-01T00:00:42Z","c0",1,0],["1970-01-01T00:00:43Z","c1",4,1],["1970-01-01T00:00:44Z","c0",9,2]]}]}',
     )
   })
 
@@ -225,8 +225,8 @@ describe('events', () => {
     b.feed.rows(b.op, ['m v=9,n=9007199254740993i @1', 'm v=Infinity,n=1i @2'])
     const [big, inf] = b.events()
     expect(big.message).toBe('9007199254740993')
-    expect(big.jsonPrefix).toContain('9007199254740993,9]')
-    expect(inf).toMatchObject({ jsonError: 'json: unsupported value: +Inf', jsonPrefix: '' })
+    expect(big.rows).toMatchObject({ json: expect.stringContaining('9007199254740993,9]'), kinds: '1tif', error: '' })
+    expect(inf.rows).toMatchObject({ kinds: '1tiP', error: 'json: unsupported value: +Inf' })
   })
 
   it('annotates what it hands on and drops the rest', () => {
