@@ -36,7 +36,7 @@ import { AutoscaleClusters } from './tasks/autoscale-clusters.js'
 import { AutoscaleSink } from './tasks/autoscale-sink.js'
 import { LmdbHandlerSpecStore } from './tasks/handler-spec-store.js'
 import { HttpOutViews } from './tasks/http-out-views.js'
-import { HttpPostSink } from './tasks/http-post-sink.js'
+import { HttpPostSink, type HttpPostSinkOptions } from './tasks/http-post-sink.js'
 import { InfluxDBSink } from './tasks/influxdb-sink.js'
 import { LoopbackSink } from './tasks/loopback-sink.js'
 import { RecordDb } from './tasks/record-db.js'
@@ -151,7 +151,7 @@ export class Server {
       const { username = '', password = '' } = found.basicAuth ?? {}
       return { url: found.url, headers: found.headers, username, password, rowTemplate: found.rowTemplate }
     }
-    const posts = new HttpPostSink({ endpoint, http })
+    const posts = new HttpPostSink({ endpoint, http, ...postLimits(config) })
     const sources = new SideloadSources({ endpoint, http })
     this.reloads.push(() => sources.reload())
     this.onClose('httppost', () => posts.close())
@@ -344,6 +344,18 @@ export class Server {
     const http = await listen(config, api, log)
     this.httpPort = http.port
     this.onClose('http', () => http.close(config.http['shutdown-timeout']))
+  }
+}
+
+function postLimits({ requests }: Config): Pick<HttpPostSinkOptions, 'deadlineMs' | 'limits'> {
+  return {
+    deadlineMs: requests.timeout,
+    limits: {
+      requests: requests['max-requests'],
+      requestsPerTask: requests['max-per-task'],
+      requestsPerHost: requests['max-per-host'],
+      queuedBytes: requests['queued-bytes'],
+    },
   }
 }
 

@@ -227,7 +227,8 @@ function validate(config: Config): void {
   if (config.http['auth-enabled'] && config.http['shared-secret'] === '') {
     invalid('http.auth-enabled needs http.shared-secret: without it every token would be valid')
   }
-  positive(config, ['slots', 'slot-size', 'ring-entries', 'shard-memory', 'max-body-size'])
+  positive('engine', config.engine, ['slots', 'slot-size', 'ring-entries', 'shard-memory', 'max-body-size'])
+  positive('requests', config.requests, ['max-requests', 'max-per-task', 'max-per-host', 'queued-bytes'])
   if (config.engine.shards < 0 || config.engine.shards > 256) invalid('engine.shards must be between 0 and 256')
   const ring = config.engine['ring-entries']
   if ((ring & (ring - 1)) !== 0) invalid(`engine.ring-entries must be a power of two, got ${ring}`)
@@ -235,9 +236,9 @@ function validate(config: Config): void {
   validateListeners(config.udp, invalid)
 }
 
-function positive(config: Config, keys: readonly (keyof Config['engine'])[]): void {
+function positive<S extends object>(name: string, section: S, keys: readonly (keyof S & string)[]): void {
   for (const key of keys) {
-    if (Number(config.engine[key]) <= 0) throw bad(`create server: engine.${key} must be greater than 0`)
+    if (Number(section[key]) <= 0) throw bad(`create server: ${name}.${key} must be greater than 0`)
   }
 }
 

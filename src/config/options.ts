@@ -68,6 +68,16 @@ export const sections = {
       'drain-timeout': duration('20s', 'How long tasks may go on with accepted points at shutdown.'),
     },
   }),
+  requests: section({
+    doc: 'Requests of httpPost nodes to other servers.',
+    options: {
+      timeout: duration('30s', 'Longest time of a request whose node sets no timeout. 0s: none.'),
+      'max-requests': integer(512, 'How many may be under way.'),
+      'max-per-task': integer(64, 'How many of them may be of one task.'),
+      'max-per-host': integer(64, 'How many of them may go to one server.'),
+      'queued-bytes': bytes('64mb', 'What may wait; a task that fills the queue leaves room for the others.'),
+    },
+  }),
   tls: section({
     doc: 'TLS of the HTTP API.',
     options: {

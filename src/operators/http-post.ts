@@ -76,7 +76,7 @@ export const httpPostDef: NodeDef = {
     },
     {
       name: 'timeout',
-      doc: 'The time a request may take; 0 is no limit.',
+      doc: 'The time a request may take; 0 is that of the configuration, 30 s (`[requests]`).',
       form: 'field',
       args: [{ name: 'timeout', type: 'duration' }],
       default: new Duration(0n),

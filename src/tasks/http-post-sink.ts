@@ -2,8 +2,8 @@
  * Makes the requests of `httpPost` nodes. Thread: main.
  *
  * Requests of one (task, node, shard, group) follow each other, each after the answer to the one before; different groups run
- * side by side, up to `maxConcurrent`. The queue is bounded in bytes: what comes beyond is not sent, but answered (code 0)
- * and counted. Errors go back to the shard, where the node counts and logs them.
+ * side by side, as many as sinks/post-queue.ts allows. What has no room there is not sent, but answered (code 0) and counted.
+ * Errors go back to the shard, where the node counts and logs them.
  *
  * Life of a task here: `prepare` (compiles templates, finds endpoints; throws what enabling the task must answer), `start`,
  * frames, `stop`. Frames that overtake `start` wait for it.
@@ -20,10 +20,12 @@ import {
 } from '../alert/template/index.js'
 import { Duration, Timestamp } from '../columns/values.js'
 import { errorText, ShardlineError } from '../errors.js'
-import { basicAuth, type HttpClient } from '../net/http-client.js'
+import { basicAuth, type HttpAnswer, type HttpClient } from '../net/http-client.js'
 import { type HttpPostAnswer, type HttpPostSettings, httpPostSettings, type TypedRow } from '../operators/http-post.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { FrameOrigin, OutputFrame, RunningTask } from '../route/engine-api.js'
+import { type PostJob, type PostLimits, PostQueue } from '../sinks/post-queue.js'
+import { EarlyFrames } from './early-frames.js'
 
 /** A `[[httppost]]` section of the configuration. */
 export interface HttpPostEndpoint {
@@ -40,8 +42,9 @@ export interface HttpPostSinkOptions {
   /** The endpoint of a name, if it is configured. */
   readonly endpoint: (name: string) => HttpPostEndpoint | undefined
   readonly http: HttpClient
-  readonly maxQueuedBytes?: number
-  readonly maxConcurrent?: number
+  /** Of a request whose node sets none; 0 = none. */
+  readonly deadlineMs: number
+  readonly limits: PostLimits
 }
 
 /** One httpPost node, ready to send. */
@@ -50,55 +53,38 @@ interface Target {
   readonly url: Template
   readonly row: Template | null
   readonly headers: Record<string, string>
-  /** URL or row need the typed row. */
-  readonly templated: boolean
+  /** '' = a template. */
+  readonly plainUrl: string
 }
 
 /** The httpPost nodes of a task by node index. */
 export type PreparedHttpPosts = ReadonlyMap<number, Target>
 
-interface Job {
-  readonly task: TaskSide
-  readonly target: Target
-  readonly chain: string
-  /** Who gets the answer. */
-  readonly origin: FrameOrigin
-  readonly group: number
-  readonly request: number
-  readonly body: Uint8Array
-  readonly row: Uint8Array | null
-  readonly bytes: number
-}
-
 interface TaskSide {
   readonly running: RunningTask
   readonly targets: PreparedHttpPosts
-  stopped: boolean
 }
 
 const maxAnswerBytes = 64 * 1024
+const frameHeadBytes = 16
 
 export class HttpPostSink {
-  /** Requests not made because the queue was full. */
-  dropped = 0
-  queuedBytes = 0
+  /** Requests not made because there was no room for them. */
+  get dropped(): number {
+    return this.refused + this.early.dropped
+  }
+
+  private refused = 0
   private readonly tasks = new Map<number, TaskSide>()
-  /** Frames of tasks that have not been started here yet. */
-  private early: OutputFrame[] = []
-  private earlyBytes = 0
-  /** The jobs of a chain; the first one is running or waits in `ready`. */
-  private readonly chains = new Map<string, Job[]>()
-  private readonly ready: Job[] = []
-  private running = 0
-  private readonly maxQueuedBytes: number
-  private readonly maxConcurrent: number
-  /** Requests not answered yet, by task key. */
-  private readonly pending = new Map<number, number>()
-  private idleWaiters: (() => void)[] = []
+  private readonly early = new EarlyFrames()
+  private readonly queue: PostQueue
 
   constructor(private readonly options: HttpPostSinkOptions) {
-    this.maxQueuedBytes = options.maxQueuedBytes ?? 64 * 1024 * 1024
-    this.maxConcurrent = options.maxConcurrent ?? 64
+    this.queue = new PostQueue(options.limits)
+  }
+
+  get queuedBytes(): number {
+    return this.queue.queuedBytes
   }
 
   /** Throws the errors that enabling a task answers with. */
@@ -111,27 +97,21 @@ export class HttpPostSink {
   }
 
   start(running: RunningTask, targets: PreparedHttpPosts): void {
-    if (targets.size > 0) this.tasks.set(running.key, { running, targets, stopped: false })
-    const mine = this.early.filter((f) => f.taskKey === running.key)
-    this.early = this.early.filter((f) => f.taskKey !== running.key)
-    for (const f of mine) {
-      this.earlyBytes -= f.payload.length
-      this.onFrame(f)
-    }
+    this.tasks.set(running.key, { running, targets })
+    this.queue.open(running.key)
+    for (const f of this.early.take(running.key)) this.onFrame(f)
   }
 
-  /** Forgets a task: requests under way end, the others are not made. */
+  /** Forgets a task: requests under way are aborted, the others are not made. */
   stop(key: number): void {
-    const task = this.tasks.get(key)
-    if (task === undefined) return
-    task.stopped = true
     this.tasks.delete(key)
+    this.queue.close(key)
+    this.early.take(key)
   }
 
   /** Resolves when no request (of this run of a task) is under way or waiting. */
-  async idle(taskKey?: number): Promise<void> {
-    const quiet = (): boolean => (taskKey === undefined ? this.pending.size === 0 : !this.pending.has(taskKey))
-    while (!quiet()) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  idle(key?: number): Promise<void> {
+    return this.queue.idle(key)
   }
 
   close(): void {
@@ -141,103 +121,22 @@ export class HttpPostSink {
   onFrame(frame: OutputFrame): void {
     const task = this.tasks.get(frame.taskKey)
     if (task === undefined) {
-      this.keepEarly(frame)
+      this.early.keep(frame)
       return
     }
     const target = task.targets.get(frame.nodeIndex)
     if (target === undefined) return
-    const head = new DataView(frame.payload.buffer, frame.payload.byteOffset)
-    const group = head.getInt32(0, true)
-    const request = head.getInt32(4, true)
-    const bodyBytes = head.getInt32(8, true)
-    const rowBytes = head.getInt32(12, true)
-    const job: Job = {
-      task,
-      target,
-      chain: `${frame.taskKey}/${frame.nodeIndex}/${frame.shard}/${group}`,
-      origin: { shard: frame.shard, life: frame.life, nodeIndex: frame.nodeIndex },
-      group,
-      request,
-      body: frame.payload.slice(16, 16 + bodyBytes),
-      row: rowBytes === 0 ? null : frame.payload.slice(16 + bodyBytes, 16 + bodyBytes + rowBytes),
-      bytes: frame.payload.length,
-    }
-    if (this.queuedBytes + job.bytes > this.maxQueuedBytes) {
-      this.dropped++
-      answer(job, 0, { msg: 'failed to POST data', err: 'too many requests are waiting' }, true)
-      return
-    }
-    this.queuedBytes += job.bytes
-    const { key } = task.running
-    this.pending.set(key, (this.pending.get(key) ?? 0) + 1)
-    const chain = this.chains.get(job.chain)
-    if (chain !== undefined) {
-      chain.push(job)
-      return
-    }
-    this.chains.set(job.chain, [job])
-    this.ready.push(job)
-    this.pump()
+    const job = new Job(frame, task.running, target, (request) => this.send(request))
+    if (this.queue.offer(frame.taskKey, job)) return
+    this.refused++
+    job.answer(0, { msg: 'failed to POST data', err: 'too many requests are waiting' }, true)
   }
 
-  private keepEarly(frame: OutputFrame): void {
-    if (this.earlyBytes + frame.payload.length > this.maxQueuedBytes / 4) {
-      this.dropped++
-      return
-    }
-    this.earlyBytes += frame.payload.length
-    this.early.push({ ...frame, payload: frame.payload.slice() })
-  }
-
-  private pump(): void {
-    while (this.running < this.maxConcurrent) {
-      const job = this.ready.shift()
-      if (job === undefined) return
-      this.running++
-      this.send(job)
-        .catch((err: unknown) => answer(job, 0, { msg: 'failed to POST data', err: errorText(err) }, false))
-        .finally(() => this.done(job))
-    }
-  }
-
-  private done(job: Job): void {
-    this.running--
-    const chain = this.chains.get(job.chain)!
-    do this.settle(chain.shift()!)
-    while (chain.length > 0 && chain[0].task.stopped)
-    if (chain.length > 0) this.ready.push(chain[0])
-    else this.chains.delete(job.chain)
-    this.pump()
-  }
-
-  private settle(job: Job): void {
-    this.queuedBytes -= job.bytes
-    const { key } = job.task.running
-    const left = this.pending.get(key)! - 1
-    if (left > 0) this.pending.set(key, left)
-    else {
-      this.pending.delete(key)
-      for (const resolve of this.idleWaiters.splice(0)) resolve()
-    }
-  }
-
-  private async send(job: Job): Promise<void> {
-    if (job.task.stopped) return
-    const { settings } = job.target
-    const data = job.target.templated && job.row !== null ? templateData(deserialize(job.row) as TypedRow) : undefined
-    const url = job.target.url.execute(data)
-    const body = job.target.row === null ? job.body : Buffer.from(job.target.row.execute(data))
-    const { headers } = job.target
-    const limits = { deadlineMs: settings.timeoutMs, maxAnswerBytes, longAnswer: 'cut' } as const
-    const reply = await this.options.http.send({ method: 'POST', url, headers, body, ...limits })
-    const code = reply.status
-    if (code >= 200 && code < 300) answer(job, code, null, false)
-    else {
-      const err = settings.captureResponse
-        ? reply.body.toString()
-        : 'unknown error, use .captureResponse() to capture the HTTP response'
-      answer(job, code, { msg: 'POST returned non 2xx status code', err }, false)
-    }
+  private send({ url, target, body, signal }: Sending): Promise<HttpAnswer> {
+    const { headers, settings } = target
+    const deadlineMs = settings.timeoutMs > 0 ? settings.timeoutMs : this.options.deadlineMs
+    const limits = { deadlineMs, maxAnswerBytes, longAnswer: 'cut' } as const
+    return this.options.http.send({ method: 'POST', url, headers, body, signal, ...limits })
   }
 
   private targetOf(settings: HttpPostSettings): Target {
@@ -245,7 +144,6 @@ export class HttpPostSink {
     const endpoint = name === undefined ? undefined : this.options.endpoint(name)
     if (name !== undefined && endpoint === undefined)
       throw new ShardlineError('http-post-endpoint', `endpoint '${name}' does not exist`, 500)
-    const url = compiled('url', endpoint === undefined ? settings.urls[0] : endpoint.url)
     const rowTemplate = endpoint?.rowTemplate ?? ''
     const row = rowTemplate === '' ? null : compiled('row', rowTemplate)
     const headers: Record<string, string> = {}
@@ -255,8 +153,8 @@ export class HttpPostSink {
     if (endpoint !== undefined && endpoint.username !== '') {
       setHeader(headers, 'Authorization', basicAuth(endpoint.username, endpoint.password))
     }
-    const templated = row !== null || (endpoint?.url ?? settings.urls[0]).includes('{{')
-    return { settings, url, row, headers, templated }
+    const source = endpoint?.url ?? settings.urls[0]
+    return { settings, url: compiled('url', source), row, headers, plainUrl: source.includes('{{') ? '' : source }
   }
 }
 
@@ -274,11 +172,87 @@ function setHeader(headers: Record<string, string>, name: string, value: string)
   headers[name] = value
 }
 
-function answer(job: Job, code: number, error: HttpPostAnswer['error'], dropped: boolean): void {
-  if (job.task.stopped || (error === null && job.request < 0)) return
-  const { group, request } = job
-  const message: HttpPostAnswer = { what: 'answer', group, request, code, error, dropped }
-  job.task.running.reply(job.origin, message)
+interface Sending {
+  readonly url: string
+  readonly target: Target
+  readonly body: Uint8Array
+  readonly signal: AbortSignal
+}
+
+/** One request, as a frame of a shard asks for it. */
+class Job implements PostJob {
+  readonly chain: string
+  readonly bytes: number
+  private readonly group: number
+  private readonly request: number
+  private readonly body: Uint8Array
+  private readonly row: Uint8Array | null
+  /** Who gets the answer. */
+  private readonly origin: FrameOrigin
+  private url: string
+  /** Why the URL cannot be made. */
+  private failure: unknown = null
+
+  constructor(
+    frame: OutputFrame,
+    private readonly running: RunningTask,
+    private readonly target: Target,
+    private readonly post: (request: Sending) => Promise<HttpAnswer>,
+  ) {
+    const { payload, shard, life, nodeIndex } = frame
+    this.origin = { shard, life, nodeIndex }
+    this.url = target.plainUrl
+    const head = new DataView(payload.buffer, payload.byteOffset)
+    this.group = head.getInt32(0, true)
+    this.request = head.getInt32(4, true)
+    const bodyEnd = frameHeadBytes + head.getInt32(8, true)
+    const rowBytes = head.getInt32(12, true)
+    this.body = payload.slice(frameHeadBytes, bodyEnd)
+    this.row = rowBytes === 0 ? null : payload.slice(bodyEnd, bodyEnd + rowBytes)
+    this.bytes = payload.length
+    this.chain = `${nodeIndex}/${shard}/${this.group}`
+  }
+
+  host(): string {
+    if (this.url === '') {
+      try {
+        this.url = this.target.url.execute(this.templateData())
+      } catch (err) {
+        this.failure = err
+      }
+    }
+    return URL.canParse(this.url) ? new URL(this.url).host : ''
+  }
+
+  async send(signal: AbortSignal): Promise<void> {
+    const { target, url } = this
+    try {
+      if (this.failure !== null) throw this.failure
+      const body = target.row === null ? this.body : Buffer.from(target.row.execute(this.templateData()))
+      const { status, body: said } = await this.post({ url, target, body, signal })
+      if (signal.aborted) return
+      if (status >= 200 && status < 300) {
+        if (this.request >= 0) this.answer(status, null, false)
+        return
+      }
+      const err = target.settings.captureResponse
+        ? said.toString()
+        : 'unknown error, use .captureResponse() to capture the HTTP response'
+      this.answer(status, { msg: 'POST returned non 2xx status code', err }, false)
+    } catch (err) {
+      if (!signal.aborted) this.answer(0, { msg: 'failed to POST data', err: errorText(err) }, false)
+    }
+  }
+
+  answer(code: number, error: HttpPostAnswer['error'], dropped: boolean): void {
+    const { group, request } = this
+    const message: HttpPostAnswer = { what: 'answer', group, request, code, error, dropped }
+    this.running.reply(this.origin, message)
+  }
+
+  private templateData(): TemplateValue {
+    return this.row === null ? undefined : templateData(deserialize(this.row) as TypedRow)
+  }
 }
 
 /** What URL and row templates see: `.Name`, `.Tags`, `.Values`. */

@@ -121,8 +121,25 @@ class Rig {
   }
 }
 
+const limits = { requests: 512, requestsPerTask: 64, requestsPerHost: 64, queuedBytes: 64 * 1024 * 1024 }
+
 function open(options: Partial<HttpPostSinkOptions> = {}): void {
-  sink = new HttpPostSink({ endpoint: () => undefined, http, ...options })
+  sink = new HttpPostSink({ endpoint: () => undefined, http, deadlineMs: 30_000, limits, ...options })
+}
+
+/** A server that takes connections and requests, and says nothing. */
+async function muteServer(): Promise<{ url: string; asked: () => number; close: () => Promise<void> }> {
+  let asked = 0
+  const mute = createServer(() => asked++)
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`,
+    asked: () => asked,
+    close: async () => {
+      mute.closeAllConnections()
+      await new Promise((resolve) => mute.close(resolve))
+    },
+  }
 }
 
 describe('HttpPostSink', () => {
@@ -252,7 +269,7 @@ describe('HttpPostSink', () => {
   })
 
   it('drops and reports what its queue cannot hold', async () => {
-    open({ maxQueuedBytes: 250 })
+    open({ limits: { ...limits, queuedBytes: 500 } })
     const rig = new Rig(node([`${base}/out`]))
     rig.start()
     await rig.rows('m v=1 @1', 'm v=2 @2', 'm v=3 @3')
@@ -296,5 +313,52 @@ describe('HttpPostSink', () => {
     await rig.rows('m v=1 @1', 'm v=2 @2', 'm v=3 @3')
     expect(seen).toHaveLength(1)
     expect(sink.queuedBytes).toBe(0)
+  })
+
+  it('a mute endpoint holds up nobody else, and ends by itself', async () => {
+    const mute = await muteServer()
+    try {
+      open({ deadlineMs: 400, limits: { ...limits, requests: 100 } })
+      const stuck = new Rig(node([mute.url]), { dims: ['h'] }, 8)
+      const fine = new Rig(node([`${base}/fine`]), { dims: ['h'] })
+      stuck.start()
+      fine.start()
+      const many = (n: number) => Array.from({ length: n }, (_, i) => `m,h=h${i} v=1 @${i}`)
+      stuck.b.feed.rows(stuck.b.op, many(200))
+      stuck.deliver()
+      await expect.poll(mute.asked, { timeout: 20_000 }).toBe(64)
+      fine.b.feed.rows(fine.b.op, many(200))
+      fine.deliver()
+      await sink.idle(7)
+      expect(seen).toHaveLength(200)
+      await sink.idle(8)
+      expect(stuck.b.ctx.errors).toHaveLength(200)
+      expect(stuck.b.ctx.errors[0].err).toContain('context deadline exceeded')
+      expect(sink.queuedBytes).toBe(0)
+    } finally {
+      await mute.close()
+    }
+  })
+
+  it('a task that stops takes its stuck requests with it', async () => {
+    const mute = await muteServer()
+    try {
+      open({ limits: { ...limits, requests: 2 } })
+      const stuck = new Rig(node([mute.url]), { dims: ['h'] }, 8)
+      stuck.start()
+      stuck.b.feed.rows(stuck.b.op, ['m,h=a v=1 @1', 'm,h=b v=1 @1', 'm,h=c v=1 @1'])
+      stuck.deliver()
+      await expect.poll(mute.asked, { timeout: 20_000 }).toBe(2)
+      const fine = new Rig(node([`${base}/fine`]))
+      fine.start()
+      fine.b.feed.rows(fine.b.op, ['m v=1 @1'])
+      fine.deliver()
+      sink.stop(8)
+      await sink.idle(7)
+      expect(seen).toHaveLength(1)
+      expect(stuck.answers).toEqual([])
+    } finally {
+      await mute.close()
+    }
   })
 })
