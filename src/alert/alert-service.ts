@@ -53,8 +53,8 @@ const isAlert = ({ node }: PlannedNode): boolean => node.def.kind === 'alert'
 
 const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'crits_triggered'] as const
 
-/** Longest time that a new time of an unchanged level waits. */
-const timeOnlyDelayMs = 100
+/** Longest time until a shard hears of a new time of an unchanged level, and that an event changed nothing. */
+const settleDelayMs = 100
 
 /** The alerts of one run. */
 class AlertRun implements RunPart {
@@ -203,6 +203,8 @@ export class AlertService implements RunFollower {
   private event(node: AlertNode, event: AlertEvent): void {
     const { topics, log } = this.parts
     const { counters } = node
+    // Stored or not: the shard that sent it waits for what has become of it.
+    this.flushTimer ??= setTimeout(() => this.flushMirror(), settleDelayMs).unref()
     if (this.inhibitors.isInhibited(event)) {
       counters.alerts_inhibited++
       return
@@ -228,7 +230,7 @@ export class AlertService implements RunFollower {
     if (level === 0 && previous === 0) return
     this.changes.set(`${topic}\0${id}`, { topic, id, level, timeNs })
     if (level !== previous) this.flushing ??= setImmediate(() => this.flushMirror())
-    else this.flushTimer ??= setTimeout(() => this.flushMirror(), timeOnlyDelayMs).unref()
+    else this.flushTimer ??= setTimeout(() => this.flushMirror(), settleDelayMs).unref()
   }
 
   private flushMirror(): void {
@@ -236,10 +238,8 @@ export class AlertService implements RunFollower {
     if (this.flushTimer !== null) clearTimeout(this.flushTimer)
     this.flushing = null
     this.flushTimer = null
-    const { engine } = this
-    if (engine !== null) {
-      for (const c of this.changes.values()) engine.mirrorTopicState(c.topic, c.id, c.level, c.timeNs.toString())
-    }
+    const states = [...this.changes.values()]
     this.changes.clear()
+    this.engine?.mirrorTopicStates(states.map(({ topic, id, level, timeNs }) => [topic, id, level, timeNs.toString()]))
   }
 }

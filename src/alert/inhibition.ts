@@ -55,7 +55,7 @@ export class InhibitionTable {
   }
 
   /** Whether some inhibitor of the event's category has only tags that equal the event's; a missing tag is ''. */
-  isInhibited(event: AlertEvent): boolean {
+  isInhibited(event: Pick<AlertEvent, 'category' | 'tags'>): boolean {
     const byNames = this.shapes.get(event.category)
     if (byNames === undefined) return false
     for (const { names, on } of byNames.values()) {

@@ -5,6 +5,7 @@ import { compileHtmlTemplate, compileTextTemplate } from '../alert/template/inde
 import { ShardlineError } from '../errors.js'
 import type { ArgDef, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
 import { alertHandlers, checkLogHandler } from './alert-handlers.js'
+import { tagsOfId } from './alert-id.js'
 import { lambdaFacts } from './lambda-facts.js'
 
 export const levelNames = ['OK', 'INFO', 'WARNING', 'CRITICAL'] as const
@@ -143,6 +144,8 @@ export const alertDef: NodeDef = {
       wholeFields: true,
       wholeTags: true,
       stateful: true,
+      stateTags: tagsOfId(textProp(node, 'id', defaultId)) ?? undefined,
+      stateTagsWhy: 'as its groups may share an alert id',
       writesTags: annotated,
       // A batch that gets tags is grouped by all its tags from here on.
       grouping: node.edge === 'batch' && annotated.length > 0 ? { dims: '*', byName: false } : undefined,

@@ -6,6 +6,7 @@
  * are skipped. Event frames leave in row order; the rows that produced events are handed on once per chunk.
  */
 import { FrameWriter, type InhibitorState } from '../alert/event-frame.js'
+import { InhibitionTable } from '../alert/inhibition.js'
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import { rowOfPoint, rowOfWindow } from '../columns/json-encode.js'
 import { nsOf, type Span, spanOf } from '../columns/time.js'
@@ -61,6 +62,8 @@ export class AlertOperator extends Operator {
   private readonly all: boolean
   private readonly category: string
   private readonly inhibits: readonly InhibitCall[]
+  /** Of a node that inhibits events like its own: its inhibitors that are on. Main has those of all nodes. */
+  private readonly ownInhibitors: InhibitionTable | null
   private readonly topic: string
   private readonly anonymous: string
   private readonly stateChangesOnly: boolean
@@ -90,6 +93,7 @@ export class AlertOperator extends Operator {
     this.all = props.all === true
     this.category = textProp(node, 'category', '')
     this.inhibits = inhibitCalls(node)
+    this.ownInhibitors = this.inhibits.some((i) => i.category === this.category) ? new InhibitionTable() : null
     this.topic = textProp(node, 'topic', '')
     const anonymous = given?.anonymous ?? node.handlers.length > 0
     this.anonymous = anonymous ? anonymousTopic(ctx.taskId, ctx.nodeName, ctx.taskMaster) : ''
@@ -270,12 +274,24 @@ export class AlertOperator extends Operator {
     const shared = named ? states.get(this.topic, id) : undefined
     const stored = own ?? shared
     if (stored === undefined) return
-    if (own !== undefined && this.topic !== '' && shared?.level !== own.level) this.sync(this.anonymous, this.topic, id)
-    else if (own === undefined && this.anonymous !== '') this.sync(this.topic, this.anonymous, id)
+    if (own !== undefined && this.topic !== '' && shared?.level !== own.level) {
+      this.sync(this.anonymous, this.topic, id)
+      if (shared !== undefined) states.sent(this.topic, id, own.level, own.timeNs)
+    } else if (own === undefined && this.anonymous !== '') {
+      this.sync(this.topic, this.anonymous, id)
+      states.sent(this.anonymous, id, stored.level, stored.timeNs)
+    }
     if (!this.state.ensure(group)) return
     const at = spanOf(stored.timeNs)
     this.state.addEvent(group, stored.level)
     this.triggered(chunk.grouping, group, at.ms, at.sub, stored.level)
+  }
+
+  /** The topics of the node take the event's state. */
+  private stored(id: string, level: number, timeNs: bigint): void {
+    const states = this.ctx.topicStates
+    if (this.anonymous !== '') states?.sent(this.anonymous, id, level, timeNs)
+    if (this.topic !== '') states?.sent(this.topic, id, level, timeNs)
   }
 
   private sync(from: string, to: string, id: string): void {
@@ -301,6 +317,7 @@ export class AlertOperator extends Operator {
       category,
       tags: tags.map((t) => [t, names.includes(t) ? values[names.indexOf(t)] : ''] as const),
     }))
+    this.ownInhibitors?.apply(0, 0, 0, { on, group, inhibitors })
     this.ctx.outbox.send(Out.Inhibit, this.ctx.nodeIndex, this.frames.inhibit(on, group, inhibitors))
   }
 
@@ -322,6 +339,7 @@ export class AlertOperator extends Operator {
     }
     const series = [chunk.windows === null ? rowOfPoint(chunk, row, group) : rowOfWindow(chunk, at)]
     this.ctx.outbox.send(Out.Alert, this.ctx.nodeIndex, this.frames.event(head, series))
+    if (this.ownInhibitors?.isInhibited(head) !== true) this.stored(rendered.id, level, timeNs)
     this.emitted.push(at)
     this.notes.push({ level, id: rendered.id, message: rendered.message, durationNs })
   }

@@ -101,7 +101,11 @@ function partitionKey(
         e.stateTags === undefined ? input.grouping : intersect(input.grouping, { all: false, tags: e.stateTags })
       const before = key
       key = intersect(key, state)
-      if (!stateful || describe(before) !== describe(key)) reason = `${node.name} keeps state per ${describe(state)}`
+      if (!stateful || describe(before) !== describe(key)) {
+        const why =
+          e.stateTagsWhy === undefined || describe(state) === describe(input.grouping) ? '' : `, ${e.stateTagsWhy}`
+        reason = `${node.name} keeps state per ${describe(state)}${why}`
+      }
       stateful = true
     }
   }

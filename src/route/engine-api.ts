@@ -154,8 +154,8 @@ export interface Engine {
   stopTask(key: number, mode: 'drain' | 'discard'): Promise<void>
   /** A part of a running task that lives on main has failed: stops the task and tells the failure handlers. */
   failTask(key: number, error: string): void
-  /** Tells all shards that an alert state of a topic changed. */
-  mirrorTopicState(topic: string, id: string, level: number, timeNs: string): void
+  /** Tells all shards which alert states of topics have changed, and that what they have sent so far was handled. */
+  mirrorTopicStates(states: AlertStates): void
   onOutput(type: number, handler: (frame: OutputFrame) => void): void
   /** A task failed at run time on some shard; it has been stopped on all. */
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void

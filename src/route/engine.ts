@@ -20,6 +20,7 @@ import type { FromShard } from '../shard/messages.js'
 import { Out } from '../shard/output.js'
 import { Source } from '../shard/ring.js'
 import type {
+  AlertStates,
   Engine,
   EngineStatsView,
   OutputFrame,
@@ -217,8 +218,8 @@ export class ShardlineEngine implements Engine {
     return this.runs.stop(key, mode)
   }
 
-  mirrorTopicState(topic: string, id: string, level: number, timeNs: string): void {
-    for (const h of this.handles) h.post({ type: 'topicState', topic, id, level, timeNs })
+  mirrorTopicStates(states: AlertStates): void {
+    for (const h of this.handles) h.post({ type: 'topicStates', states, read: h.output.read })
   }
 
   onOutput(type: number, handler: FrameHandler): void {

@@ -64,7 +64,7 @@ export class ShardLoop {
   private readonly evictor: Evictor
   private readonly holds: Int32Array
   private readonly room: Int32Array
-  private readonly topics = new TopicMirror()
+  private readonly topics = new TopicMirror(() => this.output.written)
   private readonly schemas = new Map<number, BatchSchema>()
   private readonly tasks = new Map<number, Running>()
   private readonly routes = new Map<number, RouteTasks>()
@@ -334,14 +334,19 @@ export class ShardLoop {
       case 'control':
         this.control(m)
         break
-      case 'topicState':
-        this.topics.set(m.topic, m.id, m.level, BigInt(m.timeNs))
+      case 'topicStates':
+        this.restoreStates(m.states)
+        this.topics.settle(m.read)
         break
       case 'shutdown':
         this.publish(true)
         this.stopped = true
         break
     }
+  }
+
+  private restoreStates(states: TaskSpec['alertStates']): void {
+    for (const [topic, id, level, timeNs] of states) this.topics.set(topic, id, level, BigInt(timeNs))
   }
 
   private handleWaiting(): void {
@@ -353,7 +358,7 @@ export class ShardLoop {
 
   private start(spec: TaskSpec, fromSeq: number): void {
     const { shard } = this.init
-    for (const [topic, id, level, timeNs] of spec.alertStates) this.topics.set(topic, id, level, BigInt(timeNs))
+    this.restoreStates(spec.alertStates)
     let task: ShardTask
     try {
       task = this.buildTask(spec, this.env)

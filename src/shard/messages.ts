@@ -95,13 +95,8 @@ export type ToShard =
       readonly request: number
       readonly body: unknown
     }
-  | {
-      readonly type: 'topicState'
-      readonly topic: string
-      readonly id: string
-      readonly level: number
-      readonly timeNs: string
-    }
+  /** Alert states that have changed, as main has them once it has read the shard's output ring up to `read`. */
+  | { readonly type: 'topicStates'; readonly states: TaskSpec['alertStates']; readonly read: number }
   | { readonly type: 'shutdown' }
 
 export type FromShard =

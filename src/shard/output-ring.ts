@@ -62,6 +62,11 @@ export class OutputWriter extends OutputMemory {
   /** Of the frame being written. */
   private readonly head: FrameHead = { type: 0, taskKey: 0, nodeIndex: 0 }
 
+  /** Bytes written so far, modulo 2^32. */
+  get written(): number {
+    return this.i32[TAIL]
+  }
+
   /** Writes one frame; waits while the ring is full. False: refused (too long, or main has closed the ring). */
   send(type: number, taskKey: number, nodeIndex: number, payload: Uint8Array): boolean {
     if (payload.length > maxPayloadBytes) {
@@ -134,6 +139,11 @@ export type OnFrame = (type: number, taskKey: number, nodeIndex: number, payload
 
 export class OutputReader extends OutputMemory {
   private parts: Uint8Array[] = []
+
+  /** Bytes of frames that have been handled, modulo 2^32. */
+  get read(): number {
+    return this.i32[HEAD]
+  }
 
   get pendingBytes(): number {
     return (Atomics.load(this.i32, TAIL) - this.i32[HEAD]) >>> 0

@@ -1,6 +1,10 @@
 /**
  * A shard's copy of the alert states that are not OK, by topic and event id: what alert nodes restore a group's level from when
- * they first see it. Main sends every change (TaskSpec.alertStates, `topicState`). Thread: shard worker.
+ * they first see it. Thread: shard worker.
+ *
+ * Main owns the states and sends what has changed (TaskSpec.alertStates, `topicStates`). What the shard's own nodes have sent
+ * counts at once, in the order of their points, until main has handled it: then main's state holds, which may be another (the
+ * event was inhibited, or another shard's came later). Main tells how far it has read the shard's output ring.
  */
 export interface StoredAlertState {
   readonly level: number
@@ -12,10 +16,43 @@ export interface TopicStates {
   /** Whether the topic has any state that is not OK. */
   has(topic: string): boolean
   get(topic: string, id: string): StoredAlertState | undefined
+  /** The state of an event, or of a copied state, that was sent to main just now. */
+  sent(topic: string, id: string, level: number, timeNs: bigint): void
+}
+
+interface SentState extends StoredAlertState {
+  readonly topic: string
+  /** Place in the output ring behind the frame. */
+  readonly end: number
 }
 
 export class TopicMirror implements TopicStates {
   private readonly topics = new Map<string, Map<string, StoredAlertState>>()
+  /** By topic and id the newest, in the order of their frames. */
+  private readonly pending = new Map<string, SentState>()
+  /** Pending states by topic. */
+  private readonly pendingIn = new Map<string, number>()
+
+  constructor(
+    /** Bytes written to the output ring, modulo 2^32. */
+    private readonly written: () => number,
+  ) {}
+
+  sent(topic: string, id: string, level: number, timeNs: bigint): void {
+    const key = keyOf(topic, id)
+    if (this.pending.delete(key)) this.count(topic, -1)
+    this.pending.set(key, { topic, level, timeNs, end: this.written() })
+    this.count(topic, 1)
+  }
+
+  /** Main has read the output ring up to `read`. */
+  settle(read: number): void {
+    for (const [key, { topic, end }] of this.pending) {
+      if (((read - end) | 0) < 0) return
+      this.pending.delete(key)
+      this.count(topic, -1)
+    }
+  }
 
   set(topic: string, id: string, level: number, timeNs: bigint): void {
     let states = this.topics.get(topic)
@@ -32,10 +69,20 @@ export class TopicMirror implements TopicStates {
   }
 
   has(topic: string): boolean {
-    return this.topics.has(topic)
+    return this.topics.has(topic) || this.pendingIn.has(topic)
   }
 
   get(topic: string, id: string): StoredAlertState | undefined {
+    const sent = this.pending.get(keyOf(topic, id))
+    if (sent !== undefined) return sent.level === 0 ? undefined : sent
     return this.topics.get(topic)?.get(id)
   }
+
+  private count(topic: string, by: 1 | -1): void {
+    const n = (this.pendingIn.get(topic) ?? 0) + by
+    if (n > 0) this.pendingIn.set(topic, n)
+    else this.pendingIn.delete(topic)
+  }
 }
+
+const keyOf = (topic: string, id: string): string => `${topic}\0${id}`

@@ -97,6 +97,8 @@ export interface NodeEffects {
   stateful?: boolean
   /** With `stateful`: state is kept per these of the group's tags only (join.on). */
   stateTags?: readonly string[]
+  /** Why not per group, for `explain`. */
+  stateTagsWhy?: string
   /** State is shared by all groups or order across groups matters: the task runs on one shard. The text says why. */
   pinned?: string
 }

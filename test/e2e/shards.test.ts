@@ -1,6 +1,6 @@
 /**
- * The result of every group is the same for any number of shards: random points, some late, some of other types, through
- * tasks of every kind of grouping on servers with 1, 2 and 4 shards.
+ * The result of every group is the same for any number of shards, however the points are split into writes: random points, some
+ * late, some of other types, through tasks of every kind of grouping on servers with 1, 2 and 4 shards.
  */
 
 import { existsSync, readFileSync } from 'node:fs'
@@ -38,6 +38,13 @@ const scripts: Record<string, string> = {
   ungrouped: `stream|from().measurement('m')
     |window().period(8s).every(8s)|count('v')
     |alert().crit(lambda: "count" > 10).log('LOG')`,
+  oneId: `stream|from().measurement('m').groupBy('g', 'h')
+    |alert().info(lambda: "v" > 2).warn(lambda: "v" > 5).crit(lambda: "v" > 9).id('one')
+    .message('{{ .Group }}').stateChangesOnly().log('LOG')`,
+  idOfSome: `stream|from().measurement('m').groupBy('g', 'h')
+    |alert().warn(lambda: "v" > 5).crit(lambda: "v" > 9).id('{{ index .Tags "g" }}').noRecoveries().message('{{ .Group }}').log('LOG')`,
+  oneIdOfBatches: `stream|from().measurement('m').groupBy('g')|window().period(5s).every(5s).align()
+    |alert().warn(lambda: "v" > 5).crit(lambda: "v" > 9).id('one').message('{{ .Group }}').stateChangesOnly(10s).log('LOG')`,
   shared: `stream|from().measurement('m').groupBy('g')
     |alert().crit(lambda: count() % 5 == 0).log('LOG')`,
 }
@@ -132,13 +139,16 @@ test('1, 2 and 4 shards give the same events for each group', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(point, { minLength: 200, maxLength: 900 }),
-      fc.integer({ min: 1, max: 300 }),
-      async (points, size) => {
+      fc.tuple(...shardCounts.map(() => fc.integer({ min: 5, max: 300 }))),
+      async (points, sizes) => {
         const db = `db${run++}`
         const all = lines(points)
-        const bodies: string[] = []
-        for (let i = 0; i < all.length; i += size) bodies.push(all.slice(i, i + size).join('\n'))
-        const results = await Promise.all(servers.map((s) => eventsOf(s, db, bodies)))
+        const bodiesOf = (size: number): string[] => {
+          const bodies: string[] = []
+          for (let i = 0; i < all.length; i += size) bodies.push(all.slice(i, i + size).join('\n'))
+          return bodies
+        }
+        const results = await Promise.all(servers.map((s, i) => eventsOf(s, db, bodiesOf(sizes[i]))))
         events += results[0].length
         for (const [i, result] of results.entries()) expect(result, `${shardCounts[i]} shards`).toEqual(results[0])
       },

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { AlertService } from '../../../src/alert/alert-service.js'
 import { FrameWriter, type InhibitorState } from '../../../src/alert/event-frame.js'
 import { noHandlerConfigs, readHandlerConfigs } from '../../../src/alert/handler-configs.js'
@@ -48,9 +48,14 @@ function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates
   const alerts = new AlertService({ topics, configs, http, log })
   const outputs = new Map<number, (frame: OutputFrame) => void>()
   const mirrored: [string, string, number, string][] = []
-  const engine: Pick<Engine, 'onOutput' | 'mirrorTopicState'> = {
+  /** How many states the shards were told of, each time. */
+  const tellings: number[] = []
+  const engine: Pick<Engine, 'onOutput' | 'mirrorTopicStates'> = {
     onOutput: (type, handler) => void outputs.set(type, handler),
-    mirrorTopicState: (...state) => void mirrored.push(state),
+    mirrorTopicStates(states) {
+      tellings.push(states.length)
+      for (const s of states) mirrored.push([...s])
+    },
   }
   alerts.attach(engine as Engine)
   const frames = new FrameWriter()
@@ -119,6 +124,7 @@ function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates
     frame,
     frames,
     mirrored,
+    tellings,
   }
 }
 
@@ -191,6 +197,22 @@ describe('alert service', () => {
     expect((await s.start('t1', 3, p())).states).toEqual([])
     await nextTick()
     expect(s.mirrored.slice(1)).toEqual([['main:t1:alert2', 'a', 0, '2000000000']])
+  })
+
+  it('tells the shards that an event was handled, also when it has changed nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const s = setup()
+      await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+      await s.start('t2', 2, planOf({}))
+      s.inhibit('t2', 2, 2, true, [{ category: '', tags: [] }])
+      const told = s.tellings.length
+      s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+      vi.advanceTimersByTime(1000)
+      expect(s.tellings.slice(told)).toEqual([0])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('forgets the states at a stop when nothing is persisted', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { eventJson } from '../../../src/alert/event-frame.js'
 import { TopicMirror } from '../../../src/shard/topic-mirror.js'
-import { type AlertProps, alertBench, brief, seconds } from './alert-bench.js'
+import { type AlertBench, type AlertProps, alertBench, brief, seconds } from './alert-bench.js'
 
 const times = (n: number, ...v: number[]): number[] => Array.from({ length: n }, () => v).flat()
 const crit = '"v" > 8'
+const second = 1_000_000_000n
 
 describe('levels and emission (spec alerts 16)', () => {
   it.each([
@@ -266,7 +267,7 @@ describe('events', () => {
 
 describe('restore and inhibit', () => {
   const mirror = (...states: [string, string, number, bigint][]) => {
-    const m = new TopicMirror()
+    const m = new TopicMirror(() => 0)
     for (const s of states) m.set(...s)
     return m
   }
@@ -288,6 +289,56 @@ describe('restore and inhibit', () => {
     b.feed.rows(b.op, ['m,h=a v=9 @12', 'm,h=a v=1 @13'])
     expect(brief(b.events())).toBe('10:C(0) 13:OK(3)')
     expect(b.ctx.counters.get('working_cardinality')).toBe(1)
+  })
+
+  const shared = (props: AlertProps, edge: 'stream' | 'batch' = 'stream') => {
+    const b = alertBench(
+      { warn: '"v" > 5.0', crit: '"v" > 8.0', topic: 't', id: 'one', ...props },
+      { dims: ['h'] },
+      edge,
+    )
+    Object.assign(b.ctx, { topicStates: mirror() })
+    return b
+  }
+  const events = (b: AlertBench): string[] => b.events().map((e) => `${e.group} ${e.level} ${e.durationNs / second}`)
+
+  it('gives groups that share an id its newest level when they are first seen, within one chunk too', () => {
+    const rows = ['a v=9 @0', 'b v=9 @10', 'c v=6 @20', 'a v=9 @30', 'b v=9 @40', 'a v=1 @50', 'b v=1 @60']
+    const b = shared({ stateChangesOnly: [] })
+    b.feed.rows(
+      b.op,
+      rows.map((r) => `m,h=${r}`),
+    )
+    const all = ['h=a 3 0', 'h=c 2 20', 'h=a 0 50', 'h=b 0 60']
+    expect(events(b)).toEqual(all)
+    const one = shared({ stateChangesOnly: [] })
+    for (const r of rows) one.feed.rows(one.op, [`m,h=${r}`])
+    expect(events(one)).toEqual(all)
+  })
+
+  it('does the same for batches', () => {
+    const b = shared({}, 'batch')
+    b.op.receive(
+      b.feed.batchChunk([
+        { head: 'm,h=a', tmax: 1, lines: ['m,h=a v=9 @0'] },
+        { head: 'm,h=b', tmax: 11, lines: ['m,h=b v=9 @10'] },
+        { head: 'm,h=c', tmax: 21, lines: ['m,h=c v=9 @20'] },
+        { head: 'm,h=d', tmax: 31, lines: ['m,h=d v=1 @30'] },
+        { head: 'm,h=e', tmax: 41, lines: ['m,h=e v=1 @40'] },
+      ]),
+      0,
+    )
+    expect(events(b)).toEqual(['h=a 3 0', 'h=b 3 10', 'h=c 3 10', 'h=d 0 11'])
+  })
+
+  it('gives an id no level from an event that the node itself inhibits', () => {
+    const rows = ['m,h=a,k=1 v=9 @0', 'm,h=b,k=1 v=9 @10']
+    const b = shared({ inhibit: ['', 'h'] })
+    b.feed.rows(b.op, rows)
+    expect(events(b)).toEqual(['h=a 3 0', 'h=b 3 0'])
+    const other = shared({ inhibit: ['app', 'h'] })
+    other.feed.rows(other.op, rows)
+    expect(events(other)).toEqual(['h=a 3 0', 'h=b 3 10'])
   })
 
   it('switches inhibitors with the group, and off when the group goes', () => {

@@ -51,7 +51,7 @@ export class ScriptTask {
         },
       },
       stats: StatPart.of(new SharedArrayBuffer(65536 * 8), 0, 65536),
-      topics: new TopicMirror(),
+      topics: new TopicMirror(() => 0),
       server: { hostname: 'h', clusterId: '', serverId: '' },
       now: () => this.wheel.nowMs,
       log: (_key, _node, _level, _msg, keys) => this.errors.push(keys),

@@ -53,6 +53,27 @@ describe('partition keys', () => {
       'none: the whole task is on shard 1 of 4',
       /^from1 .*one shard$/,
     ],
+    [
+      "stream|from().groupBy('h', 'k')|alert().id('{{ .Tags.h }}')",
+      'by the tags h',
+      'alert2 keeps state per h, as its groups may share an alert id',
+    ],
+    [
+      "stream|from().groupBy(*)|alert().id('x/{{ .Tags.h }}')",
+      'by the tags h',
+      'alert2 keeps state per h, as its groups may share an alert id',
+    ],
+    [
+      "stream|from().groupBy('h', 'k')|alert().id('fixed')",
+      'none: the whole task is on shard 1 of 4',
+      'alert2 keeps state per (none), as its groups may share an alert id: one shard',
+    ],
+    ["stream|from().groupBy('h', 'k')|alert()", 'by the tags h, k', 'alert2 keeps state per h, k'],
+    [
+      "stream|from().groupBy('h', 'k')|alert().id('{{ .Tags.k }} on {{ .Tags.h }}')",
+      'by the tags h, k',
+      'alert2 keeps state per h, k',
+    ],
     ["stream|from().groupBy('h')|stats(1s)|log()", 'none: the whole task is on shard 1 of 4', /^stats\d+ .*one shard$/],
   ])('%s', (script, key, reason) => {
     const text = explainText(explained(script))
