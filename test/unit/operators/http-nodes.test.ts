@@ -249,6 +249,7 @@ describe('httpPost', () => {
   })
 
   it('takes one URL at most', () => {
-    expect(() => plan(httpPostDef, ['a', 'b'])).toThrow('httpPost expects 0 or 1 arguments, got 2')
+    const { node } = plan(httpPostDef, ['a', 'b'])
+    expect(() => httpPostDef.validate!(node)).toThrow('httpPost expects 0 or 1 arguments, got 2')
   })
 })
