@@ -2,10 +2,10 @@
  * What the configuration file says about alert services: the sections that handlers here can use, and which others are
  * enabled. Any thread.
  */
-import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { errorText, ShardlineError } from '../errors.js'
 import type { TlsFiles } from '../net/tls-files.js'
+import { readRegularSync } from '../regular-file.js'
 
 export interface SlackConfig {
   readonly enabled: boolean
@@ -105,7 +105,7 @@ function templateOf(raw: Raw, option: string): [string, boolean] {
 
 function readTemplate(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readRegularSync(path).toString()
   } catch (err) {
     throw new ShardlineError('bad-config', `failed to read template file: ${errorText(err)}`, 500)
   }

@@ -4,11 +4,12 @@
  *
  * It never holds up who writes points: what the disk does not take waits here, and too much of it fails the recording.
  */
-import { createWriteStream } from 'node:fs'
+import { constants as flags } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip } from 'node:zlib'
 import { errorText } from '../errors.js'
 import type { TapListener, TapTarget } from '../ingest/write-tap.js'
+import { openRegular } from '../regular-file.js'
 
 export interface RecordingFileOptions {
   readonly path: string
@@ -54,7 +55,7 @@ export class RecordingFile implements TapListener {
     this.measurements = options.measurements
     this.maxWaitingBytes = options.maxWaitingBytes ?? 256 * 1024 * 1024
     this.maxBytes = options.maxBytes ?? 64 * 1024 ** 3
-    this.written = pipeline(this.gzip, createWriteStream(options.path)).catch((err: unknown) => {
+    this.written = this.write().catch((err: unknown) => {
       this.error = errorText(err)
       this.end()
     })
@@ -105,6 +106,12 @@ export class RecordingFile implements TapListener {
     this.gzip.end()
     await this.written
     return this.error
+  }
+
+  private async write(): Promise<void> {
+    const { path } = this.options
+    const file = await openRegular(path, flags.O_WRONLY | flags.O_CREAT | flags.O_TRUNC)
+    await pipeline(this.gzip, file.createWriteStream())
   }
 
   private reserve(length: number): void {

@@ -2,11 +2,11 @@
  * Feeds a recording of a stream to a run: as fast as the run takes it, or at the pace of its times; with these times, or moved
  * to the present (spec http-cli 8). Main thread.
  */
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { constants, type ReadStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { errorText, ShardlineError } from '../errors.js'
+import { openRegular } from '../regular-file.js'
 import { type RecordedPoint, RecordingReader } from './replay-reader.js'
 
 export interface FeedOptions {
@@ -63,8 +63,7 @@ class Body {
 /** Throws a ShardlineError with the original's text, or the signal's reason. */
 export async function feedRecording(options: FeedOptions): Promise<void> {
   const { signal } = options
-  const size = await sizeOf(options.path)
-  const file = createReadStream(options.path)
+  const { file, size } = await openFile(options.path)
   const parts = createGunzip()
   file.on('error', (err) => parts.destroy(err))
   file.pipe(parts)
@@ -85,9 +84,11 @@ export async function feedRecording(options: FeedOptions): Promise<void> {
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function openFile(path: string): Promise<{ file: ReadStream; size: number }> {
   try {
-    return (await stat(path)).size
+    const handle = await openRegular(path, constants.O_RDONLY)
+    const { size } = await handle.stat()
+    return { file: handle.createReadStream(), size }
   } catch (err) {
     const missing = (err as NodeJS.ErrnoException).code === 'ENOENT'
     const reason = missing ? `open ${path}: no such file or directory` : errorText(err)

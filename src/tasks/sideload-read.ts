@@ -1,9 +1,11 @@
 /** Reads sideload sources: a directory tree of YAML and JSON files, or one JSON object over HTTP. Thread: main. */
-import { lstat, readdir, readFile } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
-import { errorText } from '../errors.js'
+import { errorText, ShardlineError } from '../errors.js'
 import { basicAuth, type HttpClient } from '../net/http-client.js'
+
+import { readRegular } from '../regular-file.js'
 
 /** Path below the source → the values of the file. */
 export type SideloadFiles = ReadonlyMap<string, Readonly<Record<string, unknown>>>
@@ -27,7 +29,7 @@ export async function readTree(root: string): Promise<SideloadFiles> {
     if (relative === '' || parse === undefined) return
     bytes += stat.size
     if (bytes > maxSourceBytes) throw new Error(`source is larger than ${maxSourceBytes} bytes`)
-    const text = await goError('open', path, readFile(path, 'utf8'))
+    const text = (await goError('open', path, readRegular(path))).toString()
     files.set(relative, mapOf(text, parse, path))
   }
   await walk(root, '')
@@ -97,6 +99,7 @@ async function goError<T>(op: string, path: string, result: Promise<T>): Promise
   try {
     return await result
   } catch (err) {
+    if (err instanceof ShardlineError) throw err
     const { code } = err as NodeJS.ErrnoException
     const texts: Record<string, string> = { ENOENT: 'no such file or directory', EACCES: 'permission denied' }
     throw new Error(`${op} ${path}: ${texts[code ?? ''] ?? errorText(err)}`)

@@ -1,9 +1,11 @@
 /**
  * Appends each event as one line of JSON. The file is opened and closed per batch, so that a rotated file is followed;
- * the events of one tick are one write, in order.
+ * the events of one tick are one write, in order. FIFOs, sockets and foreign devices are refused (regular-file.ts).
  */
-import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { checkLogHandler } from '../../operators/alert-handlers.js'
+import { openAppend } from '../../regular-file.js'
 import { queueCapacity } from '../handler-queue.js'
 import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
 
@@ -18,7 +20,7 @@ export const logKind: HandlerKind = {
       // All that waits: opening the file costs more than writing thousands of lines.
       maxBatch: queueCapacity,
       deadlineMs: defaultDeadlineMs,
-      async deliver(batch, _signal, fail) {
+      async deliver(batch, signal, fail) {
         let lines = ''
         for (const d of batch) {
           try {
@@ -28,13 +30,29 @@ export const logKind: HandlerKind = {
           }
         }
         // Opened also when nothing can be encoded: the file then exists, empty, as in the original.
-        const file = await open(path, 'a', Number(mode))
+        const file = await openAppend(path, Number(mode))
         try {
-          if (lines !== '') await file.appendFile(lines)
+          await writeAll(file, Buffer.from(lines), signal)
         } finally {
           await file.close()
         }
       },
     }
   },
+}
+
+/** How often a full pipe is looked at. */
+const pipeFullMs = 20
+
+/** The signal ends the wait for a pipe that nobody empties; a file takes all at once. */
+export async function writeAll(file: FileHandle, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    signal.throwIfAborted()
+    try {
+      at += (await file.write(bytes, at)).bytesWritten
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== 'EAGAIN') throw err
+      await sleep(pipeFullMs, undefined, { signal })
+    }
+  }
 }

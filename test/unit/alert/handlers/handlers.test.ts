@@ -1,12 +1,17 @@
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, constants, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzipSync, gzip } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { eventJson } from '../../../../src/alert/event-frame.js'
 import { type HandlerConfigs, noHandlerConfigs, readHandlerConfigs } from '../../../../src/alert/handler-configs.js'
 import type { HandlerProps } from '../../../../src/alert/handlers/handler.js'
+import { writeAll } from '../../../../src/alert/handlers/log.js'
 import { createHandler } from '../../../../src/alert/handlers/registry.js'
 import { Duration } from '../../../../src/columns/values.js'
 import { HttpClient } from '../../../../src/net/http-client.js'
@@ -82,6 +87,42 @@ describe('log', () => {
     )
     expect(readFileSync(path, 'utf8')).toBe('')
     expect(failed).toEqual(['failed to marshal alert data json: json: unsupported value: +Inf'])
+  })
+
+  it('a FIFO fails the event at once and keeps no thread', async () => {
+    const path = join(dir, 'fifo')
+    execFileSync('mkfifo', [path])
+    const h = make('log', { path, mode: 0o600n })
+    const text = `open ${path}: not a regular file (FIFO or socket)`
+    await Promise.all(
+      Array.from({ length: 8 }, () => expect(h.deliver([delivery()], signal(), ignore)).rejects.toThrow(text)),
+    )
+    // File system, compression and name lookups share the threads.
+    expect(gunzipSync(await promisify(gzip)('x')).toString()).toBe('x')
+  })
+
+  it('waits for a pipe that is full, until the signal', async () => {
+    const path = join(dir, 'pipe')
+    execFileSync('mkfifo', [path])
+    const pipe = await open(path, constants.O_RDWR | constants.O_NONBLOCK)
+    try {
+      const bytes = Buffer.alloc(300_000, 'x')
+      await expect(writeAll(pipe, bytes, AbortSignal.timeout(100))).rejects.toThrow()
+      const written = writeAll(pipe, bytes, signal())
+      let got = 0
+      const to = Buffer.alloc(100_000)
+      const read = async (): Promise<number> => {
+        got += await pipe.read(to).then(
+          (r) => r.bytesRead,
+          () => 0,
+        )
+        return got
+      }
+      await expect.poll(read, { timeout: 20_000, interval: 1 }).toBeGreaterThanOrEqual(bytes.length)
+      await written
+    } finally {
+      await pipe.close()
+    }
   })
 
   it('refuses relative paths and modes that the owner cannot write', () => {
