@@ -13,6 +13,7 @@ import type { Chunk, NamedColumn, RestRows } from './chunk.js'
 import { type Column, decodeUtf8, encodeUtf8, setInt64 } from './column.js'
 import { Kind } from './kinds.js'
 import { LineRows } from './line-rows.js'
+import { NameBytes } from './name-bytes.js'
 import { packLineFields, packLineTags, TextKind } from './packed-lines.js'
 import { Duration, kindOf, missing, Timestamp, type Value } from './values.js'
 
@@ -30,19 +31,7 @@ const wordsI32 = new Int32Array(wordBytes)
 const wordsF64 = new Float64Array(wordBytes)
 const encoder = new TextEncoder()
 
-/** Names of columns are few and come again with every row: their encoded form is kept. */
-const names = new Map<string, Uint8Array>()
-const maxNames = 4096
-
-function nameBytes(name: string): Uint8Array {
-  let b = names.get(name)
-  if (b === undefined) {
-    if (names.size >= maxNames) names.clear()
-    b = encodeUtf8(name)
-    names.set(name, b)
-  }
-  return b
-}
+const names = new NameBytes()
 
 /** Encoded names of what `rest` must not give: columns, hidden and skipped ones. The same lists come for a whole chunk. */
 class ExceptNames {
@@ -104,7 +93,7 @@ export class RowScratch {
   }
 
   name(name: string): void {
-    const b = nameBytes(name)
+    const b = names.of(name)
     this.text(b, 0, b.length)
   }
 

@@ -2,26 +2,18 @@
  * Names of tags and fields as bytes, unescaped, one behind the other: those of the columns of a chunk, then those of the row at
  * hand. Grows, never shrinks. Thread: shard worker.
  */
-import { encodeUtf8 } from '../columns/column.js'
 import type { EscapeSet } from '../columns/line-tokens.js'
-
-const maxNames = 1024
+import { NameBytes } from '../columns/name-bytes.js'
 
 export class KeyScratch {
   /** Replaced when it grows. */
   bytes = new Uint8Array(1024)
   used = 0
-  private readonly names = new Map<string, Uint8Array>()
+  private readonly names = new NameBytes()
 
-  /** The name encoded: names are few and come again. */
+  /** The name encoded. */
   nameBytes(name: string): Uint8Array {
-    let b = this.names.get(name)
-    if (b === undefined) {
-      if (this.names.size >= maxNames) this.names.clear()
-      b = encodeUtf8(name)
-      this.names.set(name, b)
-    }
-    return b
+    return this.names.of(name)
   }
 
   /** Copies [start, end); returns where it stands now. */

@@ -12,8 +12,8 @@ export class NameTable {
 
   /** The id of a name, with one more reference. */
   take(name: string): number {
-    let id = name === this.lastName ? this.lastId : this.ids.get(name)
-    if (id === undefined || id < 0) {
+    let id = name === this.lastName && this.lastId >= 0 ? this.lastId : this.ids.get(name)
+    if (id === undefined) {
       id = this.free.pop() ?? this.names.length
       this.names[id] = name
       this.counts[id] = 0
@@ -30,7 +30,7 @@ export class NameTable {
     this.ids.delete(this.names[id])
     this.names[id] = ''
     this.free.push(id)
-    this.lastId = -1
+    if (id === this.lastId) this.lastId = -1
   }
 
   nameOf(id: number): string {
