@@ -222,7 +222,7 @@ export class TopicService {
     t.handlers = t.handlers.filter((h) => h.kept)
     t.open = t.handlers.length > 0
     t.collected = 0
-    if (this.store === null) this.forget(t)
+    if (this.store === null || t.states.size === 0) this.forget(t)
     await this.closeQueues(gone, drainMs)
   }
 

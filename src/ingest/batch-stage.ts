@@ -5,7 +5,7 @@
  * copies them into the slot. Offsets are relative to the slot already. Invariant: cells at and beyond `rows` are Missing.
  * Stages are pooled: only tables with rows in the current slot have one.
  */
-import type { Table } from './tables.js'
+import type { Table } from './table.js'
 
 const initialRows = 16
 

@@ -4,7 +4,7 @@
 import { fnvOffset, fnvPrime, type Route, shardOf } from '../route/routes.js'
 import { type BatchSchema, batchOffsets } from './batch-layout.js'
 import type { BatchStage } from './batch-stage.js'
-import type { TableRoute } from './tables.js'
+import type { TableRoute } from './table.js'
 
 /** A batch in a slot that is not published yet. */
 export interface PreparedBatch {

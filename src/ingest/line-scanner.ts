@@ -12,7 +12,8 @@ import { fnvOffset, fnvPrime, mixHash } from '../route/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import { asciiAt, negate, pow10, setBigInt, setProduct } from './numbers.js'
 import { matchesKey, ShapeFinder, type ShapeNode } from './shapes.js'
-import type { Scope, Table, Tables } from './tables.js'
+import type { Scope, Table } from './table.js'
+import type { Tables } from './tables.js'
 
 export const notPlain = -1
 
@@ -301,8 +302,11 @@ export class LineScanner {
       const c = b[start + i]
       if (i === raw.length && (c === 44 || c === 32)) {
         this.nameEnd = start + i
-        scope.last = guess
-        return this.tables.use(guess)
+        const table = this.tables.use(guess)
+        // It may have been forgotten meanwhile.
+        if (table !== guess) last!.follower = table.raw === null ? null : table
+        scope.last = table
+        return table
       }
     }
     let p = start

@@ -10,7 +10,8 @@ import type { BatchStage } from './batch-stage.js'
 import { type CheckedLine, checkLine, lineEnd } from './line-grammar.js'
 import type { Placement } from './line-scanner.js'
 import { asciiAt, setBigInt } from './numbers.js'
-import type { Scope, Table, Tables } from './tables.js'
+import type { Scope, Table } from './table.js'
+import type { Tables } from './tables.js'
 
 /** What a stretch of bytes up to an LF turned out to be. */
 export const LineResult = { Blank: 0, Staged: 1, Invalid: 2, Full: 3 } as const

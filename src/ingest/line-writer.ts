@@ -15,12 +15,13 @@ import { unitNs } from './numbers.js'
 import { PointTally } from './point-tally.js'
 import { type PreparedSlot, SlotFill } from './slot-fill.js'
 import type { SlotPool } from './slots.js'
-import type { Scope, Table, Tables } from './tables.js'
+import type { Scope, Table } from './table.js'
+import type { Tables } from './tables.js'
 
 export type { PreparedBatch } from './batch-write.js'
 export type { PreparedSlot } from './slot-fill.js'
 
-/** To be published (then tell `published`) or given to `discard`; until then its tables are not forgotten. */
+/** To be published (then tell `published`) or given to `discard`; until then its schemas are not forgotten. */
 export interface Prepared {
   readonly kind: 'prepared'
   /** Neither published nor discarded yet. */
@@ -49,6 +50,8 @@ export interface LineWriterOptions {
   readonly shards: number
   /** Longest line accepted; a quarter of a slot by default. */
   readonly maxLineBytes?: number
+  /** Most batches that one set can be published with. */
+  readonly maxBatches?: number
 }
 
 export class LineWriter {
@@ -57,6 +60,7 @@ export class LineWriter {
   private readonly pool: SlotPool
   private readonly tables: Tables
   private readonly maxLineBytes: number
+  private readonly maxBatches: number
   private readonly scanner: LineScanner
   private readonly exact: ExactLines
   private readonly fill: SlotFill
@@ -70,6 +74,7 @@ export class LineWriter {
     this.pool = opts.pool
     this.tables = opts.tables
     this.maxLineBytes = opts.maxLineBytes ?? opts.pool.slotBytes >> 2
+    this.maxBatches = opts.maxBatches ?? Number.POSITIVE_INFINITY
     const stageOf = (table: Table): BatchStage => this.fill.stageOf(table)
     this.scanner = new LineScanner(opts.tables, stageOf)
     this.exact = new ExactLines(opts.tables, stageOf, this.scanner.place)
@@ -134,7 +139,8 @@ export class LineWriter {
       tables: tally.tables,
       tablePoints: tally.tablePoints,
     }
-    for (const t of prepared.tables) t.held++
+    const { schemas } = this.tables
+    for (const { batches } of prepared.slots) for (const b of batches) schemas.hold(b.schema)
     return prepared
   }
 
@@ -153,7 +159,8 @@ export class LineWriter {
   private close(prepared: Prepared): void {
     if (!prepared.open) return
     prepared.open = false
-    for (const t of prepared.tables) t.held--
+    const { schemas } = this.tables
+    for (const { batches } of prepared.slots) for (const b of batches) schemas.release(b.schema)
   }
 
   private rollback(): void {
@@ -214,6 +221,7 @@ export class LineWriter {
         continue
       }
       tally.add(table, matched)
+      if (fill.batches > this.maxBatches) return this.tooManyBatches()
       pos = next
     }
     fill.copyRun(b, end)
@@ -239,6 +247,13 @@ export class LineWriter {
     const head = this.exact.headText(b)
     this.exact.error = `unable to parse '${head}...': line too long: ${bytes} bytes, allowed are ${this.maxLineBytes}`
     return this.collectErrors(b, end)
+  }
+
+  /** Each batch is of a table: a request of so many measurements would fit in no ring. */
+  private tooManyBatches(): AppendResult {
+    if (this.tally.points > 0) return AppendResult.NoSlot
+    this.error = `request makes more than ${this.maxBatches} batches: one for each measurement that a task reads`
+    return AppendResult.Failed
   }
 
   /** No further slot: the line fits in none, or none is free. */

@@ -2,7 +2,7 @@
  * Points per table of a set of appends, each of which counts wholly or not at all. Thread: main.
  * Invariant between appends: `pending` of every table is 0.
  */
-import type { Table } from './tables.js'
+import type { Table } from './table.js'
 
 export class PointTally {
   points = 0

@@ -11,7 +11,7 @@ import { type BatchStage, StagePool } from './batch-stage.js'
 import { BatchWriter, type PreparedBatch } from './batch-write.js'
 import type { Placement } from './line-scanner.js'
 import type { SlotPool } from './slots.js'
-import type { Table } from './tables.js'
+import type { Table } from './table.js'
 
 /** A filled slot, still FILLING. `refs`: shards that have rows in it; `bytes`: how much of it is in use. */
 export interface PreparedSlot {
@@ -24,6 +24,8 @@ export interface PreparedSlot {
 const closed = -1
 
 export class SlotFill {
+  /** Batches begun since `take`. */
+  batches = 0
   private slot = closed
   private used = 0
   private runStart = 0
@@ -33,7 +35,7 @@ export class SlotFill {
   private active: BatchStage[] = []
   private readonly stages = new StagePool()
   private readonly writer: BatchWriter
-  private readonly savepoint = { id: 0, used: 0, extra: 0, stagedBytes: 0, full: 0 }
+  private readonly savepoint = { id: 0, used: 0, extra: 0, stagedBytes: 0, full: 0, batches: 0 }
   /** Stages that have had rows since the savepoint; each keeps in `markRows` how many it had then. */
   private readonly touched: BatchStage[] = []
 
@@ -122,6 +124,7 @@ export class SlotFill {
     this.close()
     const { full } = this
     this.full = []
+    this.batches = 0
     return full
   }
 
@@ -133,6 +136,7 @@ export class SlotFill {
       stage.attach(table, this.shards)
       table.stage = stage
       this.active.push(stage)
+      this.batches++
     } else stage.grow()
     return stage
   }
@@ -188,6 +192,7 @@ export class SlotFill {
     savepoint.extra = this.place.extra
     savepoint.stagedBytes = this.stagedBytes
     savepoint.full = this.full.length
+    savepoint.batches = this.batches
     this.touched.length = 0
   }
 
@@ -207,6 +212,7 @@ export class SlotFill {
       s.rows = s.markRows
     }
     this.used = savepoint.used
+    this.batches = savepoint.batches
     this.stagedBytes = savepoint.stagedBytes
     this.place.extra = savepoint.extra
   }

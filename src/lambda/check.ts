@@ -26,16 +26,9 @@ export interface LambdaProblem {
 export type Purpose = 'value' | 'condition'
 
 /** Bits by Type. */
-export type Types = number
+type Types = number
 const bit = (type: Type): Types => 1 << type
-export const bitsOf = (...types: Type[]): Types => types.reduce<Types>((bits, type) => bits | bit(type), 0)
-/** What a field can hold. */
-export const cellTypes = bit(Type.Int) | bit(Type.Float) | bit(Type.String) | bit(Type.Bool) | bit(Type.Duration)
-/** What a reference can be of which nothing is known. */
-export const anyCell = cellTypes | bit(Type.Missing)
-/** The types that a reference can have. */
-export type CellTypes = (name: string) => Types
-const unknownCells: CellTypes = (name) => (name === 'time' ? bit(Type.Time) : anyCell)
+const cellTypes = bit(Type.Int) | bit(Type.Float) | bit(Type.String) | bit(Type.Bool) | bit(Type.Duration)
 const anyType = 0x3ff
 const allTypes: readonly Type[] = [0, 1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -50,21 +43,16 @@ const unknown: Typed = { staticType: Type.Invalid, dynamic: true, types: anyType
 
 const maxProblems = 50
 
-export function checkLambda(expression: Expression, purpose: Purpose, cells = unknownCells): LambdaProblem[] {
-  const checker = new Checker(cells)
+export function checkLambda(expression: Expression, purpose: Purpose): LambdaProblem[] {
+  const checker = new Checker()
   const result = checker.check(expression, '')
   checker.checkResult(expression, result, purpose)
   return checker.problems
 }
 
-/** The types that the result can have. */
-export function typesOf(expression: Expression, cells: CellTypes): Types {
-  return new Checker(cells).check(expression, '').types
-}
-
 /** The errors of enable time only. */
 export function staticProblems(expression: Expression): LambdaProblem[] {
-  const checker = new Checker(unknownCells)
+  const checker = new Checker()
   checker.check(expression, '')
   return checker.problems.filter((problem) => problem.severity === 'error')
 }
@@ -72,8 +60,6 @@ export function staticProblems(expression: Expression): LambdaProblem[] {
 class Checker {
   readonly problems: LambdaProblem[] = []
   private errors = 0
-
-  constructor(private readonly cells: CellTypes) {}
 
   check(e: Expression, prefix: string): Typed {
     switch (e.type) {
@@ -88,7 +74,8 @@ class Checker {
       case 'regex':
         return literal(Type.Regex)
       case 'reference': {
-        return { staticType: Type.Invalid, dynamic: true, types: this.cells(e.name) }
+        const types = e.name === 'time' ? bit(Type.Time) : cellTypes | bit(Type.Missing)
+        return { staticType: Type.Invalid, dynamic: true, types }
       }
       case 'unary':
         return this.unary(e.op, e, this.check(e.operand, `${prefix}Failed to handle node: `))
@@ -176,7 +163,7 @@ class Checker {
 
   /** No types of the two sides fit the operator. */
   private impossible(e: BinaryNode, left: Types, right: Types): void {
-    const [l, r] = [single(present(left)), single(present(right))]
+    const [l, r] = [single(left), single(right)]
     const text =
       l !== null && r !== null
         ? mismatchText(e.op, l, r)
@@ -258,11 +245,6 @@ function literal(type: Type): Typed {
   return { staticType: type, dynamic: false, types: bit(type) }
 }
 
-/** The types of what is there. */
-function present(types: Types): Types {
-  return types === bit(Type.Missing) ? types : types & ~bit(Type.Missing)
-}
-
 function single(types: Types): Type | null {
   const found = allTypes.filter((t) => (types & bit(t)) !== 0)
   return found.length === 1 ? found[0]! : null
@@ -287,8 +269,8 @@ const fieldName = /^[\p{L}_][\p{L}\p{Nd}_.-]*$/u
 
 function binaryAdvice(e: BinaryNode, left: Types, right: Types): Advice {
   const sides = [
-    { node: e.left, own: left, other: present(right), opposite: e.right },
-    { node: e.right, own: right, other: present(left), opposite: e.left },
+    { node: e.left, own: left, other: right },
+    { node: e.right, own: right, other: left },
   ]
   const numbers = bit(Type.Int) | bit(Type.Float)
   if (e.op === '=~' || e.op === '!~') {
@@ -298,20 +280,12 @@ function binaryAdvice(e: BinaryNode, left: Types, right: Types): Advice {
     }
     return { hint: 'It takes a string and a regex: "host" =~ /^web/.' }
   }
-  for (const { node, own, other, opposite } of sides) {
+  for (const { node, own, other } of sides) {
     if (node.type === 'number' && own === bit(Type.Int) && other === bit(Type.Float)) {
       return {
         node,
         hint: 'Integers and floats do not mix in arithmetic: write the number with a dot.',
         suggestion: `${node.value}.0`,
-      }
-    }
-    if (node.type === 'number' && other === bit(Type.String) && opposite.type !== 'string') {
-      const suggestion = `'${node.value}'`
-      return {
-        node,
-        hint: `Tags are strings, and strings stand in single quotes: ${suggestion}.`,
-        suggestion,
       }
     }
     if (node.type === 'string' && (other & bit(Type.String)) === 0) {
@@ -324,7 +298,7 @@ function binaryAdvice(e: BinaryNode, left: Types, right: Types): Advice {
       }
     }
   }
-  if (present(left | right) === numbers) return { hint: 'Convert one side with float() or int().' }
+  if ((left | right) === numbers) return { hint: 'Convert one side with float() or int().' }
   if (e.op === 'AND' || e.op === 'OR') return { hint: `${e.op} joins conditions.` }
   if (left === bit(Type.Time) || right === bit(Type.Time)) {
     return { hint: 'Times have no operators: use unixNano("time"), hour("time") and the like.' }

@@ -18,19 +18,10 @@ interface Statistic {
   readonly values: Readonly<Record<string, unknown>>
 }
 
-/** Ids of statistics stay the same while the server runs, as a reader may follow them. */
-const ids = new Map<string, string>()
-const maxIds = 100_000
+/** Ids of statistics stay the same while what they count is there, as a reader may follow them. */
+let ids = new Map<string, string>()
 
-function idOf(s: Statistic): string {
-  const key = `${s.name}\0${Object.values(s.tags).join('\0')}`
-  const known = ids.get(key)
-  if (known !== undefined) return known
-  if (ids.size >= maxIds) ids.clear()
-  const id = randomUUID()
-  ids.set(key, id)
-  return id
-}
+const keyOf = (s: Statistic): string => `${s.name}\0${Object.values(s.tags).join('\0')}`
 
 export function debugVars(
   identity: Identity,
@@ -41,10 +32,15 @@ export function debugVars(
 ): Record<string, unknown> {
   const own = { host: identity.hostname, cluster_id: identity.clusterId, server_id: identity.serverId }
   const statistics = new Map<string, Statistic>()
+  const kept = new Map<string, string>()
   for (const s of [...ingress(engine), ...ofTasks(tasks), ...ofListeners(udp), ...ofTopics(topics)]) {
     const full = { ...s, tags: { ...own, ...s.tags } }
-    statistics.set(idOf(full), full)
+    const key = keyOf(full)
+    const id = ids.get(key) ?? randomUUID()
+    kept.set(key, id)
+    statistics.set(id, full)
   }
+  ids = kept
   const memory = process.memoryUsage()
   return {
     cluster_id: identity.clusterId,
@@ -65,6 +61,7 @@ export function debugVars(
     num_subscriptions: 0,
     num_tasks: tasks.count,
     platform: 'OSS',
+    shardline: { known: engine.known, shards: engine.shards.map(({ shard, known }) => ({ shard, known })) },
     product: 'shardline',
     uptime: process.uptime(),
     version: kapacitorVersion,

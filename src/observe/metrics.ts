@@ -78,6 +78,11 @@ export class Metrics {
     this.#counter('shardline_writes_overloaded_total', 'Writes refused for lack of room.')(engine.overloadedRequests)
     this.#gauge('shardline_slots_in_use', 'Batch buffers in use.')(engine.slotsInUse)
     this.#gauge('shardline_slots', 'Batch buffers.')(engine.slots)
+    for (const [what, n] of Object.entries(engine.known)) {
+      this.#gauge('shardline_known', 'Runs, routes, schemas, tables, databases that main remembers.', ['what'])(n, {
+        what,
+      })
+    }
     for (const s of engine.shards) {
       const labels = { shard: String(s.shard) }
       const gauge = (name: string, help: string, value: number): void =>
@@ -90,6 +95,10 @@ export class Metrics {
       gauge('budget_bytes', 'State allowed.', s.budgetBytes)
       gauge('groups', 'Groups held.', s.groups)
       gauge('lag_seconds', 'Clock minus the stamp the shard has processed.', s.lagMs / 1000)
+      for (const [what, n] of Object.entries(s.known)) {
+        const help = 'Tasks, routes, schemas, alert states that the shard remembers.'
+        this.#gauge('shardline_shard_known', help, ['shard', 'what'])(n, { ...labels, what })
+      }
       counter('processed_rows', 'Rows processed.', s.processedRows)
       counter('evicted_groups', 'Groups evicted from state.', s.evictedGroups)
       counter('evicted_rows', 'Rows evicted from state.', s.evictedRows)

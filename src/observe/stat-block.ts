@@ -42,8 +42,13 @@ export const ShardCell = {
   refusedFrames: 9,
   blockedMs: 10,
   restarts: 11,
+  /** What the shard remembers: all of it goes with the tasks and tables it belongs to. */
+  tasks: 12,
+  routes: 13,
+  schemas: 14,
+  alertStates: 15,
 } as const
-const shardCells = 16
+const shardCells = 24
 
 /** Counters every node has, in the order of their cells. */
 const commonCounters = ['errors', 'working_cardinality', 'avg_exec_time_ns'] as const

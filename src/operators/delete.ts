@@ -47,10 +47,8 @@ export const deleteDef: NodeDef = {
   counters: ['fields_deleted', 'tags_deleted'],
   effects(node) {
     const tags = stringsOf(node.props[tagsProp])
-    const fields = stringsOf(node.props[fieldsProp])
     return {
-      reads: [...fields, ...tags],
-      removes: { fields, tags },
+      reads: [...stringsOf(node.props[fieldsProp]), ...tags],
       writesTags: tags,
       grouping: regroupedByTags(node, tags, 'remove'),
     }

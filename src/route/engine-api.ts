@@ -88,6 +88,13 @@ export interface ShardStatsView {
   readonly evictedGroups: number
   readonly evictedRows: number
   readonly processedRows: number
+  /** What it remembers of tasks, routes, schemas and alert states. */
+  readonly known: {
+    readonly tasks: number
+    readonly routes: number
+    readonly schemas: number
+    readonly alertStates: number
+  }
   /** Main's clock minus the stamp the shard has processed, ms. */
   readonly lagMs: number
   /** Times its thread has died and was started again. */
@@ -108,6 +115,14 @@ export interface EngineStatsView {
   /** Writes waiting for room. */
   readonly waitingRequests?: number
   readonly waitingBytes?: number
+  /** What main remembers; all of it bounded, or gone with the tasks it belongs to. */
+  readonly known: {
+    readonly runs: number
+    readonly routes: number
+    readonly schemas: number
+    readonly tables: number
+    readonly scopes: number
+  }
   readonly slotsInUse: number
   readonly slots: number
   /** Per (db, rp, measurement), bounded; for `stats ingress`. */

@@ -8,7 +8,6 @@
  */
 import { Piscina } from 'piscina'
 import { errorText, ShardlineError } from '../errors.js'
-import type { BatchSchema } from '../ingest/batch-layout.js'
 import { LineWriter, type Prepared } from '../ingest/line-writer.js'
 import { SlotPool } from '../ingest/slots.js'
 import { Tables } from '../ingest/tables.js'
@@ -32,6 +31,7 @@ import type {
 } from './engine-api.js'
 import { type CompiledEngineOptions, compileOptions, type EngineOptions, httpBytesHeld } from './engine-options.js'
 import { RoomSignal } from './room.js'
+import { SchemaFeed } from './schema-feed.js'
 import { ShardHandle } from './shard-handle.js'
 import { startOf, TaskRuns } from './task-runs.js'
 import { overloaded, type Waiter, WaitingWriters } from './waiting-writers.js'
@@ -60,7 +60,7 @@ export class ShardlineEngine implements Engine {
   private readonly piscina: Piscina
   private readonly frameHandlers = new Map<number, FrameHandler[]>()
   private readonly restartHandlers: ((shard: number) => void)[] = []
-  private readonly schemas = new Map<number, BatchSchema>()
+  private readonly schemaFeed = new SchemaFeed(this.handles)
   private readonly crashes: number[] = []
   private readonly ready: { resolve: () => void; reject: (err: Error) => void }[] = []
   private readonly ticker: NodeJS.Timeout
@@ -95,10 +95,15 @@ export class ShardlineEngine implements Engine {
     this.pool = new SlotPool({ slots: options.slots, slotBytes: options.slotBytes })
     this.slotBytes = new Float64Array(options.slots)
     this.tables = new Tables({
-      onSchema: (schema) => this.addSchema(schema),
-      onForget: (schema) => this.forgetSchema(schema),
+      onSchema: (schema) => this.schemaFeed.add(schema),
+      onForget: (schema) => this.schemaFeed.forget(schema),
     })
-    this.writer = new LineWriter({ pool: this.pool, tables: this.tables, shards: options.shards })
+    this.writer = new LineWriter({
+      pool: this.pool,
+      tables: this.tables,
+      shards: options.shards,
+      maxBatches: options.ringEntries * options.shards,
+    })
     this.statBlock = new StatBlock(options.shards)
     const shared = {
       shards: options.shards,
@@ -252,6 +257,12 @@ export class ShardlineEngine implements Engine {
         lagMs: Math.max(0, this.stamp - h.ring.doneStamp()),
         restarts: h.restarts,
         refusedFrames: cell(ShardCell.refusedFrames),
+        known: {
+          tasks: cell(ShardCell.tasks),
+          routes: cell(ShardCell.routes),
+          schemas: cell(ShardCell.schemas),
+          alertStates: cell(ShardCell.alertStates),
+        },
       }
     })
     return {
@@ -264,6 +275,13 @@ export class ShardlineEngine implements Engine {
       shedRows: this.shedRows,
       waitingRequests: this.waiting.length,
       waitingBytes: this.waiting.bytes,
+      known: {
+        runs: this.runs.size,
+        routes: this.runs.routes,
+        schemas: this.tables.schemas.size,
+        tables: this.tables.size,
+        scopes: this.tables.scopes,
+      },
       slotsInUse: this.pool.slots - this.pool.freeSlots(),
       slots: this.pool.slots,
       ingress: this.tables.ingress(),
@@ -366,6 +384,7 @@ export class ShardlineEngine implements Engine {
 
   private publish(prepared: Prepared, source: number): void {
     const stamp = this.currentStamp()
+    this.schemaFeed.flush()
     for (const { slot, bytes, batches } of prepared.slots) {
       this.slotBytes[slot] = bytes
       let entries = 0
@@ -486,8 +505,9 @@ export class ShardlineEngine implements Engine {
     this.crashes.push(now)
     const again = this.runs.afterCrash(shard, culprit, `shard ${shard} crashed: ${text}`)
     for (const handler of this.restartHandlers) handler(shard)
+    const inRing = this.schemaFeed.inRing(h)
     h.run(this.piscina, this.stamp)
-    for (const schema of this.schemas.values()) h.post({ type: 'schema', schema })
+    this.schemaFeed.restart(h, this.tables.schemas.values(), inRing)
     for (const run of again) {
       if (this.crashes.length > maxCrashes) this.runs.fail(run.key, `shard ${shard} crashes again and again: ${text}`)
       else h.post(startOf(run, shard, run.task.alertStates()))
@@ -495,22 +515,11 @@ export class ShardlineEngine implements Engine {
     this.room.signal()
   }
 
-  private addSchema(schema: BatchSchema): void {
-    this.schemas.set(schema.id, schema)
-    for (const h of this.handles) h.post({ type: 'schema', schema })
-  }
-
-  /** A writer at the head of the line may hold batches of the schema: the shards keep it as long as one could come. */
-  private forgetSchema(schema: BatchSchema): void {
-    this.schemas.delete(schema.id)
-    const after = this.waiting.length > 0 ? this.options.ringEntries : 0
-    for (const h of this.handles) h.post({ type: 'forget', schema: schema.id, afterSeq: h.publishedSeq + after })
-  }
-
   private async destroy(): Promise<void> {
     this.closing = true
     clearInterval(this.ticker)
     this.endClock()
+    this.schemaFeed.close()
     for (const h of this.handles) h.close()
     await this.piscina.destroy()
   }

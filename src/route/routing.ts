@@ -46,6 +46,10 @@ export class Routing<T> {
     return this.byId.get(routeId)?.subscribers ?? none
   }
 
+  get size(): number {
+    return this.byId.size
+  }
+
   routes(): Route[] {
     return [...this.byId.values()].map((s) => s.route)
   }

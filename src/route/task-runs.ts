@@ -110,6 +110,15 @@ export class TaskRuns {
     return this.nextKey++
   }
 
+  get size(): number {
+    return this.runs.size
+  }
+
+  /** Distinct routes of all runs. */
+  get routes(): number {
+    return this.routing.size
+  }
+
   keys(): number[] {
     return [...this.runs.keys()]
   }

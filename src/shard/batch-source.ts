@@ -32,21 +32,37 @@ export const nilGrouping: GroupInfo = {
   idText: () => '',
 }
 
+/** Views of the slots that the sources of a shard share. */
+export class SlotViews {
+  readonly data: SharedArrayBuffer
+  readonly slotSize: number
+  readonly i32: Int32Array
+  readonly u32: Uint32Array
+  readonly u8: Uint8Array
+  /** One view per slot: what string payloads and lines point into. */
+  readonly slots: readonly Uint8Array[]
+
+  constructor({ data, slots, slotBytes }: SharedSlots) {
+    this.data = data
+    this.slotSize = slotBytes
+    this.i32 = new Int32Array(data)
+    this.u32 = new Uint32Array(data)
+    this.u8 = new Uint8Array(data)
+    this.slots = Array.from({ length: slots }, (_, s) => new Uint8Array(data, s * slotBytes, slotBytes))
+  }
+}
+
 export class BatchSource {
   readonly chunk: Chunk
   /** The route that nextRoute() stands on, and the number of rows that this shard has of it. */
   routeId = -1
   rows = 0
-  private readonly data: SharedArrayBuffer
   private readonly i32: Int32Array
   private readonly u32: Uint32Array
   private readonly u8: Uint8Array
-  /** One view per slot: what string payloads and lines point into. */
-  private readonly slotBytes: Uint8Array[] = []
   private readonly scratch: Column[] = []
   private readonly hashes: Uint32Array
   private readonly lines = new LineRows()
-  private readonly slotSize: number
   private base = 0
   private bytes: Uint8Array = new Uint8Array(0)
   private schema!: BatchSchema
@@ -64,27 +80,23 @@ export class BatchSource {
   private columns: BatchColumns | null = null
 
   constructor(
-    slots: SharedSlots,
+    private readonly views: SlotViews,
     private readonly shard: number,
     private readonly shards: number,
     /** Longest chunk. */
     private readonly maxRows = maxChunkRows,
   ) {
     this.hashes = new Uint32Array(maxRows)
-    this.data = slots.data
-    this.slotSize = slots.slotBytes
-    this.i32 = new Int32Array(slots.data)
-    this.u32 = new Uint32Array(slots.data)
-    this.u8 = new Uint8Array(slots.data)
-    for (let s = 0; s < slots.slots; s++)
-      this.slotBytes.push(new Uint8Array(slots.data, s * slots.slotBytes, slots.slotBytes))
+    this.i32 = views.i32
+    this.u32 = views.u32
+    this.u8 = views.u8
     this.chunk = new Chunk(nilGrouping, new Float64Array(maxRows), new Int32Array(maxRows), new Int32Array(maxRows))
   }
 
   /** Stands before the first route of a batch. */
   open(slot: number, offset: number, schema: BatchSchema): void {
-    this.base = slot * this.slotSize
-    this.bytes = this.slotBytes[slot]
+    this.base = slot * this.views.slotSize
+    this.bytes = this.views.slots[slot]
     this.schema = schema
     const header = (this.base + offset) >> 2
     this.batchRows = this.i32[header + 1]
@@ -96,7 +108,7 @@ export class BatchSource {
     this.columns =
       this.batchRows < minViewRows
         ? null
-        : new BatchColumns(recordBatchOf(this.data, this.base, offset, schema), schema)
+        : new BatchColumns(recordBatchOf(this.views.data, this.base, offset, schema), schema)
   }
 
   /** Goes to the next route that has rows for this shard. False: there is none left. */

@@ -16,7 +16,7 @@ import type { BatchSchema } from '../ingest/batch-layout.js'
 import { SlotPool } from '../ingest/slots.js'
 import { ShardCell, StatPart } from '../observe/stat-block.js'
 import type { Route } from '../route/routes.js'
-import { BatchSource } from './batch-source.js'
+import { BatchSource, SlotViews } from './batch-source.js'
 import type { LogLevel, ShardEnv } from './context.js'
 import { Evictor } from './eviction.js'
 import { collectGarbage } from './garbage.js'
@@ -33,8 +33,6 @@ import { TopicMirror } from './topic-mirror.js'
 
 const maxSleepMs = 50
 const publishEveryMs = 200
-/** Rows of one table between two of another are few, and each table of a write has a source of its own. */
-const mergedChunkRows = 512
 
 /** A task on this shard. `task` is null once it has failed: its rows are counted as `stopped` until main stops it. */
 interface Running {
@@ -92,8 +90,9 @@ export class ShardLoop {
     this.port = init.port
     this.ring = new RingConsumer(init.ring, init.ringEntries, init.seq)
     this.slots = SlotPool.attach(init.slots)
-    this.source = new BatchSource(init.slots, init.shard, init.shards)
-    this.merge = new TableMerge(() => new BatchSource(init.slots, init.shard, init.shards, mergedChunkRows))
+    const views = new SlotViews(init.slots)
+    this.source = new BatchSource(views, init.shard, init.shards)
+    this.merge = new TableMerge((maxRows) => new BatchSource(views, init.shard, init.shards, maxRows))
     this.output = new OutputWriter(init.output)
     this.stats = StatPart.of(init.stats, init.shard, init.statCells)
     this.holds = new Int32Array(init.holds)
@@ -196,7 +195,6 @@ export class ShardLoop {
       }
       this.signalRoom()
       const { merge } = this
-      merge.open()
       for (const entry of group) {
         const schema = this.schemaOf(entry)
         merge.add(entry, schema, (routeId) => this.routes.get(routeId))
@@ -210,6 +208,7 @@ export class ShardLoop {
         })
       }
     } finally {
+      this.merge.close()
       for (const entry of group) this.release(entry.slot)
     }
   }
@@ -317,12 +316,12 @@ export class ShardLoop {
 
   private handle(m: ToShard): void {
     switch (m.type) {
-      case 'schema':
-        this.schemas.set(m.schema.id, m.schema)
+      case 'schemas':
+        for (const schema of m.schemas) this.schemas.set(schema.id, schema)
         break
       case 'forget':
         if (m.afterSeq > this.seq) this.waiting.push(m)
-        else this.schemas.delete(m.schema)
+        else for (const id of m.schemas) this.schemas.delete(id)
         break
       case 'start':
         this.start(m.task, m.fromSeq)
@@ -464,6 +463,10 @@ export class ShardLoop {
       groups += t.runtime.groups
     }
     stats.set(ShardCell.groups, groups)
+    stats.set(ShardCell.tasks, this.tasks.size)
+    stats.set(ShardCell.routes, this.routes.size)
+    stats.set(ShardCell.schemas, this.schemas.size)
+    stats.set(ShardCell.alertStates, this.topics.size)
     stats.set(ShardCell.stateBytes, memory.used)
     stats.set(ShardCell.segmentBytes, memory.segmentBytes)
     stats.set(ShardCell.refusedFrames, this.output.refused)

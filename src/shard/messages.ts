@@ -81,9 +81,9 @@ export interface TaskSpec {
 }
 
 export type ToShard =
-  | { readonly type: 'schema'; readonly schema: BatchSchema }
-  /** The schema is not used by entries after `afterSeq`. */
-  | { readonly type: 'forget'; readonly schema: number; readonly afterSeq: number }
+  | { readonly type: 'schemas'; readonly schemas: readonly BatchSchema[] }
+  /** The schemas are not used by entries after `afterSeq`. */
+  | { readonly type: 'forget'; readonly schemas: readonly number[]; readonly afterSeq: number }
   /** The task sees entries after `fromSeq` only. */
   | { readonly type: 'start'; readonly task: TaskSpec; readonly fromSeq: number }
   | { readonly type: 'stop'; readonly key: number; readonly afterSeq: number; readonly mode: 'drain' | 'discard' }

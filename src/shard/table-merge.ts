@@ -30,18 +30,20 @@ interface Cursor {
   at: number
 }
 
+/** Longest chunk: rows of one table between two of another are few. */
+const chunkRows = 512
+/** Sources that are kept. A write of more tables than that gets small ones for the others, and only while it is merged. */
+const keptSources = 32
+const spareChunkRows = 16
+
 const nobody: ReadonlySet<never> = new Set<never>()
 
 export class TableMerge<T extends { readonly fromSeq: number }> {
-  /** Per task what the group has for it. */
+  /** Per task what the group has for it; empty between groups. */
   private readonly sections = new Map<T, Section[]>()
   private readonly sources: BatchSource[] = []
 
-  constructor(private readonly makeSource: () => BatchSource) {}
-
-  open(): void {
-    this.sections.clear()
-  }
+  constructor(private readonly makeSource: (maxRows: number) => BatchSource) {}
 
   add(entry: RingEntry, schema: BatchSchema, tasksOf: (routeId: number) => RouteTasks<T> | undefined): void {
     const source = this.source(0)
@@ -96,6 +98,12 @@ export class TableMerge<T extends { readonly fromSeq: number }> {
     }
   }
 
+  /** Forgets the group. */
+  close(): void {
+    this.sections.clear()
+    this.sources.length = Math.min(this.sources.length, keptSources)
+  }
+
   private cursor(s: Section, index: number): Cursor {
     const source = this.source(index)
     source.open(s.entry.slot, s.entry.offset, s.schema)
@@ -106,7 +114,8 @@ export class TableMerge<T extends { readonly fromSeq: number }> {
   }
 
   private source(i: number): BatchSource {
-    while (this.sources.length <= i) this.sources.push(this.makeSource())
+    while (this.sources.length <= i)
+      this.sources.push(this.makeSource(this.sources.length < keptSources ? chunkRows : spareChunkRows))
     return this.sources[i]
   }
 }

@@ -27,6 +27,8 @@ interface SentState extends StoredAlertState {
 }
 
 export class TopicMirror implements TopicStates {
+  /** States held. */
+  size = 0
   private readonly topics = new Map<string, Map<string, StoredAlertState>>()
   /** By topic and id the newest, in the order of their frames. */
   private readonly pending = new Map<string, SentState>()
@@ -57,7 +59,7 @@ export class TopicMirror implements TopicStates {
   set(topic: string, id: string, level: number, timeNs: bigint): void {
     let states = this.topics.get(topic)
     if (level === 0) {
-      states?.delete(id)
+      if (states?.delete(id)) this.size--
       if (states?.size === 0) this.topics.delete(topic)
       return
     }
@@ -65,6 +67,7 @@ export class TopicMirror implements TopicStates {
       states = new Map()
       this.topics.set(topic, states)
     }
+    if (!states.has(id)) this.size++
     states.set(id, { level, timeNs })
   }
 

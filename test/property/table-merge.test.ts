@@ -5,7 +5,7 @@ import { LineWriter } from '../../src/ingest/line-writer.js'
 import { SlotPool } from '../../src/ingest/slots.js'
 import { Tables } from '../../src/ingest/tables.js'
 import type { Partition, Route } from '../../src/route/routes.js'
-import { BatchSource } from '../../src/shard/batch-source.js'
+import { BatchSource, SlotViews } from '../../src/shard/batch-source.js'
 import { emptyEntry, type RingEntry } from '../../src/shard/ring.js'
 import { TableMerge } from '../../src/shard/table-merge.js'
 
@@ -27,8 +27,7 @@ function merged(lines: readonly string[]): string[][] {
     const out: string[] = []
     for (const { slot, batches } of prepared.slots) {
       // A small longest chunk: runs longer than it are cut and must go on where they stopped.
-      const merge = new TableMerge<typeof task>(() => new BatchSource(pool.shared, shard, shards, 3))
-      merge.open()
+      const merge = new TableMerge<typeof task>(() => new BatchSource(new SlotViews(pool.shared), shard, shards, 3))
       let seq = 1
       for (const batch of batches) {
         if (batch.shardRows[shard] === 0) continue

@@ -118,7 +118,6 @@ function forecasts(method: string, withFit: boolean, doc: string): Aggregate {
     doc,
     shape: 'series',
     kinds: 'numbers',
-    result: 'float',
     args,
     problem,
     create(node) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LineWriter } from '../../../src/ingest/line-writer.js'
+import { AppendResult, LineWriter } from '../../../src/ingest/line-writer.js'
 import { SlotPool } from '../../../src/ingest/slots.js'
 import { Tables } from '../../../src/ingest/tables.js'
 import { readPrepared, valueText } from '../../property/batch-reader.js'
@@ -129,23 +129,24 @@ describe('values', () => {
   })
 })
 
-test('a table is not forgotten while rows of it wait for publication', () => {
+test('a schema is not forgotten while rows of it wait for publication', () => {
   const pool = new SlotPool({ slots: 4, slotBytes: 4096 })
   const forgotten: string[] = []
   const tables = new Tables({ cap: 10, onForget: (s) => forgotten.push(s.name) })
   tables.setRoutes([{ id: 1, db: 'd', rp: '', measurement: 'm', partition: { kind: 'tags', tags: [] } }], () => [])
   const writer = new LineWriter({ pool, tables, shards: 1 })
-  const waiting = writer.scan(Buffer.from('m v=1\n'), 'd', '', 'n', 1n)
-  if (waiting === 'no-slot' || waiting.kind === 'failure') throw new Error('not prepared')
-  // A table scanned in the request that is going on is never forgotten.
-  const others = (prefix: string): void => {
-    for (let i = 0; i < 50; i++) tables.byName(tables.scope('d', ''), `${prefix}${i}`)
+  const prepare = () => {
+    const prepared = writer.scan(Buffer.from('m v=1\n'), 'd', '', 'n', 1n)
+    if (prepared === 'no-slot' || prepared.kind === 'failure') throw new Error('not prepared')
+    return prepared
   }
+  const first = prepare()
+  const second = prepare()
   tables.setRoutes([], () => [])
-  others('x')
+  for (let i = 0; i < 50; i++) tables.byName(tables.scope('d', ''), `x${i}`)
+  writer.published(first)
   expect(forgotten).toEqual([])
-  writer.discard(waiting)
-  others('y')
+  writer.discard(second)
   expect(forgotten).toEqual(['m'])
 })
 
@@ -196,5 +197,23 @@ describe('limits', () => {
     const result = made.writer.scan(Buffer.from('m v=1\nm v=2\n'), 'other', '', 'n', 1n)
     expect(result).toMatchObject({ kind: 'prepared', points: 2, unmatched: 2, slots: [] })
     expect(made.writer.scan(Buffer.from('m v=x\n'), 'other', '', 'n', 1n)).toMatchObject({ kind: 'failure' })
+  })
+
+  test('a request of more measurements than batches can be published is an error, more datagrams wait', () => {
+    const pool = new SlotPool({ slots: 8, slotBytes: 1 << 16 })
+    const tables = new Tables()
+    tables.setRoutes([{ id: 1, db: 'd', rp: '', measurement: null, partition: { kind: 'tags', tags: [] } }], () => [])
+    const writer = new LineWriter({ pool, tables, shards: 1, maxBatches: 10 })
+    const lines = (n: number): Buffer => Buffer.from(Array.from({ length: n }, (_, i) => `m${i} v=1\n`).join(''))
+    expect(writer.scan(lines(11), 'd', '', 'n', 1n)).toMatchObject({
+      kind: 'failure',
+      error: expect.stringContaining('more than 10 batches'),
+    })
+    expect(writer.scan(lines(10), 'd', '', 'n', 1n)).toMatchObject({ kind: 'prepared', points: 10 })
+    expect(writer.begin('d', '', 'n', 1n)).toBe(true)
+    expect(writer.append(lines(6), 0, lines(6).length)).toBe(AppendResult.Ok)
+    expect(writer.append(lines(12), 0, lines(12).length)).toBe(AppendResult.NoSlot)
+    expect(writer.append(lines(6), 0, lines(6).length)).toBe(AppendResult.Ok)
+    expect(writer.finish()).toMatchObject({ points: 12 })
   })
 })
