@@ -70,6 +70,15 @@ export function truncate(ms: number, sub: number, d: Span, out: { ms: number; su
   }
 }
 
+/** The latest instant at or before t that is a multiple of d away from the zero time plus `offset`, for d > 0. */
+export function truncateTo(ms: number, sub: number, d: Span, offset: Span, out: { ms: number; sub: number }): void {
+  const below = sub < offset.sub
+  truncate(ms - offset.ms - (below ? 1 : 0), sub - offset.sub + (below ? 1_000_000 : 0), d, out)
+  const above = out.sub + offset.sub >= 1_000_000
+  out.ms += offset.ms + (above ? 1 : 0)
+  out.sub += offset.sub - (above ? 1_000_000 : 0)
+}
+
 /** round(t, d) of spec nodes 1.1: nearest multiple, exact halves go later. */
 export function round(ms: number, sub: number, d: Span, out: { ms: number; sub: number }): void {
   if (d.ns <= 0n) {

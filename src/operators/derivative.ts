@@ -41,7 +41,20 @@ export const derivativeDef: NodeDef = {
       args: [{ name: 'unit', type: 'duration' }],
       default: new Duration(1_000_000_000n),
     },
-    { name: 'nonNegative', doc: 'Leave out negative results.', form: 'flag', args: [], default: false },
+    {
+      name: 'nonNegative',
+      doc: 'Leave out results of values that fall. A point of an earlier time than the one before it can still give a negative rate.',
+      form: 'flag',
+      args: [],
+      default: false,
+    },
+    {
+      name: 'dropLate',
+      doc: 'Drops points that are older than the newest one of their group or batch: with `.nonNegative()` no rate is negative then.',
+      form: 'flag',
+      args: [],
+      default: false,
+    },
   ],
   construct(node, args) {
     node.props.field = args[0]
@@ -62,6 +75,7 @@ export class DerivativeOperator extends Operator {
   private readonly as: string
   private readonly unitNs: number
   private readonly nonNegative: boolean
+  private readonly dropLate: boolean
   private readonly stored: Pages<Float64Array>
   private readonly hold: GroupHold
   private readonly census: GroupCensus
@@ -70,6 +84,7 @@ export class DerivativeOperator extends Operator {
   private readonly cells = new CellReader()
   private readonly selector = new RowSelector()
   private zeroElapsed = 0
+  private late = 0
   /** The stored row of the batch at hand. */
   private readonly last = { value: 0, ms: 0, sub: 0 }
 
@@ -80,6 +95,7 @@ export class DerivativeOperator extends Operator {
     this.as = text(node, 'as') || this.field
     this.unitNs = node.props.unit instanceof Duration ? Number(node.props.unit.ns) : 1e9
     this.nonNegative = node.props.nonNegative === true
+    this.dropLate = node.props.dropLate === true
     this.stored = ctx.state.f64(3)
     this.hold = new GroupHold(ctx.state)
     this.census = new GroupCensus(ctx)
@@ -93,6 +109,7 @@ export class DerivativeOperator extends Operator {
     this.cells.begin()
     const column = this.cells.field(chunk, this.field)
     this.zeroElapsed = 0
+    this.late = 0
     const bad = this.countWrongKinds(column, n)
     if (chunk.windows === null) this.streamRows(chunk, column, out)
     else {
@@ -101,6 +118,7 @@ export class DerivativeOperator extends Operator {
     }
     if (this.zeroElapsed > 0) this.ctx.error('cannot perform derivative', 'elaspsed time was 0', this.zeroElapsed)
     if (bad + this.zeroElapsed > 0) this.ctx.dropped('error', bad + this.zeroElapsed)
+    if (this.late > 0) this.ctx.dropped('late', this.late)
     const result = chunk.derive()
     result.setField(this.as, out)
     const rows = this.selector.keep(result, this.kept)
@@ -163,6 +181,7 @@ export class DerivativeOperator extends Operator {
         last.value = page[o]
         last.ms = page[o + 1]
         last.sub = page[o + 2]
+        if (this.dropLate && this.isLate(chunk, r)) continue
         kept[r] = this.step(chunk, r, column, out)
       }
       page[o] = numberAt(column, r)
@@ -178,12 +197,23 @@ export class DerivativeOperator extends Operator {
     for (let r = start; r < end; r++) {
       kept[r] = 0
       if (column === null || !isNumber(column.kinds[r])) continue
-      if (known) kept[r] = this.step(chunk, r, column, out)
+      if (known) {
+        if (this.dropLate && this.isLate(chunk, r)) continue
+        kept[r] = this.step(chunk, r, column, out)
+      }
       last.value = numberAt(column, r)
       last.ms = chunk.ms[r]
       last.sub = chunk.sub[r]
       known = true
     }
+  }
+
+  /** Whether row r is older than `last`; counts it. */
+  private isLate(chunk: Chunk, r: number): boolean {
+    const { last } = this
+    if (chunk.ms[r] > last.ms || (chunk.ms[r] === last.ms && chunk.sub[r] >= last.sub)) return false
+    this.late++
+    return true
   }
 
   /** Writes the rate from `last` to row r; 1 when it is to be emitted. */

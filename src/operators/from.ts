@@ -5,8 +5,9 @@
  * from starts again from no grouping.
  */
 import { type Chunk, maxChunkRows } from '../columns/chunk.js'
-import { round, type Span, spanOf, truncate } from '../columns/time.js'
+import { round, type Span, spanOf, truncate, truncateTo } from '../columns/time.js'
 import { Duration } from '../columns/values.js'
+import { ShardlineError } from '../errors.js'
 import { compileLambda } from '../lambda/compile.js'
 import type { CompiledLambda } from '../lambda/lambda.js'
 import type { PlannedNode } from '../plan/task-plan.js'
@@ -91,9 +92,26 @@ export const fromDef: NodeDef = {
       args: [{ name: 'round', type: 'duration' }],
       default: new Duration(0n),
     },
+    {
+      name: 'align',
+      doc: 'Truncates the times of points to multiples of the interval that are shifted by the offset, after all else.',
+      form: 'method',
+      args: [
+        { name: 'interval', type: 'duration' },
+        { name: 'offset', type: 'duration', optional: true },
+      ],
+      apply(node, args) {
+        if (args.length > 2) fail('reflect: Call with too many input arguments')
+        node.props.align = args[0]
+        node.props.alignOffset = args[1] ?? new Duration(0n)
+      },
+      default: null,
+    },
   ],
   validate(node) {
     checkDimensions(listOf(node.props.groupBy), [])
+    const { align } = node.props
+    if (align instanceof Duration && align.ns <= 0n) fail('align must have an interval greater than zero')
   },
   effects(node) {
     const dims = dimensionsOf(listOf(node.props.groupBy))
@@ -107,6 +125,10 @@ export const fromDef: NodeDef = {
   },
 }
 
+function fail(text: string): never {
+  throw new ShardlineError('invalid-tickscript', text)
+}
+
 export class FromOperator extends RegroupingOperator {
   private readonly database: string
   private readonly retentionPolicy: string
@@ -114,6 +136,8 @@ export class FromOperator extends RegroupingOperator {
   private readonly where: CompiledLambda | null
   private readonly truncateBy: Span
   private readonly roundTo: Span
+  private readonly alignTo: Span
+  private readonly alignOffset: Span
   private readonly ms = new Float64Array(maxChunkRows)
   private readonly sub = new Int32Array(maxChunkRows)
   private readonly outcomes = new Uint8Array(maxChunkRows)
@@ -129,6 +153,8 @@ export class FromOperator extends RegroupingOperator {
     this.measurement = textOf(planned.node, 'measurement')
     this.truncateBy = spanOf(props.truncate instanceof Duration ? props.truncate.ns : 0n)
     this.roundTo = spanOf(props.round instanceof Duration ? props.round.ns : 0n)
+    this.alignTo = spanOf(props.align instanceof Duration ? props.align.ns : 0n)
+    this.alignOffset = spanOf(props.alignOffset instanceof Duration ? props.alignOffset.ns : 0n)
     this.where =
       props.where instanceof Lambda
         ? compileLambda(props.where, {
@@ -150,7 +176,7 @@ export class FromOperator extends RegroupingOperator {
     const rows = this.where === null ? chunk : this.filter(chunk, this.where)
     if (rows === null) return
     const out = rows.derive()
-    if (this.truncateBy.ns > 0n || this.roundTo.ns > 0n) this.retime(out)
+    if (this.truncateBy.ns > 0n || this.roundTo.ns > 0n || this.alignTo.ns > 0n) this.retime(out)
     this.emitRegrouped(out, this.assigner)
   }
 
@@ -174,6 +200,7 @@ export class FromOperator extends RegroupingOperator {
     for (let r = 0; r < out.n; r++) {
       truncate(out.ms[r], out.sub[r], this.truncateBy, t)
       round(t.ms, t.sub, this.roundTo, t)
+      if (this.alignTo.ns > 0n) truncateTo(t.ms, t.sub, this.alignTo, this.alignOffset, t)
       this.ms[r] = t.ms
       this.sub[r] = t.sub
     }

@@ -37,10 +37,10 @@ interface Shape {
 }
 
 function shapeOf(schedule: WindowSchedule): Shape | null {
-  const { period, every, align } = schedule
+  const { period, every, align, offset } = schedule
   if (every.ns <= 0n || period.ns <= 0n) return null
   if (period.ns <= every.ns) return { panes: 1, slotMs: 0 }
-  if (!align || period.sub !== 0 || every.sub !== 0) return null
+  if (!align || period.sub !== 0 || every.sub !== 0 || offset.sub !== 0) return null
   let a = period.ms
   let b = every.ms
   while (b !== 0) [a, b] = [b, a % b]
@@ -65,11 +65,11 @@ export function whyRows(window: PipelineNode, children: readonly PipelineNode[])
   const { periodCount, schedule } = windowOptions(window)
   if (periodCount !== 0) return 'it is counted in rows'
   if (shapeOf(schedule) !== null) return null
-  const { period, every, align } = schedule
+  const { period, every, align, offset } = schedule
   if (every.ns <= 0n) return 'it emits on every row'
   if (period.ns <= 0n) return 'it has no period'
   if (!align) return 'it slides without being aligned'
-  if (period.sub !== 0 || every.sub !== 0) return 'it is not a whole number of milliseconds'
+  if (period.sub !== 0 || every.sub !== 0 || offset.sub !== 0) return 'it is not a whole number of milliseconds'
   return `it would need more than ${maxPanes} panes`
 }
 
@@ -110,6 +110,8 @@ class FusedWindow extends Operator {
   /** A row goes into the open pane if its distance from `newest` is in [low, high). */
   private readonly low: number
   private readonly high: number
+  /** Milliseconds from the start of some slot to the Unix epoch. */
+  private readonly originMs: number
   /** The slot that `slotPane` was computed for last. */
   private slot = Number.NaN
   private slotPane = 0
@@ -132,6 +134,7 @@ class FusedWindow extends Operator {
     this.merged = fields.map(() => new Merged())
     this.low = shape.slotMs === 0 ? Number.NEGATIVE_INFINITY : 0
     this.high = shape.slotMs
+    this.originMs = zeroTimeMs - schedule.offset.ms
   }
 
   receive(chunk: Chunk): void {
@@ -183,7 +186,7 @@ class FusedWindow extends Operator {
     const { slotMs } = this.shape
     const ms = chunk.ms[from]
     // Most rows of a chunk are of about the same time, and so go to about the same place.
-    const pane = slotMs === 0 ? 0 : this.paneOf(ms - modulo(ms + zeroTimeMs, slotMs))
+    const pane = slotMs === 0 ? 0 : this.paneOf(ms - modulo(ms + this.originMs, slotMs))
     const word = pane * space.lanes[0].paneWords
     space.records.touch(chunk.groups, chunk.ms, from, to, slotMs, word)
   }
@@ -224,7 +227,7 @@ class FusedWindow extends Operator {
     const { slotMs, panes } = this.shape
     if (slotMs === 0) return 0
     this.slot = slot
-    this.slotPane = modulo((slot + zeroTimeMs) / slotMs, panes)
+    this.slotPane = modulo((slot + this.originMs) / slotMs, panes)
     return this.slotPane
   }
 
@@ -249,7 +252,7 @@ class FusedWindow extends Operator {
       this.schedule.start(records.dueMs, records.dueSub)
       if (ms < this.schedule.ms || (ms === this.schedule.ms && sub < this.schedule.sub)) return -1
     }
-    const slot = slotMs === 0 ? records.dueMs : ms - modulo(ms + zeroTimeMs, slotMs)
+    const slot = slotMs === 0 ? records.dueMs : ms - modulo(ms + this.originMs, slotMs)
     records.open(group, slot, records.dueMs)
     return this.paneOf(slot)
   }

@@ -32,9 +32,10 @@ function ns(v: unknown): bigint {
 }
 
 export function windowOptions(node: PipelineNode): WindowOptions {
-  const { period, every, align, fillPeriod, periodCount, everyCount } = node.props
+  const { period, every, align, alignOffset, fillPeriod, periodCount, everyCount } = node.props
+  const offset = spanOf(ns(alignOffset))
   return {
-    schedule: new WindowSchedule(spanOf(ns(period)), spanOf(ns(every)), align === true, fillPeriod === true),
+    schedule: new WindowSchedule(spanOf(ns(period)), spanOf(ns(every)), align === true, fillPeriod === true, offset),
     periodCount: Number(periodCount ?? 0n),
     everyCount: Number(everyCount ?? 0n),
     fillPeriod: fillPeriod === true,
@@ -279,7 +280,18 @@ export const windowDef: NodeDef = {
   properties: [
     duration('period', 'Length of a window.'),
     duration('every', 'How often the window is emitted; 0 emits on every point.'),
-    flag('align', 'Due times are multiples of `every`, counted from year 1.'),
+    {
+      name: 'align',
+      doc: 'Due times are multiples of `every`, counted from year 1, or from the optional offset after it.',
+      form: 'method',
+      args: [{ name: 'offset', type: 'duration', variadic: true, optional: true }],
+      apply(node, args) {
+        if (args.length > 1) reject('reflect: Call with too many input arguments')
+        node.props.align = true
+        node.props.alignOffset = args[0] ?? null
+      },
+      default: false,
+    },
     flag('fillPeriod', 'The first emission waits until a whole period has passed.'),
     int('periodCount', 'Number of points in a window.'),
     int('everyCount', 'Emit after so many points.'),

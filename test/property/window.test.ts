@@ -17,6 +17,8 @@ interface WindowProps {
   period: number
   every: number
   align: boolean
+  /** Of aligned due times. */
+  offset: number
   fillPeriod: boolean
 }
 
@@ -33,7 +35,7 @@ function scriptProps(p: WindowProps): Record<string, ScriptValue> {
   return {
     period: new Duration(BigInt(p.period) * msNs),
     every: new Duration(BigInt(p.every) * msNs),
-    align: p.align,
+    ...(p.align ? { align: p.offset === 0 ? [] : [new Duration(BigInt(p.offset) * msNs)] } : {}),
     fillPeriod: p.fillPeriod,
   }
 }
@@ -109,6 +111,7 @@ const propsArb: fc.Arbitrary<WindowProps> = fc.record({
   period: secondsArb,
   every: fc.oneof({ weight: 6, arbitrary: secondsArb }, { weight: 1, arbitrary: fc.constant(0) }),
   align: fc.boolean(),
+  offset: fc.oneof(fc.constant(0), fc.integer({ min: -20_000, max: 20_000 })),
   fillPeriod: fc.boolean(),
 })
 
@@ -199,7 +202,7 @@ class RingBuffer implements Buffer {
 function naive(p: WindowProps, events: readonly Event[], newBuffer: () => Buffer): string[] {
   const out: string[] = []
   const groups = new Map<string, { due: number; buffer: Buffer }>()
-  const trunc = (t: number): number => (p.every === 0 ? t : t - ((t + zeroMs) % p.every))
+  const trunc = (t: number): number => (p.every === 0 ? t : t - ((t - p.offset + zeroMs) % p.every))
   const emit = (g: string, tmax: number, rows: number[]): void => {
     out.push(`${g}|${tmax}|${rows.join(',')}`)
   }

@@ -8,6 +8,7 @@ import { Lambda, type ScriptValue, Star } from '../../../src/tickscript/node-def
 import { parseLambdaBody } from '../../../src/tickscript/parser.js'
 import { bench, call, type TestBench } from './bench.js'
 import { type FeedOptions, type PlanOptions, plan } from './harness.js'
+import { ScriptTask } from './script-task.js'
 
 function lambda(source: string): Lambda {
   const expression = parseLambdaBody(source)
@@ -56,6 +57,22 @@ describe('from', () => {
     const round = bench(fromEntry, from({ round: seconds(10) }))
     round.feed.rows(round.op, ['m v=1 @15', 'm v=2 @14', 'm v=3 @-15'])
     expect(round.out.take()).toEqual(['m v=1 @20', 'm v=2 @10', 'm v=3 @-10'])
+  })
+
+  it('aligns times to an interval, shifted by an offset', () => {
+    const rows = ['m v=1 @61', 'm v=2 @119.999999999', 'm v=3 @120', 'm v=4 @-1']
+    const at = (align: string): string[] => {
+      const task = new ScriptTask(`stream|from()${align}|httpOut('o')`)
+      task.output('from1')
+      task.write(...rows)
+      return task.output('from1').map((line) => line.split('@')[1])
+    }
+    expect(at('.align(1m, 15s)')).toEqual(['15', '75', '75', '-45'])
+    expect(at('.align(1m, -45s)')).toEqual(['15', '75', '75', '-45'])
+    expect(at('.align(1m)')).toEqual(at('.truncate(1m)'))
+    expect(at('.round(1m).align(2m, 1m)')).toEqual(['60', '60', '60', '-60'])
+    expect(() => at('.align(0s)')).toThrow('align must have an interval greater than zero')
+    expect(() => at('.align(1m, 1s, 1s)')).toThrow('too many input arguments')
   })
 
   it('groups by tags, by all tags, and by measurement', () => {

@@ -48,6 +48,25 @@ describe('derivative', () => {
     expect(b.out.take()).toEqual(['m d=10,v=4,w=3 @12'])
   })
 
+  it('is never negative for points that go back in time when nonNegative and dropLate', () => {
+    const rows = ['m v=10 @10', 'm v=20 @5', 'm v=9 @6', 'm v=12 @12', 'm v=13 @11', 'm v=20 @16']
+    const original = bench(derivativeEntry, plan(derivativeDef, ['v'], { nonNegative: true }))
+    original.feed.rows(original.op, rows)
+    expect(original.out.take()).toEqual(['m v=-2 @5', 'm v=0.5 @12', 'm v=-1 @11', 'm v=1.4 @16'])
+    const b = bench(derivativeEntry, plan(derivativeDef, ['v'], { nonNegative: true, dropLate: true }))
+    b.feed.rows(b.op, rows)
+    expect(b.out.take()).toEqual(['m v=1 @12', 'm v=2 @16'])
+    expect(b.ctx.drops.get('late')).toBe(3)
+    const batch = bench(
+      derivativeEntry,
+      plan(derivativeDef, ['v'], { nonNegative: true, dropLate: true }, { edge: 'batch' }),
+    )
+    batch.feed.batch(batch.op, 'm', 20, rows)
+    batch.feed.batch(batch.op, 'm', 9, ['m v=1 @1', 'm v=3 @2'])
+    expect(batch.out.take()).toEqual(['m {tmax=20 | v=1@12, v=2@16}', 'm {tmax=9 | v=2@2}'])
+    expect(batch.ctx.drops.get('late')).toBe(3)
+  })
+
   it('keeps groups apart and forgets deleted ones', () => {
     const b = bench(derivativeEntry, plan(derivativeDef, ['v']), { dims: ['h'] })
     b.feed.rows(b.op, ['m,h=a v=1 @10', 'm,h=b v=10 @10', 'm,h=a v=2 @11', 'm,h=b v=12 @11'])

@@ -52,6 +52,12 @@ describe('worked examples of the specification', () => {
       ['105: 1, 2', '110: 1, 2, 3, 4', '115: 3, 4, 5, 6', '145: 7'],
     ],
     [
+      'align with an offset',
+      { period: s(10), every: s(5), align: s(2) },
+      '1@101 2@103 3@105 4@106 5@110 6@111 7@140 8@150',
+      ['102: 1', '107: 1, 2, 3, 4', '112: 2, 3, 4, 5, 6', '142: 7'],
+    ],
+    [
       'fillPeriod',
       { period: s(10), every: s(5), fillPeriod: true },
       '1@101 4@106 5@110 6@111 7@112 8@116',

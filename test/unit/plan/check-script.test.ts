@@ -430,7 +430,7 @@ describe('evaluation', () => {
       'stream|from()|window().period(10.0).align(1)',
       [
         '1:31 [10.0] line 1 char 24: error calling func "period" on obj *pipeline.WindowNode: reflect.Set: value of type float64 is not assignable to type time.Duration | It takes a duration, not a float. A duration has a unit. => 10s',
-        '1:37 [align] line 1 char 37: error calling func "align" on obj *pipeline.WindowNode: reflect: Call with too many input arguments | It is called as align().',
+        '1:43 [1] line 1 char 37: error calling func "align" on obj *pipeline.WindowNode: reflect: cannot use int64 as type time.Duration in Call | It takes a duration, not an integer. A duration has a unit. => 1s',
       ],
     ],
     [
