@@ -37,7 +37,7 @@ function merged(lines: readonly string[]): string[][] {
       if (seq === 1) continue
       merge.each(task, (chunk) => {
         const v = chunk.field('v')
-        for (let r = 0; r < chunk.n; r++) out.push(`${chunk.name} ${v?.f64[r]} ${chunk.fieldsOf(r).get('v')}`)
+        for (let r = 0; r < chunk.n; r++) out.push(`${chunk.name} ${v?.f64[r]} ${String(chunk.fieldsOf(r).get('v'))}`)
       })
     }
     return out

@@ -10,7 +10,7 @@ import {
   jsonString,
   jsonValue,
 } from '../../../src/columns/json-encode.js'
-import { Duration, missing, Timestamp } from '../../../src/columns/values.js'
+import { Duration, missing, Timestamp, type Value } from '../../../src/columns/values.js'
 
 describe('json strings', () => {
   it.each([
@@ -29,7 +29,7 @@ describe('json strings', () => {
 })
 
 describe('json values', () => {
-  it.each([
+  it.each<[Value, string]>([
     [1e-7, '1e-7'],
     [0.000001, '0.000001'],
     [1e21, '1e+21'],

@@ -126,7 +126,7 @@ describe('chunk builder', () => {
     const seen: string[] = []
     const b = new ChunkBuilder(
       { fields: ['v'] },
-      (c) => seen.push(`${c.name}:${c.n}:${c.fieldsOf(c.n - 1).get('v')}`),
+      (c) => seen.push(`${c.name}:${c.n}:${String(c.fieldsOf(c.n - 1).get('v'))}`),
       4,
     )
     b.begin('a', '', '', grouping)

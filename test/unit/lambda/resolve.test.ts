@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GroupInfo } from '../../../src/columns/chunk.js'
-import { missing } from '../../../src/columns/values.js'
+import { missing, type Value } from '../../../src/columns/values.js'
 import {
   chunkOf,
   columnOf,
@@ -93,7 +93,8 @@ describe.each(ways)('references, %s', (_, tuning) => {
   })
 
   it('serves only the selected rows, in their order', () => {
-    const chunk = chunkOf([1, 2, 'x', 4, missing].map((v) => ({ fields: { v } })))
+    const values: Value[] = [1, 2, 'x', 4, missing]
+    const chunk = chunkOf(values.map((v): RowInput => ({ fields: { v } })))
     const out = new Uint8Array(4).fill(9)
     const l = compileText('"v" > 1.0', tuning)
     l.test(chunk, Int32Array.from([3, 0, 2]), 3, null, out)
@@ -180,8 +181,8 @@ describe.each(ways)('references, %s', (_, tuning) => {
 
 describe('signatures', () => {
   it('beyond the bound of remembered signatures rows are still served', () => {
-    const kinds = [1, 2n, 'a', true, missing]
-    const rows = kinds.flatMap((a) => kinds.flatMap((b) => kinds.flatMap((c) => [{ fields: { a, b, c } }])))
+    const kinds: Value[] = [1, 2n, 'a', true, missing]
+    const rows = kinds.flatMap((a) => kinds.flatMap((b) => kinds.map((c): RowInput => ({ fields: { a, b, c } }))))
     const chunk = chunkOf(rows)
     const text = 'isPresent("a") AND "b" > 0 OR isPresent("c")'
     const bounded = testAll(compileText(text, { compileAfterRows: 0, maxEntries: 7 }), chunk)

@@ -47,6 +47,6 @@ export function call(planned: PlannedNode, property: string, ...args: ScriptValu
 }
 
 /** Takes what is left of the budget: nothing can grow any more. */
-export function useUpBudget(b: TestBench): void {
+export function useUpBudget(b: Pick<TestBench, 'harness'>): void {
   while (b.harness.memory.take(4096) !== null);
 }

@@ -133,7 +133,7 @@ describe('flatten', () => {
     b.op.evictGroup(b.feeds[0].grouping, 9)
     expect(b.ctx.counters.get('working_cardinality')).toBe(9)
     expect(b.ctx.counters.get('evicted_rows')).toBeGreaterThan(evicted)
-    useUpBudget({ ...b, feed: b.feeds[0], groups: () => [] })
+    useUpBudget(b)
     b.feed(Array.from({ length: 5000 }, (_, i) => `m,g=1,p=${i} v=1,s="${'y'.repeat(40)}" @1`))
     expect(b.ctx.drops.get('memory')).toBeGreaterThan(0)
     b.op.dispose()

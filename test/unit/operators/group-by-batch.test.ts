@@ -126,7 +126,7 @@ describe('groupBy on batches', () => {
     expect(b.ctx.counters.get('evicted_rows')).toBe(evicted + 1)
     b.batch('m', 30, [])
     expect(b.take()).toEqual(['m,z=0 {tmax=20 | v=1@1}'])
-    useUpBudget({ ...b, feed: b.feeds[0], groups: () => [] })
+    useUpBudget(b)
     b.batch(
       'm',
       30,

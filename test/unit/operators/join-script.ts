@@ -59,7 +59,7 @@ export function scriptBench(script: string, method: string, options: ScriptOptio
   const plan = planOf(script)
   const planned = plan.nodes.find((n) => n.node.def.method === method)
   if (planned === undefined) throw new Error(`no ${method} in the script`)
-  planned.node.def.check?.(planned.node)
+  planned.node.def.check?.(planned.node, { dbrps: null })
   const harness = options.harness ?? new Harness(options.budgetBytes)
   const ctx = harness.context(planned.node.name)
   const op = entryOf(planned.node.def).create!(planned, ctx)

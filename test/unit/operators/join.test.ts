@@ -404,7 +404,7 @@ describe('memory', () => {
   it('counts rows that do not fit, and lets the others go on', () => {
     const b = join('.fill(0)', by)
     b.feed(['a,h=x v=1 @1'])
-    useUpBudget({ ...b, feed: b.feeds[0], groups: () => [] })
+    useUpBudget(b)
     const lines = Array.from({ length: 3000 }, (_, i) => `a,h=x v=${i} @${i + 2}`)
     b.feeds[0].rows(b.op, lines, 0)
     const dropped = b.ctx.drops.get('memory') ?? 0

@@ -261,6 +261,6 @@ describe('planning', () => {
   it('refuses a template that cannot be parsed when the task starts', () => {
     const { pipeline } = evaluateScript("stream|from()|sideload().source('file:///x').order('{{')", {})
     const node = pipeline.nodes.find((n) => n.def.method === 'sideload')!
-    expect(() => node.def.check?.(node)).toThrow('template: order:1')
+    expect(() => node.def.check?.(node, { dbrps: null })).toThrow('template: order:1')
   })
 })

@@ -112,10 +112,10 @@ describe('sample', () => {
 
   it('refuses other rates', () => {
     expect(() => plan(sampleDef, [1.5])).toThrow('must pass int64 or duration to new sample node')
-    expect(() => sampleDef.check!(plan(sampleDef, [0n]).node)).toThrow(
+    expect(() => sampleDef.check!(plan(sampleDef, [0n]).node, { dbrps: null })).toThrow(
       'invalid sample rate: must be positive integer or duration',
     )
-    expect(() => sampleDef.check!(plan(sampleDef, [-2n]).node)).not.toThrow()
+    expect(() => sampleDef.check!(plan(sampleDef, [-2n]).node, { dbrps: null })).not.toThrow()
   })
 })
 
@@ -146,7 +146,7 @@ describe('shift', () => {
   })
 
   it('refuses zero', () => {
-    expect(() => shiftDef.check!(plan(shiftDef, [new Duration(0n)]).node)).toThrow(
+    expect(() => shiftDef.check!(plan(shiftDef, [new Duration(0n)]).node, { dbrps: null })).toThrow(
       'invalid shift value: must be non zero duration',
     )
   })

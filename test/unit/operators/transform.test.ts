@@ -13,7 +13,7 @@ function on(
   args: ScriptValue[] = [],
   options: PlanOptions & { as?: string; feed?: FeedOptions; budget?: number } = {},
 ): TestBench {
-  const props = options.as === undefined ? {} : { as: options.as }
+  const props: Record<string, ScriptValue> = options.as === undefined ? {} : { as: options.as }
   return bench(entry(method), plan(entry(method).def, ['v', ...args], props, options), options.feed, options.budget)
 }
 

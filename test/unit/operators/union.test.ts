@@ -195,7 +195,7 @@ describe('memory', () => {
   it('counts rows that do not fit', () => {
     const b = union('', byH)
     b.feed(['a,h=x v=1 @1'])
-    useUpBudget({ ...b, feed: b.feeds[0], groups: () => [] })
+    useUpBudget(b)
     const lines = Array.from({ length: 3000 }, (_, i) => `a,h=x v=${i} @${i + 2}`)
     b.feeds[1].rows(b.op, lines, 1)
     const dropped = b.ctx.drops.get('memory') ?? 0

@@ -244,7 +244,7 @@ describe('definition', () => {
     const p = plan(windowDef, [], props)
     return () => {
       windowDef.validate!(p.node)
-      windowDef.check!(p.node)
+      windowDef.check!(p.node, { dbrps: null })
     }
   }
 

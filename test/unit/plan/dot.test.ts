@@ -6,13 +6,14 @@ import { run } from '../tickscript/nodes.js'
 const { pipeline } = run('var a = stream|from() a|log() a|alert()')
 
 const counters = { errors: 0, working_cardinality: 0, collected: 12, emitted: 24 }
+const node = { stateBytes: 0 }
 const view: TaskStatsView = {
   throughput: 6.987,
   nodes: [
-    { name: 'stream0', counters: { ...counters, avg_exec_time_ns: 0 } },
-    { name: 'from1', counters: { ...counters, avg_exec_time_ns: 45_655, errors: 3 } },
-    { name: 'alert3', counters: { ...counters, alerts_triggered: 1, avg_exec_time_ns: 764 } },
-    { name: 'log2', counters },
+    { ...node, name: 'stream0', counters: { ...counters, avg_exec_time_ns: 0 } },
+    { ...node, name: 'from1', counters: { ...counters, avg_exec_time_ns: 45_655, errors: 3 } },
+    { ...node, name: 'alert3', counters: { ...counters, alerts_triggered: 1, avg_exec_time_ns: 764 } },
+    { ...node, name: 'log2', counters },
   ],
   edges: [
     { parent: 'stream0', child: 'from1', processed: 12 },

@@ -7,7 +7,12 @@ import { type EvaluateOptions, type Evaluation, evaluate } from '../../../src/ti
 import type { ArgType, HandlerDef, NodeDef, PropertyDef } from '../../../src/tickscript/node-def.js'
 import { parse } from '../../../src/tickscript/parser.js'
 
-const field = (name: string, type: ArgType): PropertyDef => ({ name, doc: '', form: 'field', args: [{ name, type }] })
+const field = (name: string, type: ArgType): Omit<PropertyDef, 'apply'> => ({
+  name,
+  doc: '',
+  form: 'field',
+  args: [{ name, type }],
+})
 const flag = (name: string): PropertyDef => ({ name, doc: '', form: 'flag', args: [], default: false })
 
 function node(method: string, more: Partial<NodeDef> = {}): NodeDef {
