@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -85,6 +86,7 @@ describe('directories', () => {
     ['a file that is no map', () => put('x.yml', '[1]'), ': failed to parse DIR/x.yml: not a map'],
     ['a broken file', () => put('x.json', '{'), /: failed to parse .*x.json: /],
     ['a hidden file', () => put('.gitkeep', ''), ': file name ".gitkeep" starts with a dot'],
+    ['a FIFO', () => execFileSync('mkfifo', [join(dir, 'x.yml')]), ': open DIR/x.yml: not a regular file (FIFO)'],
     [
       'a link to nothing',
       () => symlinkSync('/nowhere', join(dir, 'x.yml')),
