@@ -14,7 +14,7 @@ import { Out } from '../shard/output.js'
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from './event-frame.js'
 import type { HandlerConfigs } from './handler-configs.js'
 import type { AlertHandler } from './handler-queue.js'
-import { createHandler, isDelivered } from './handlers/registry.js'
+import { createHandler, createScriptHandler, isDelivered } from './handlers/registry.js'
 import { InhibitionTable } from './inhibition.js'
 import type { TopicService } from './topics.js'
 
@@ -169,7 +169,7 @@ export class AlertService implements RunFollower {
     const { topics, configs, http, log } = this.parts
     const nodeLog = log.with({ task: run.id, node: node.name })
     const created: AlertHandler[] = node.handlers.map((h) =>
-      createHandler(h.kind, h.props, { configs, http, log: nodeLog }),
+      createScriptHandler(h.kind, h.props, { configs, http, log: nodeLog }),
     )
     const globalSlack = configs.slack.some((s) => s.global && (s.isDefault || configs.slack.length === 1))
     if (globalSlack && !node.handlers.some((h) => h.kind === 'slack')) {

@@ -4,7 +4,7 @@
 import { compileHtmlTemplate, compileTextTemplate } from '../alert/template/index.js'
 import { ShardlineError } from '../errors.js'
 import type { ArgDef, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
-import { alertHandlers, checkLogHandler } from './alert-handlers.js'
+import { alertHandlers, checkLogHandler, logHandlerFailure } from './alert-handlers.js'
 import { tagsOfId } from './alert-id.js'
 import { lambdaFacts } from './lambda-facts.js'
 
@@ -127,7 +127,8 @@ export const alertDef: NodeDef = {
     compileTextTemplate('message', textProp(node, 'message', defaultMessage))
     compileHtmlTemplate('details', textProp(node, 'details', defaultDetails))
     for (const h of node.handlers) {
-      if (h.kind === 'log') checkLogHandler(String(h.props.path), BigInt(String(h.props.mode ?? 0o600)))
+      if (h.kind !== 'log') continue
+      checkLogHandler(String(h.props.path), BigInt(String(h.props.mode ?? 0o600)), `${logHandlerFailure}: `)
     }
     const { flapLow, flapHigh } = node.props
     if (typeof flapLow === 'number' && typeof flapHigh === 'number' && (flapLow > 1 || flapHigh > 1)) {

@@ -74,12 +74,15 @@ const logHandler: HandlerDef = {
 }
 
 /** Checks at task start (HTTP 500). */
-export function checkLogHandler(path: string, mode: bigint): void {
+export function checkLogHandler(path: string, mode: bigint, before = ''): void {
   if (!isAbsolute(path)) {
-    throw new ShardlineError('bad-handler', `log path must be absolute: ${path} is not absolute`, 500)
+    throw new ShardlineError('bad-handler', `${before}log path must be absolute: ${path} is not absolute`, 500)
   }
-  if ((mode & 0o200n) === 0n) throw new ShardlineError('bad-handler', 'mode must be user writable', 500)
+  if ((mode & 0o200n) === 0n) throw new ShardlineError('bad-handler', `${before}mode must be user writable`, 500)
 }
+
+/** Stands before these texts when a task starts. */
+export const logHandlerFailure = 'failed to create log alert handler'
 
 const postHandler: HandlerDef = {
   ...simple(

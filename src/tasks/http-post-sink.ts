@@ -147,8 +147,8 @@ export class HttpPostSink {
     const rowTemplate = endpoint?.rowTemplate ?? ''
     const row = rowTemplate === '' ? null : compiled('row', rowTemplate)
     const headers: Record<string, string> = {}
-    if (row === null) headers['Content-Type'] = 'application/json'
     for (const [k, v] of Object.entries(endpoint?.headers ?? {})) setHeader(headers, k, v)
+    if (row === null) setHeader(headers, 'Content-Type', 'application/json')
     for (const [k, v] of settings.headers) setHeader(headers, k, v)
     if (endpoint !== undefined && endpoint.username !== '') {
       setHeader(headers, 'Authorization', basicAuth(endpoint.username, endpoint.password))

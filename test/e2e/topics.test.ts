@@ -241,7 +241,7 @@ describe('handler specs', () => {
     [
       { id: 'h', kind: 'post', options: {} },
       500,
-      'failed to create handler: must specify either an existing endpoint or a url for post handler',
+      'failed to create handler: An appropriately formatted url must be specified if an endpoint is not specified',
     ],
     [
       { id: 'h', kind: 'log', options: { path: '/x' }, match: 'level() == BOGUS' },

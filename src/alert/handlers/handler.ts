@@ -17,6 +17,10 @@ export type HandlerProps = Readonly<Record<string, ScriptValue | null | undefine
 
 export interface HandlerKind {
   readonly kind: string
+  /** Stands before the text when a script's handler cannot be made. */
+  readonly scriptFailure?: string
+  /** What scripts are refused for, without these words. */
+  checkScript?(props: HandlerProps): void
   /** Throws a ShardlineError for what stops the task's start. */
   create(props: HandlerProps, env: HandlerEnv): AlertHandler
 }

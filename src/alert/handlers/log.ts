@@ -4,13 +4,14 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkLogHandler } from '../../operators/alert-handlers.js'
+import { checkLogHandler, logHandlerFailure } from '../../operators/alert-handlers.js'
 import { openAppend } from '../../regular-file.js'
 import { queueCapacity } from '../handler-queue.js'
 import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
 
 export const logKind: HandlerKind = {
   kind: 'log',
+  scriptFailure: logHandlerFailure,
   create(props) {
     const path = textOf(props, 'path')
     const mode = typeof props.mode === 'bigint' ? props.mode : 0o600n

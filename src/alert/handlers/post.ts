@@ -7,15 +7,21 @@ import type { HttpPostConfig } from '../handler-configs.js'
 import { compileTextTemplate, jsonFunctions } from '../template/index.js'
 import { defaultDeadlineMs, type HandlerKind, type HandlerProps, listOf, postEvent, textOf } from './handler.js'
 
+/** `urls` come from scripts, `url` from handler specs. */
+function urlOf(props: HandlerProps): string {
+  const [first] = listOf(props, 'urls')
+  return typeof first === 'string' ? first : textOf(props, 'url')
+}
+
 /** The URL of the script, or of a known endpoint, which wins. */
 function target(props: HandlerProps, endpoints: readonly HttpPostConfig[]): { url: string; endpoint?: HttpPostConfig } {
   const name = textOf(props, 'endpoint')
   const endpoint = name === '' ? undefined : endpoints.find((e) => e.endpoint === name)
   if (endpoint !== undefined) return { url: endpoint.url, endpoint }
-  const [first] = listOf(props, 'urls')
-  const url = typeof first === 'string' ? first : textOf(props, 'url')
+  const url = urlOf(props)
   if (url === '') {
-    throw new ShardlineError('bad-handler', 'must specify either an existing endpoint or a url for post handler', 500)
+    const text = 'An appropriately formatted url must be specified if an endpoint is not specified'
+    throw new ShardlineError('bad-handler', text, 500)
   }
   return { url }
 }
@@ -38,6 +44,12 @@ function headersOf(props: HandlerProps, endpoint: HttpPostConfig | undefined): R
 
 export const postKind: HandlerKind = {
   kind: 'post',
+  scriptFailure: 'failed to create HTTPPostService.Handler',
+  checkScript(props) {
+    if (urlOf(props) === '' && textOf(props, 'endpoint') === '') {
+      throw new ShardlineError('bad-handler', 'Either URL or endpoint must be non-empty', 500)
+    }
+  },
   create(props, env) {
     const { url, endpoint } = target(props, env.configs.httppost)
     const urlTemplate = compileTextTemplate('url', url, jsonFunctions)

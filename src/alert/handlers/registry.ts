@@ -1,8 +1,9 @@
 /**
  * The handler kinds. A kind that TICKscript knows but that has no delivery yet is accepted as a service that is not enabled:
  * each event is logged and counted as failed. If the configuration enables such a service, tasks that use it do not start.
+ * A Kafka cluster `default` exists without configuration, as in the original.
  */
-import { ShardlineError } from '../../errors.js'
+import { errorText, ShardlineError } from '../../errors.js'
 import type { AlertHandler } from '../handler-queue.js'
 import { execKind } from './exec.js'
 import { defaultDeadlineMs, type HandlerEnv, type HandlerKind, type HandlerProps, textOf } from './handler.js'
@@ -20,13 +21,27 @@ export function isDelivered(kind: string): boolean {
   return kinds.has(kind)
 }
 
+/** As the script of a task has it; the texts of failures are those of starting the task. */
+export function createScriptHandler(kind: string, props: HandlerProps, env: HandlerEnv): AlertHandler {
+  const known = kinds.get(kind)
+  known?.checkScript?.(props)
+  const failure = known?.scriptFailure ?? (kind === 'kafka' ? 'failed to create kafka handler' : '')
+  if (failure === '') return createHandler(kind, props, env)
+  try {
+    return createHandler(kind, props, env)
+  } catch (err) {
+    const code = err instanceof ShardlineError ? err.code : 'bad-handler'
+    throw new ShardlineError(code, `${failure}: ${errorText(err)}`, 500)
+  }
+}
+
 export function createHandler(kind: string, props: HandlerProps, env: HandlerEnv): AlertHandler {
   const known = kinds.get(kind)
   if (known !== undefined) return known.create(props, env)
   if (env.configs.enabledServices.has(kind)) {
     throw new ShardlineError('not-supported', `alert handler ${JSON.stringify(kind)} is not supported yet`, 500)
   }
-  if (kind === 'kafka') {
+  if (kind === 'kafka' && textOf(props, 'cluster') !== 'default') {
     throw new ShardlineError('bad-handler', `unknown cluster ${JSON.stringify(textOf(props, 'cluster'))}`, 500)
   }
   return {

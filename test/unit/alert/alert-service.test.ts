@@ -313,7 +313,7 @@ describe('alert service', () => {
   it('does not start with a handler that cannot work, and cleans up', async () => {
     const s = setup()
     const bad = planOf({ handlers: [logTo('/dev/null'), { kind: 'post', props: { urls: [] } }] })
-    await expect(s.start('t1', 1, bad)).rejects.toThrow('post handler')
+    await expect(s.start('t1', 1, bad)).rejects.toThrow('Either URL or endpoint must be non-empty')
     await s.stop(1)
     await s.start('t1', 2, planOf({ handlers: [logTo('/dev/null')] }))
     expect(s.topics.queues('main:t1:alert2')).toHaveLength(1)

@@ -546,7 +546,10 @@ describe('evaluation', () => {
         '1:23 [slak] line 1 char 23: no method or property "slak" on *pipeline.AlertNode | Did you mean slack? => slack',
       ],
     ],
-    ["stream|from()|alert().log('/tmp/x').mode(5).crit(lambda: TRUE)", ['1:15 [alert] mode must be user writable']],
+    [
+      "stream|from()|alert().log('/tmp/x').mode(5).crit(lambda: TRUE)",
+      ['1:15 [alert] failed to create log alert handler: mode must be user writable'],
+    ],
     [
       'stream|from()|alert().stateChangesOnly().crit(lambda: TRUE).slak()',
       [

@@ -251,6 +251,30 @@ describe('HttpPostSink', () => {
     expect(seen[0].headers['content-type']).toBeUndefined()
   })
 
+  it('says that JSON is JSON, whatever the endpoint says; the script may say something else', async () => {
+    const endpoint: HttpPostEndpoint = {
+      url: `${base}/`,
+      headers: { 'content-type': 'text/plain' },
+      username: '',
+      password: '',
+      rowTemplate: '',
+    }
+    open({ endpoint: () => endpoint })
+    const json = new Rig(node([], (p) => call(p, 'endpoint', 'e')))
+    json.start()
+    await json.rows('m v=1 @1')
+    sink.stop(7)
+    const own = new Rig(
+      node([], (p) => {
+        call(p, 'endpoint', 'e')
+        call(p, 'header', 'Content-Type', 'text/x-own')
+      }),
+    )
+    own.start()
+    await own.rows('m v=1 @1')
+    expect(seen.map((s) => s.headers['content-type'])).toEqual(['application/json', 'text/x-own'])
+  })
+
   it('refuses unknown endpoints and bad templates when the task is enabled', () => {
     open()
     const unknown = node([], (p) => call(p, 'endpoint', 'nope'))

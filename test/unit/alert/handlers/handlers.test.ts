@@ -12,7 +12,7 @@ import { eventJson } from '../../../../src/alert/event-frame.js'
 import { type HandlerConfigs, noHandlerConfigs, readHandlerConfigs } from '../../../../src/alert/handler-configs.js'
 import type { HandlerProps } from '../../../../src/alert/handlers/handler.js'
 import { writeAll } from '../../../../src/alert/handlers/log.js'
-import { createHandler } from '../../../../src/alert/handlers/registry.js'
+import { createHandler, createScriptHandler } from '../../../../src/alert/handlers/registry.js'
 import { Duration } from '../../../../src/columns/values.js'
 import { HttpClient } from '../../../../src/net/http-client.js'
 import { delivery, event, TestLog } from '../events.js'
@@ -339,9 +339,39 @@ describe('kinds without a delivery', () => {
       'service is not enabled',
     )
   })
-  it('do not start when the configuration enables the service', () => {
+  it('do not start when the configuration enables the service', async () => {
     const configs = readHandlerConfigs({ pagerduty: { enabled: true } })
     expect(() => make('pagerduty', {}, configs)).toThrow('"pagerduty" is not supported yet')
     expect(() => make('kafka', { cluster: 'x' })).toThrow('unknown cluster "x"')
+    await expect(make('kafka', { cluster: 'default' }).deliver([delivery()], signal(), ignore)).rejects.toThrow(
+      'service is not enabled',
+    )
+  })
+})
+
+describe('what stops the start of a task', () => {
+  it.each<[string, HandlerProps, string]>([
+    [
+      'log',
+      { path: 'a.log', mode: 0o600n },
+      'failed to create log alert handler: log path must be absolute: a.log is not',
+    ],
+    ['log', { path: '/a', mode: 0o400n }, 'failed to create log alert handler: mode must be user writable'],
+    ['post', { urls: [], endpoint: '' }, 'Either URL or endpoint must be non-empty'],
+    [
+      'post',
+      { urls: [], endpoint: 'none' },
+      'failed to create HTTPPostService.Handler: An appropriately formatted url must be specified if an endpoint is not',
+    ],
+    ['kafka', { cluster: 'x' }, 'failed to create kafka handler: unknown cluster "x"'],
+  ])('%s %j', (kind, props, text) => {
+    const env = { configs: noHandlerConfigs, http, log: new TestLog() }
+    let said = ''
+    try {
+      createScriptHandler(kind, props, env)
+    } catch (err) {
+      said = (err as Error).message
+    }
+    expect(said.startsWith(text), said).toBe(true)
   })
 })
