@@ -268,7 +268,9 @@ describe('post', () => {
       ignore,
     )
     expect(requests[1].url).toBe('/fallback')
-    expect(() => make('post', { urls: [], endpoint: 'unknown' }, configs)).toThrow('existing endpoint or a url')
+    expect(() => make('post', { urls: [], endpoint: 'unknown' }, configs)).toThrow(
+      'An appropriately formatted url must be specified',
+    )
   })
 
   it('reports statuses outside 2xx, with the body when asked', async () => {
@@ -350,21 +352,21 @@ describe('kinds without a delivery', () => {
 })
 
 describe('what stops the start of a task', () => {
-  it.each<[string, HandlerProps, string]>([
+  it.each<[string, string, HandlerProps]>([
     [
       'log',
-      { path: 'a.log', mode: 0o600n },
       'failed to create log alert handler: log path must be absolute: a.log is not',
+      { path: 'a.log', mode: 0o600n },
     ],
-    ['log', { path: '/a', mode: 0o400n }, 'failed to create log alert handler: mode must be user writable'],
-    ['post', { urls: [], endpoint: '' }, 'Either URL or endpoint must be non-empty'],
+    ['log', 'failed to create log alert handler: mode must be user writable', { path: '/a', mode: 0o400n }],
+    ['post', 'Either URL or endpoint must be non-empty', { urls: [], endpoint: '' }],
     [
       'post',
-      { urls: [], endpoint: 'none' },
       'failed to create HTTPPostService.Handler: An appropriately formatted url must be specified if an endpoint is not',
+      { urls: [], endpoint: 'none' },
     ],
-    ['kafka', { cluster: 'x' }, 'failed to create kafka handler: unknown cluster "x"'],
-  ])('%s %j', (kind, props, text) => {
+    ['kafka', 'failed to create kafka handler: unknown cluster "x"', { cluster: 'x' }],
+  ])('%s: %s', (kind, text, props) => {
     const env = { configs: noHandlerConfigs, http, log: new TestLog() }
     let said = ''
     try {
