@@ -62,7 +62,7 @@ describe('templates', () => {
             expect(typeof compile('message', pieces.join('')).execute(data)).toBe('string')
           } catch (err) {
             expect(err).toBeInstanceOf(ShardlineError)
-            expect((err as ShardlineError).message).toMatch(/^template: message:/)
+            expect((err as ShardlineError).message).toMatch(/^(?:html\/)?template: ?message:/)
           }
         }
       }),

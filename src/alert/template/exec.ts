@@ -18,7 +18,8 @@ import type {
   TemplateNode,
   TemplateTree,
 } from './nodes.js'
-import { sourceOf } from './nodes.js'
+import { positionOf, sourceOf } from './nodes.js'
+import { valueText } from './print.js'
 import {
   basicKind,
   GoEnum,
@@ -35,14 +36,6 @@ const maxDepth = 500
 const maxSteps = 1_000_000
 export const maxOutputLength = 4 * 1024 * 1024
 
-/** Where the output goes: plain text, or HTML with an escaping that depends on the context. */
-export interface Output {
-  /** Characters written so far. */
-  readonly length: number
-  text(s: string): void
-  value(v: TemplateValue): void
-}
-
 /** Marks "no value came through the pipe". */
 const none = Symbol('none')
 type Final = TemplateValue | typeof none
@@ -53,21 +46,23 @@ export class Executor {
   private vars: { name: string; value: TemplateValue }[] = []
   private depth = 0
   private steps = 0
+  private out = ''
 
   constructor(
     private readonly parseName: string,
     private readonly source: string,
     private readonly trees: ReadonlyMap<string, TemplateTree>,
     private readonly functions: (name: string) => TemplateFunction | undefined,
-    private readonly out: Output,
   ) {
     this.tree = trees.get(parseName)!
   }
 
-  run(data: TemplateValue): void {
+  /** The output. Throws a ShardlineError. */
+  run(data: TemplateValue): string {
     this.vars = [{ name: '$', value: data }]
     try {
       this.list(data, this.tree.root)
+      return this.out
     } catch (err) {
       if (err instanceof ShardlineError) {
         if (err.code === 'template-execution') throw err
@@ -81,10 +76,7 @@ export class Executor {
   private fail(message: string): never {
     let text = `template: ${this.tree.name}: ${message}`
     if (this.node !== null) {
-      const before = this.source.slice(0, this.node.pos)
-      const lineStart = before.lastIndexOf('\n') + 1
-      const line = before.split('\n').length
-      const column = Buffer.byteLength(before.slice(lineStart))
+      const { line, column } = positionOf(this.source, this.node.pos)
       text = `template: ${this.parseName}:${line}:${column}: executing ${goQuote(this.tree.name)} at <${sourceOf(this.node)}>: ${message}`
     }
     throw new ShardlineError('template-execution', text, 500)
@@ -101,13 +93,13 @@ export class Executor {
       this.node = n
       switch (n.type) {
         case 'text':
-          this.out.text(n.text)
+          this.out += n.text
           break
         case 'action': {
           const v = this.pipeline(dot, n.pipe)
           if (n.pipe.decls.length === 0) {
             this.node = n
-            this.out.value(v)
+            this.out += v === undefined ? '<no value>' : valueText(v)
           }
           break
         }

@@ -10,6 +10,7 @@ import {
   GoList,
   GoMap,
   GoStruct,
+  HtmlText,
   intOf,
   isTrue,
   JsText,
@@ -81,6 +82,12 @@ function jsonLine(v: TemplateValue): string {
   }
 }
 
+/** `safeHTML`: the text as HTML that is taken as it is where HTML may stand. */
+export const safeHtmlFunction: TemplateFunction = variadic(
+  [],
+  (args) => new HtmlText(sprint(args.filter((a) => a !== undefined))),
+)
+
 function firstOrLast(args: readonly TemplateValue[], stop: (v: TemplateValue) => boolean): TemplateValue {
   for (const a of args) if (stop(a)) return a
   return args[args.length - 1]
@@ -88,7 +95,7 @@ function firstOrLast(args: readonly TemplateValue[], stop: (v: TemplateValue) =>
 
 function lengthOf(v: TemplateValue): bigint {
   if (typeof v === 'string') return BigInt(Buffer.byteLength(v))
-  if (v instanceof JsText) return BigInt(Buffer.byteLength(v.text))
+  if (v instanceof JsText || v instanceof HtmlText) return BigInt(Buffer.byteLength(v.text))
   if (v instanceof GoMap) return BigInt(v.entries.size)
   if (v instanceof GoList) return BigInt(v.items.length)
   if (v === undefined) throw new TemplateError('len of nil pointer')
@@ -182,7 +189,7 @@ function less(a: TemplateValue, b: TemplateValue): boolean {
 }
 
 function textOf(v: TemplateValue): string {
-  return v instanceof JsText ? v.text : (v as string)
+  return v instanceof JsText || v instanceof HtmlText ? v.text : (v as string)
 }
 
 /** One string as it is, anything else printed. */

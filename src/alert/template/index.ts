@@ -1,12 +1,16 @@
 /**
  * Go templates: `compileTextTemplate` for ids, messages and handler texts, `compileHtmlTemplate` for details (escaping by
- * context, function `json`). Parse errors and execution errors are ShardlineErrors with the original's texts. Any thread.
+ * context, functions `json` and `safeHTML`). Parse errors and execution errors are ShardlineErrors with the original's texts.
+ * Any thread.
  */
-import { Executor, type Output } from './exec.js'
-import { builtins, jsonFunction, jsonTextFunction, type TemplateFunction } from './functions.js'
-import { HtmlOutput } from './html.js'
+import { ShardlineError } from '../../errors.js'
+import { Executor } from './exec.js'
+import { builtins, jsonFunction, jsonTextFunction, safeHtmlFunction, type TemplateFunction } from './functions.js'
+import { EscapeError } from './html/escape-error.js'
+import { escaperFunctions } from './html/escapers.js'
+import { rewriteTrees } from './html/rewrite.js'
+import type { TemplateTree } from './nodes.js'
 import { parseTemplate } from './parser.js'
-import { valueText } from './print.js'
 import { GoStruct, type TemplateValue } from './values.js'
 
 export { templateValue } from './exec.js'
@@ -19,56 +23,64 @@ export interface Template {
   execute(data: TemplateValue): string
 }
 
+export interface HtmlTemplate extends Template {
+  /** Why no execution can succeed: it would write HTML that cannot be escaped. null: it can be. */
+  readonly flaw: string | null
+}
+
 /** Function set of templates that have `json` in plain text: post URLs, inline endpoint templates. */
 export const jsonFunctions: TemplateFunctions = { json: jsonTextFunction }
 
-class TextOutput implements Output {
-  out = ''
-  get length(): number {
-    return this.out.length
-  }
-  text(s: string): void {
-    this.out += s
-  }
-  value(v: TemplateValue): void {
-    this.out += v === undefined ? '<no value>' : valueText(v)
-  }
+const htmlFunctions: TemplateFunctions = { json: jsonFunction, safeHTML: safeHtmlFunction }
+
+function finder(...sets: TemplateFunctions[]): (name: string) => TemplateFunction | undefined {
+  return (name) => sets.find((set) => Object.hasOwn(set, name))?.[name]
 }
 
 export function compileTextTemplate(name: string, source: string, functions: TemplateFunctions = {}): Template {
-  const find = (f: string) =>
-    Object.hasOwn(functions, f) ? functions[f] : Object.hasOwn(builtins, f) ? builtins[f] : undefined
+  const find = finder(functions, builtins)
   const trees = parseTemplate(name, source, (f) => find(f) !== undefined)
-  const only = trees.get(name)!.root.nodes
+  const only = trees.get(name)?.root.nodes ?? []
   if (only.every((n) => n.type === 'text')) {
-    const text = only.map((n) => (n.type === 'text' ? n.text : '')).join('')
+    const text = only.map((n) => n.text).join('')
     return { execute: () => text }
   }
+  return { execute: (data) => new Executor(name, source, trees, find).run(data) }
+}
+
+export function compileHtmlTemplate(name: string, source: string): HtmlTemplate {
+  const find = finder(htmlFunctions, builtins)
+  const trees = parseTemplate(name, source, (f) => find(f) !== undefined)
+  const findAll = finder(htmlFunctions, builtins, escaperFunctions)
+  let escaped: ReadonlyMap<string, TemplateTree> | string | null = null
+  const escapeOnce = () => {
+    escaped ??= escapedTrees(name, source, trees)
+    return escaped
+  }
   return {
+    get flaw() {
+      const result = escapeOnce()
+      return typeof result === 'string' ? result : null
+    },
     execute(data) {
-      const out = new TextOutput()
-      new Executor(name, source, trees, find, out).run(data)
-      return out.out
+      const result = escapeOnce()
+      if (typeof result === 'string') throw new ShardlineError('template-execution', result, 500)
+      return new Executor(name, source, result, findAll).run(data)
     },
   }
 }
 
-/** `html` at the end of a pipeline would escape twice: escaping is the output's business here. */
-const htmlFunctions: TemplateFunctions = {
-  ...builtins,
-  json: jsonFunction,
-  html: { params: [], variadic: true, call: (args) => args.map((a) => (a === undefined ? '' : valueText(a))).join('') },
-}
-
-export function compileHtmlTemplate(name: string, source: string): Template {
-  const find = (f: string) => (Object.hasOwn(htmlFunctions, f) ? htmlFunctions[f] : undefined)
-  const trees = parseTemplate(name, source, (f) => find(f) !== undefined)
-  return {
-    execute(data) {
-      const out = new HtmlOutput()
-      new Executor(name, source, trees, find, out).run(data)
-      return out.result()
-    },
+/** The text of the error when a value stands where it cannot be escaped. */
+function escapedTrees(
+  name: string,
+  source: string,
+  trees: ReadonlyMap<string, TemplateTree>,
+): ReadonlyMap<string, TemplateTree> | string {
+  try {
+    return rewriteTrees(trees, name)
+  } catch (err) {
+    if (err instanceof EscapeError) return err.textFor(name, source)
+    throw err
   }
 }
 

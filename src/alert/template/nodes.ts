@@ -2,6 +2,8 @@
  * The tree of a parsed template. `pos` is the UTF-16 offset that error texts point at; `sourceOf` prints a node the way error
  * texts quote it.
  */
+import { goQuote } from '../../columns/go-format.js'
+
 export interface TextNode {
   readonly type: 'text'
   readonly pos: number
@@ -114,10 +116,17 @@ export interface TemplateTree {
   readonly root: ListNode
 }
 
+/** Line from 1, column from 0 in bytes. */
+export function positionOf(source: string, pos: number): { line: number; column: number } {
+  const before = source.slice(0, pos)
+  const lineStart = before.lastIndexOf('\n') + 1
+  return { line: before.split('\n').length, column: Buffer.byteLength(before.slice(lineStart)) }
+}
+
 export function sourceOf(n: AnyNode): string {
   switch (n.type) {
     case 'text':
-      return JSON.stringify(n.text)
+      return n.text
     case 'action':
       return `{{${sourceOf(n.pipe)}}}`
     case 'if':
@@ -127,7 +136,7 @@ export function sourceOf(n: AnyNode): string {
       return `{{${n.type} ${sourceOf(n.pipe)}}}${sourceOf(n.list)}${rest}{{end}}`
     }
     case 'template':
-      return `{{template "${n.name}"${n.pipe === null ? '' : ` ${sourceOf(n.pipe)}`}}}`
+      return `{{template ${goQuote(n.name)}${n.pipe === null ? '' : ` ${sourceOf(n.pipe)}`}}}`
     case 'list':
       return n.nodes.map(sourceOf).join('')
     case 'pipe': {

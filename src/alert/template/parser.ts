@@ -74,11 +74,7 @@ class Parser {
     const isEmpty = (l: ListNode) => l.nodes.every((n) => n.type === 'text' && n.text.trim() === '')
     if (old === undefined || isEmpty(old.root)) this.trees.set(name, { name, root })
     else if (!isEmpty(root)) {
-      throw new ShardlineError(
-        'template-syntax',
-        `template: ${this.name}: multiple definition of template ${goQuote(name)}`,
-        500,
-      )
+      this.fail(`template: multiple definition of template ${goQuote(name)}`)
     }
   }
 
@@ -125,7 +121,7 @@ class Parser {
   private define(): void {
     this.next()
     this.nextNonSpace()
-    const name = this.templateName('define clause')
+    const { name } = this.templateName('define clause')
     this.expect('right', 'define clause')
     const outer = this.variables
     this.variables = ['$']
@@ -135,10 +131,10 @@ class Parser {
     this.add(name, list)
   }
 
-  private templateName(context: string): string {
+  private templateName(context: string): { pos: number; name: string } {
     const t = this.nextNonSpace()
     if (t.type !== 'string' && t.type !== 'raw') this.unexpected(t, context)
-    return this.unquote(t)
+    return { pos: t.pos, name: this.unquote(t) }
   }
 
   private items(): [ListNode, Ending] {
@@ -170,7 +166,7 @@ class Parser {
         case 'if':
         case 'range':
         case 'with':
-          return this.branch(t.text, t.pos)
+          return this.branch(t.text)
         case 'else': {
           const p = this.peekNonSpace()
           if (!(p.type === 'keyword' && p.text === 'if')) this.expect('right', 'else')
@@ -180,16 +176,16 @@ class Parser {
           this.expect('right', 'end')
           return { ending: { type: 'end' } }
         case 'template': {
-          const name = this.templateName('template clause')
+          const { pos, name } = this.templateName('template clause')
           let pipe: PipeNode | null = null
           if (this.nextNonSpace().type !== 'right') {
             this.at--
             pipe = this.pipeline('template clause', 'right')
           }
-          return { type: 'template', pos: t.pos, name, pipe }
+          return { type: 'template', pos, name, pipe }
         }
         case 'block':
-          return this.block(t.pos)
+          return this.block()
       }
     }
     this.at--
@@ -197,8 +193,8 @@ class Parser {
     return { type: 'action', pos, pipe: this.pipeline('command', 'right') }
   }
 
-  private block(pos: number): TemplateNode {
-    const name = this.templateName('block clause')
+  private block(): TemplateNode {
+    const { pos, name } = this.templateName('block clause')
     const pipe = this.pipeline('block clause', 'right')
     const outer = this.variables
     this.variables = ['$']
@@ -209,7 +205,7 @@ class Parser {
     return { type: 'template', pos, name, pipe }
   }
 
-  private branch(type: BranchNode['type'], pos: number): BranchNode {
+  private branch(type: BranchNode['type']): BranchNode {
     const depth = this.variables.length
     const pipe = this.pipeline(type, 'right')
     const [list, ending] = this.items()
@@ -220,7 +216,7 @@ class Parser {
         // {{else if}}: one {{end}} closes both.
         this.next()
         this.enter()
-        elseList = { type: 'list', pos: p.pos, nodes: [this.branch('if', p.pos)] }
+        elseList = { type: 'list', pos: p.pos, nodes: [this.branch('if')] }
         this.nesting--
       } else {
         const [rest, last] = this.items()
@@ -229,7 +225,7 @@ class Parser {
       }
     }
     this.variables.length = depth
-    return { type, pos, pipe, list, elseList }
+    return { type, pos: pipe.pos, pipe, list, elseList }
   }
 
   private pipeline(context: string, end: 'right' | ')'): PipeNode {

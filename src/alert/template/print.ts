@@ -6,7 +6,7 @@ import { goDuration } from '../../columns/go-duration.js'
 import { goQuote } from '../../columns/go-format.js'
 import { Duration, Timestamp } from '../../columns/values.js'
 import { timeText } from './go-time.js'
-import { GoEnum, GoList, GoMap, GoStruct, JsText, type TemplateValue, typeName } from './values.js'
+import { GoEnum, GoList, GoMap, GoStruct, HtmlText, JsText, type TemplateValue, typeName } from './values.js'
 
 /** A width or precision beyond this is refused, as in Go. */
 const maxWidth = 1_000_000
@@ -28,7 +28,7 @@ export function valueText(v: TemplateValue, plus = false): string {
   if (v instanceof Duration) return goDuration(v.ns)
   if (v instanceof Timestamp) return timeText(v)
   if (v instanceof GoEnum) return v.text
-  if (v instanceof JsText) return v.text
+  if (v instanceof JsText || v instanceof HtmlText) return v.text
   if (v instanceof GoList) return `[${v.items.map((x) => valueText(x, plus)).join(' ')}]`
   if (v instanceof GoMap) {
     return `map[${v
@@ -255,7 +255,12 @@ function formatArg(v: TemplateValue, verb: string, spec: Spec): string {
     case 'string':
       return formatString(v, verb, spec) || (isStringVerb(verb) ? '' : bad(v, verb))
   }
-  const stringer = v instanceof Duration || v instanceof GoEnum || v instanceof Timestamp || v instanceof JsText
+  const stringer =
+    v instanceof Duration ||
+    v instanceof GoEnum ||
+    v instanceof Timestamp ||
+    v instanceof JsText ||
+    v instanceof HtmlText
   if (stringer && isStringVerb(verb)) return formatString(valueText(v), verb, spec)
   if (v instanceof Duration) return formatInt(v.ns, verb, spec) ?? bad(v, verb)
   if (v instanceof GoEnum) return formatInt(v.value, verb, spec) ?? bad(v, verb)

@@ -61,7 +61,11 @@ export class JsText {
   constructor(readonly text: string) {}
 }
 
-/** A value that can be called: only ever met in error texts. */
+/** HTML that is safe as it is: what `safeHTML` returns. */
+export class HtmlText {
+  constructor(readonly text: string) {}
+}
+
 export type TemplateValue =
   | undefined
   | bigint
@@ -75,6 +79,7 @@ export type TemplateValue =
   | GoStruct
   | GoEnum
   | JsText
+  | HtmlText
 
 /** What stops an execution: turned into the full error text where the node is known. */
 export class TemplateError extends Error {}
@@ -95,6 +100,7 @@ export function typeName(v: TemplateValue): string {
   if (v instanceof Duration) return 'time.Duration'
   if (v instanceof Timestamp) return 'time.Time'
   if (v instanceof JsText) return 'template.JS'
+  if (v instanceof HtmlText) return 'template.HTML'
   return v.typeName
 }
 
@@ -116,7 +122,7 @@ export function isTrue(v: TemplateValue): boolean {
   if (v instanceof GoMap) return v.entries.size > 0
   if (v instanceof GoList) return v.items.length > 0
   if (v instanceof GoEnum) return v.value !== 0n
-  if (v instanceof JsText) return v.text !== ''
+  if (v instanceof JsText || v instanceof HtmlText) return v.text !== ''
   return true
 }
 
@@ -133,7 +139,7 @@ export function basicKind(v: TemplateValue): 'bool' | 'int' | 'float' | 'string'
       return 'string'
   }
   if (v instanceof Duration || v instanceof GoEnum) return 'int'
-  if (v instanceof JsText) return 'string'
+  if (v instanceof JsText || v instanceof HtmlText) return 'string'
   return 'invalid'
 }
 
@@ -150,7 +156,7 @@ export function marshal(v: TemplateValue): string {
   if (typeof v === 'number') return jsonFloat(v)
   if (typeof v !== 'object') return jsonValue(v)
   if (v instanceof Duration || v instanceof Timestamp) return jsonValue(v)
-  if (v instanceof JsText) return jsonString(v.text)
+  if (v instanceof JsText || v instanceof HtmlText) return jsonString(v.text)
   if (v instanceof GoEnum) return v.jsonText ? jsonString(v.text) : v.value.toString()
   if (v instanceof GoList) return v.isNil ? 'null' : `[${v.items.map(marshal).join(',')}]`
   if (v instanceof GoMap) return jsonObject(v.sortedKeys().map((k) => [k, v.entries.get(k)]))

@@ -264,10 +264,10 @@ describe('details', () => {
     ['<button onclick="f({{ .Level }})">', '<button onclick="f(&#34;CRITICAL&#34;)">'],
     ['a<!-- {{ .Level }} -->b', 'ab'],
     ['<title>{{ .Fields.s }}</title>', '<title>a&lt;b&#34;q</title>'],
-    ['<style>p { color: {{ .Level }} }</style>', '<style>p { color: ZgotmplZ }</style>'],
+    ['<style>p { color: {{ .Level }} }</style>', '<style>p { color: CRITICAL }</style>'],
     ['[{{ .Tags.nope }}] [{{ index .Fields "nope" }}]', '[] []'],
     ['{{ "<" | html }}', '&lt;'],
-    ['a < b {{ "<" }}', 'a < b &lt;'],
+    ['a < b {{ "<" }}', 'a &lt; b &lt;'],
     ['<p>{{ range .Tags }}<i>{{ . }}</i>{{ end }}</p>', '<p><i>x&lt;y</i><i>a</i></p>'],
     ['<b>{{ .Message }}</b>', 'ERR'],
   ])('%s', (source, expected) => {
