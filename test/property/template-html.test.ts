@@ -151,7 +151,7 @@ describe('values in HTML templates', () => {
         const code = script.execute(data).slice('<script>'.length, -'</script>'.length)
         expect(code).not.toMatch(/<[!/s]/i)
         // In a template literal the value is a JavaScript expression: its quotes are part of the text.
-        const well = value.toWellFormed()
+        const well = Buffer.from(value).toString()
         expect(runInNewContext(code)).toEqual([well, well, well, `"${well}"`])
         const attribute = handler.execute(data).slice('<a onclick="'.length, -'">'.length)
         expect(runInNewContext(decodeHTML(attribute))).toEqual([well, well, well])
