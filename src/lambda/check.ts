@@ -26,9 +26,16 @@ export interface LambdaProblem {
 export type Purpose = 'value' | 'condition'
 
 /** Bits by Type. */
-type Types = number
+export type Types = number
 const bit = (type: Type): Types => 1 << type
-const cellTypes = bit(Type.Int) | bit(Type.Float) | bit(Type.String) | bit(Type.Bool) | bit(Type.Duration)
+export const bitsOf = (...types: Type[]): Types => types.reduce<Types>((bits, type) => bits | bit(type), 0)
+/** What a field can hold. */
+export const cellTypes = bit(Type.Int) | bit(Type.Float) | bit(Type.String) | bit(Type.Bool) | bit(Type.Duration)
+/** What a reference can be of which nothing is known. */
+export const anyCell = cellTypes | bit(Type.Missing)
+/** The types that a reference can have. */
+export type CellTypes = (name: string) => Types
+const unknownCells: CellTypes = (name) => (name === 'time' ? bit(Type.Time) : anyCell)
 const anyType = 0x3ff
 const allTypes: readonly Type[] = [0, 1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -43,16 +50,21 @@ const unknown: Typed = { staticType: Type.Invalid, dynamic: true, types: anyType
 
 const maxProblems = 50
 
-export function checkLambda(expression: Expression, purpose: Purpose): LambdaProblem[] {
-  const checker = new Checker()
+export function checkLambda(expression: Expression, purpose: Purpose, cells = unknownCells): LambdaProblem[] {
+  const checker = new Checker(cells)
   const result = checker.check(expression, '')
   checker.checkResult(expression, result, purpose)
   return checker.problems
 }
 
+/** The types that the result can have. */
+export function typesOf(expression: Expression, cells: CellTypes): Types {
+  return new Checker(cells).check(expression, '').types
+}
+
 /** The errors of enable time only. */
 export function staticProblems(expression: Expression): LambdaProblem[] {
-  const checker = new Checker()
+  const checker = new Checker(unknownCells)
   checker.check(expression, '')
   return checker.problems.filter((problem) => problem.severity === 'error')
 }
@@ -60,6 +72,8 @@ export function staticProblems(expression: Expression): LambdaProblem[] {
 class Checker {
   readonly problems: LambdaProblem[] = []
   private errors = 0
+
+  constructor(private readonly cells: CellTypes) {}
 
   check(e: Expression, prefix: string): Typed {
     switch (e.type) {
@@ -74,8 +88,7 @@ class Checker {
       case 'regex':
         return literal(Type.Regex)
       case 'reference': {
-        const types = e.name === 'time' ? bit(Type.Time) : cellTypes | bit(Type.Missing)
-        return { staticType: Type.Invalid, dynamic: true, types }
+        return { staticType: Type.Invalid, dynamic: true, types: this.cells(e.name) }
       }
       case 'unary':
         return this.unary(e.op, e, this.check(e.operand, `${prefix}Failed to handle node: `))
@@ -163,7 +176,7 @@ class Checker {
 
   /** No types of the two sides fit the operator. */
   private impossible(e: BinaryNode, left: Types, right: Types): void {
-    const [l, r] = [single(left), single(right)]
+    const [l, r] = [single(present(left)), single(present(right))]
     const text =
       l !== null && r !== null
         ? mismatchText(e.op, l, r)
@@ -245,6 +258,11 @@ function literal(type: Type): Typed {
   return { staticType: type, dynamic: false, types: bit(type) }
 }
 
+/** The types of what is there. */
+function present(types: Types): Types {
+  return types === bit(Type.Missing) ? types : types & ~bit(Type.Missing)
+}
+
 function single(types: Types): Type | null {
   const found = allTypes.filter((t) => (types & bit(t)) !== 0)
   return found.length === 1 ? found[0]! : null
@@ -269,8 +287,8 @@ const fieldName = /^[\p{L}_][\p{L}\p{Nd}_.-]*$/u
 
 function binaryAdvice(e: BinaryNode, left: Types, right: Types): Advice {
   const sides = [
-    { node: e.left, own: left, other: right },
-    { node: e.right, own: right, other: left },
+    { node: e.left, own: left, other: present(right), opposite: e.right },
+    { node: e.right, own: right, other: present(left), opposite: e.left },
   ]
   const numbers = bit(Type.Int) | bit(Type.Float)
   if (e.op === '=~' || e.op === '!~') {
@@ -280,12 +298,20 @@ function binaryAdvice(e: BinaryNode, left: Types, right: Types): Advice {
     }
     return { hint: 'It takes a string and a regex: "host" =~ /^web/.' }
   }
-  for (const { node, own, other } of sides) {
+  for (const { node, own, other, opposite } of sides) {
     if (node.type === 'number' && own === bit(Type.Int) && other === bit(Type.Float)) {
       return {
         node,
         hint: 'Integers and floats do not mix in arithmetic: write the number with a dot.',
         suggestion: `${node.value}.0`,
+      }
+    }
+    if (node.type === 'number' && other === bit(Type.String) && opposite.type !== 'string') {
+      const suggestion = `'${node.value}'`
+      return {
+        node,
+        hint: `Tags are strings, and strings stand in single quotes: ${suggestion}.`,
+        suggestion,
       }
     }
     if (node.type === 'string' && (other & bit(Type.String)) === 0) {
@@ -298,7 +324,7 @@ function binaryAdvice(e: BinaryNode, left: Types, right: Types): Advice {
       }
     }
   }
-  if ((left | right) === numbers) return { hint: 'Convert one side with float() or int().' }
+  if (present(left | right) === numbers) return { hint: 'Convert one side with float() or int().' }
   if (e.op === 'AND' || e.op === 'OR') return { hint: `${e.op} joins conditions.` }
   if (left === bit(Type.Time) || right === bit(Type.Time)) {
     return { hint: 'Times have no operators: use unixNano("time"), hour("time") and the like.' }

@@ -26,6 +26,13 @@ const lambda = (name: string, doc: string) => field(name, 'lambda', doc, null)
 const text = (name: string, doc: string, value = '') => field(name, 'string', doc, value)
 const flag = (name: string, doc: string): PropertyDef => ({ name, doc, form: 'flag', args: [], default: false })
 
+const annotations = [
+  ['levelField', 'string'],
+  ['idField', 'string'],
+  ['messageField', 'string'],
+  ['durationField', 'int'],
+] as const
+
 /** One call of `.inhibit(category, tags…)`. */
 export interface InhibitCall {
   readonly category: string
@@ -148,6 +155,10 @@ export const alertDef: NodeDef = {
       stateTags: tagsOfId(textProp(node, 'id', defaultId)) ?? undefined,
       stateTagsWhy: 'as its groups may share an alert id',
       writesTags: annotated,
+      makesFields: annotations.flatMap(([prop, type]) => {
+        const name = textProp(node, prop, '')
+        return name === '' ? [] : [[name, type] as const]
+      }),
       // A batch that gets tags is grouped by all its tags from here on.
       grouping: node.edge === 'batch' && annotated.length > 0 ? { dims: '*', byName: false } : undefined,
       pinned:

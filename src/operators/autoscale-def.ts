@@ -60,6 +60,10 @@ export function autoscaleDef(kind: AutoscaleKind): NodeDef {
       return {
         reads: tag === '' ? facts.references : [...facts.references, tag],
         keepsFields: [],
+        makesFields: [
+          ['old', 'int'],
+          ['new', 'int'],
+        ],
         groupTagsOnly: true,
         writesTags: outputTags.map((t) => t.tag),
         pinned: 'keeps the state of what it scales for all groups together',

@@ -32,7 +32,11 @@ export const changeDetectDef: NodeDef = {
   construct(node, args) {
     node.props.fields = args
   },
-  effects: (node) => ({ reads: stringsOf(node.props.fields), stateful: node.edge !== 'batch' }),
+  effects: (node) => ({
+    reads: stringsOf(node.props.fields),
+    needsFields: stringsOf(node.props.fields),
+    stateful: node.edge !== 'batch',
+  }),
 }
 
 class EmittedCells extends GroupNames {

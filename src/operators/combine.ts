@@ -54,6 +54,7 @@ export const combineDef: NodeDef = {
       wholeFields: true,
       wholeTags: true,
       fieldsFrom: () => [],
+      namesFromData: true,
       stateful: true,
       pinned: facts.shared ? 'shares the state of a nested expression between all groups' : undefined,
     }

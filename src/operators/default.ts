@@ -12,7 +12,7 @@ import { ShardlineError } from '../errors.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { NodeDef, PipelineNode, ScriptValue } from '../tickscript/node-def.js'
 import { CellReader, clearedColumn, setCell } from './cells.js'
-import { goTypeOf, incomingGrouping, listOf } from './dimensions.js'
+import { goTypeOf, incomingGrouping, listOf, madeType } from './dimensions.js'
 import type { OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
 import { regroupedByTags, TagWritingOperator } from './tag-writing.js'
@@ -78,6 +78,7 @@ export const defaultDef: NodeDef = {
     const fields = pairsOf(node, fieldsProp).map((p) => p[0])
     return {
       reads: [...fields, ...tags],
+      makesFields: pairsOf(node, fieldsProp).map(([name, value]) => [name, madeType(value)] as const),
       writesTags: tags,
       grouping: node.edge === 'batch' ? batchGrouping(node, tags) : regroupedByTags(node, tags),
     }

@@ -47,8 +47,10 @@ export const deleteDef: NodeDef = {
   counters: ['fields_deleted', 'tags_deleted'],
   effects(node) {
     const tags = stringsOf(node.props[tagsProp])
+    const fields = stringsOf(node.props[fieldsProp])
     return {
-      reads: [...stringsOf(node.props[fieldsProp]), ...tags],
+      reads: [...fields, ...tags],
+      removes: { fields, tags },
       writesTags: tags,
       grouping: regroupedByTags(node, tags, 'remove'),
     }

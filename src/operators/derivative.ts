@@ -59,7 +59,12 @@ export const derivativeDef: NodeDef = {
   construct(node, args) {
     node.props.field = args[0]
   },
-  effects: (node) => ({ reads: [text(node, 'field')], stateful: true }),
+  effects: (node) => ({
+    reads: [text(node, 'field')],
+    needsFields: [text(node, 'field')],
+    makesFields: [[text(node, 'as') || text(node, 'field'), 'float']],
+    stateful: true,
+  }),
 }
 
 function text(node: PipelineNode, name: string): string {

@@ -3,6 +3,7 @@ import { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import {
   Lambda,
+  type MadeType,
   type NodeEffects,
   type PipelineNode,
   Reference,
@@ -26,6 +27,14 @@ export function goTypeOf(v: ScriptValue | null | undefined): string {
   if (v instanceof Reference) return '*ast.ReferenceNode'
   if (Array.isArray(v)) return '[]interface {}'
   return v === null || v === undefined ? '<nil>' : `*pipeline.${v.def.goType}`
+}
+
+/** The type of the field that a script's value makes. */
+export function madeType(v: ScriptValue | null | undefined): MadeType {
+  if (typeof v === 'bigint') return 'int'
+  if (typeof v === 'number') return 'float'
+  if (typeof v === 'boolean') return 'boolean'
+  return typeof v === 'string' ? 'string' : 'any'
 }
 
 /** The values of a list property; none when it was never set. */

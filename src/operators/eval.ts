@@ -84,14 +84,21 @@ export const evalDef: NodeDef = {
     }
   },
   effects(node) {
-    const facts = lambdaFacts(listOf(node.props.lambdas))
+    const lambdas = listOf(node.props.lambdas)
+    const facts = lambdaFacts(lambdas)
     const as = stringsOf(node.props.as)
     const tags = stringsOf(node.props.tags)
     const keep = node.props.keep
     const kept = stringsOf(keep)
+    const keepsAll = Array.isArray(keep) && kept.length === 0
     return {
       reads: [...new Set([...facts.references, ...kept.filter((k) => !as.includes(k))])],
-      keepsFields: Array.isArray(keep) && kept.length === 0 ? undefined : kept.filter((k) => !as.includes(k)),
+      keepsFields: keepsAll ? undefined : kept.filter((k) => !as.includes(k)),
+      makesFields: as.flatMap((name, i) => {
+        const lambda = lambdas[i]
+        const isField = keepsAll || (kept.length === 0 ? !tags.includes(name) : kept.includes(name))
+        return isField && lambda instanceof Lambda ? [[name, lambda] as const] : []
+      }),
       writesTags: tags,
       grouping: node.edge === 'batch' ? undefined : regroupedByTags(node, tags),
       ...lambdaState(facts),

@@ -47,6 +47,7 @@ export const flattenDef: NodeDef = {
     reads: stringsOf(node.props.on),
     wholeFields: true,
     fieldsFrom: () => [],
+    namesFromData: true,
     groupTagsOnly: true,
     stateful: true,
   }),

@@ -93,7 +93,11 @@ export const httpPostDef: NodeDef = {
     if (urls.length > 0 && endpoints.length > 0) fail('only one endpoint and url may be specified')
     if (headers.some(([k]) => k.toLowerCase() === 'authenticate')) fail("cannot set 'authenticate' header")
   },
-  effects: () => ({ reads: [], wholeFields: true, wholeTags: true, stateful: true }),
+  effects(node) {
+    const { codeField } = httpPostSettings(node)
+    const makesFields = codeField === '' ? [] : [[codeField, 'int'] as const]
+    return { reads: [], wholeFields: true, wholeTags: true, makesFields, stateful: true }
+  },
 }
 
 function fail(text: string): never {

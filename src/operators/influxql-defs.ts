@@ -47,9 +47,13 @@ function define(a: Aggregate): NodeDef {
 }
 
 function effectsOf(a: Aggregate, node: PipelineNode): NodeEffects {
-  const reads = [String(node.props.field), ...(a.keys?.(node) ?? [])]
-  if (a.shape === 'selector') return { reads, stateful: true }
-  return { reads, keepsFields: [], groupTagsOnly: a.rowTags !== true, stateful: true }
+  const field = String(node.props.field)
+  const reads = [field, ...(a.keys?.(node) ?? [])]
+  const makesFields = [[String(node.props.as), a.result === 'cells' ? { like: field, or: a.empty } : a.result]] as const
+  const common = { reads, needsFields: [field], makesFields, stateful: true }
+  // A selector hands on the chosen row, its field under the new name.
+  if (a.shape === 'selector') return { ...common, removes: { fields: [field], tags: [] } }
+  return { ...common, keepsFields: [], groupTagsOnly: a.rowTags !== true }
 }
 
 export const influxqlEntries: readonly OperatorEntry[] = aggregates.map((a) => ({

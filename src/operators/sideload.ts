@@ -14,7 +14,7 @@ import { errorText, ShardlineError } from '../errors.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { NodeDef, PipelineNode, ScriptValue } from '../tickscript/node-def.js'
 import { CellReader, clearedColumn } from './cells.js'
-import { goTypeOf, stringsOf } from './dimensions.js'
+import { goTypeOf, madeType, stringsOf } from './dimensions.js'
 import type { OperatorContext } from './operator.js'
 import type { OperatorEntry } from './registry-types.js'
 import { fail, pairs, pairsOf, textField, textOf } from './script-props.js'
@@ -59,6 +59,7 @@ export const sideloadDef: NodeDef = {
     const read = tagsOf(orderOf(node))
     return {
       reads: read ?? [],
+      makesFields: pairsOf(node, 'field').map(([name, value]) => [name, madeType(value)] as const),
       wholeTags: read === null,
       writesTags: tags,
       grouping: node.edge === 'batch' ? undefined : regroupedByTags(node, tags),

@@ -29,7 +29,12 @@ export const stateTracking: Pick<NodeDef, 'accepts' | 'emits' | 'args' | 'constr
   effects(node) {
     const facts = lambdaFacts([node.props.lambda])
     const state = lambdaState(facts)
-    return { reads: facts.references, ...state, stateful: state.stateful || node.edge !== 'batch' }
+    return {
+      reads: facts.references,
+      makesFields: [[String(node.props.as), node.def.method === 'stateCount' ? 'int' : 'float']],
+      ...state,
+      stateful: state.stateful || node.edge !== 'batch',
+    }
   },
 }
 

@@ -39,7 +39,13 @@ export const statsDef: NodeDef = {
     if (intervalOf(node) <= 0n)
       throw new ShardlineError('stats-interval', 'stats node must have positive interval', 500)
   },
-  effects: () => ({ reads: [], keepsFields: [], groupTagsOnly: true, pinned: 'counts the points of all groups' }),
+  effects: () => ({
+    reads: [],
+    keepsFields: [],
+    makesFields: [['emitted', 'int']],
+    groupTagsOnly: true,
+    pinned: 'counts the points of all groups',
+  }),
 }
 
 export const deadmanDef: NodeDef = {

@@ -81,6 +81,7 @@ export const cumulativeSum: Transformation = {
   method: 'cumulativeSum',
   doc: 'Running total of the values, of their own type; int64 wraps.',
   kinds: 'numbers',
+  result: 'cells',
   args: [],
   create: (_node, state) => new CumulativeSum(state),
 }

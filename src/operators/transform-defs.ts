@@ -41,6 +41,8 @@ function define(t: Transformation): NodeDef {
     },
     effects: (node) => ({
       reads: [String(node.props.field)],
+      needsFields: [String(node.props.field)],
+      makesFields: [[String(node.props.as), t.result === 'cells' ? { like: String(node.props.field) } : t.result]],
       keepsFields: [],
       groupTagsOnly: true,
       stateful: node.edge !== 'batch',

@@ -77,6 +77,7 @@ export const difference: Transformation = {
   method: 'difference',
   doc: 'Difference to the previous value. Of several points at one time the first counts.',
   kinds: 'numbers',
+  result: 'cells',
   args: [],
   create: (_node, state) => new Difference(state),
 }

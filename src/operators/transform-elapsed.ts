@@ -66,6 +66,7 @@ export const elapsed: Transformation = {
   method: 'elapsed',
   doc: 'Time since the previous point in whole units, cut off towards zero.',
   kinds: 'all',
+  result: 'int',
   args: [{ name: 'unit', type: 'duration' }],
   problem: ({ props }) =>
     props.unit instanceof Duration && props.unit.ns === 0n ? 'elapsed requires a unit other than 0s' : null,

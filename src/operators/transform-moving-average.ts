@@ -106,6 +106,7 @@ export const movingAverage: Transformation = {
   method: 'movingAverage',
   doc: 'Mean of the last n values, a float; nothing before there are n.',
   kinds: 'numbers',
+  result: 'float',
   args: [{ name: 'window', type: 'int' }],
   problem({ props }) {
     const n = Number(props.window)

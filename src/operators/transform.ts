@@ -55,6 +55,8 @@ export interface Transformation {
   readonly method: string
   readonly doc: string
   readonly kinds: 'numbers' | 'all'
+  /** Type of the value: a fixed one, or that of the cells. */
+  readonly result: 'int' | 'float' | 'cells'
   /** Beside the field. */
   readonly args: readonly ArgDef[]
   /** Define-time check of the arguments: a text, or null. */

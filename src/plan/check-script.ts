@@ -3,23 +3,28 @@
  * would fail when the task is enabled, then what would fail for every point. Any thread.
  */
 import { ShardlineError } from '../errors.js'
-import { checkLambda, type LambdaProblem, type Purpose, staticProblems } from '../lambda/check.js'
+import { checkLambda, type LambdaProblem, staticProblems } from '../lambda/check.js'
 import { evaluateConstant } from '../lambda/constant.js'
 import { functions } from '../lambda/functions/registry.js'
 import { entryOf, operatorRegistry } from '../operators/registry.js'
 import type { Expression } from '../tickscript/ast.js'
-import { type Diagnostic, type Fault, toDiagnostics } from '../tickscript/diagnostics.js'
+import { type Advice, type Diagnostic, type Fault, toDiagnostics } from '../tickscript/diagnostics.js'
 import { evaluateTolerantly, type TolerantEvaluation } from '../tickscript/diagnostics-evaluate.js'
 import { pieceOf } from '../tickscript/diagnostics-span.js'
 import { syntaxFaults } from '../tickscript/diagnostics-syntax.js'
-import { Lambda, type PipelineNode, type ScriptValue } from '../tickscript/node-def.js'
+import { Lambda, type PipelineNode } from '../tickscript/node-def.js'
 import type { Source } from '../tickscript/positions.js'
+import { type StringLiteral, stringLiterals } from '../tickscript/string-literals.js'
 import { type Dbrp, dbrpsOf } from '../tickscript/task-facts.js'
 import { type Piece, parseTolerantly, type TolerantScript } from '../tickscript/tolerant-parser.js'
 import type { JsonVar } from '../tickscript/vars.js'
+import { listsInStrings, sharedId } from './check-groups.js'
+import { absentFields, checkInRows } from './check-rows.js'
 import { DryRun } from './dry-context.js'
 import { edgeMismatches } from './edges.js'
+import { type LambdaPlace, lambdasOf, purposeOf } from './lambda-places.js'
 import { planTask } from './plan.js'
+import { RowShapes } from './row-shapes.js'
 import type { PlannedNode } from './task-plan.js'
 
 export interface CheckOptions {
@@ -52,7 +57,7 @@ export function checkScript(text: string, options: CheckOptions = {}): Diagnosti
   // The request may name the databases instead: then they are not known.
   const dbrps = dbrpsOf({ statements: script.statements })
   const named = dbrps.length === 0 ? null : dbrps
-  new EnableChecks(evaluation, script.source, faults, isTemplate, named).run()
+  new EnableChecks(evaluation, script.source, faults, isTemplate, named, script).run()
   return toDiagnostics(faults, script.source)
 }
 
@@ -104,6 +109,10 @@ class EnableChecks {
   private readonly dry = new DryRun()
   /** Parts already reported: a lambda var may be used in many places. */
   private readonly reported = new Set<Expression>()
+  /** null: names of fields and tags are not known yet. */
+  private readonly shapes: RowShapes | null
+  /** The string literals of the script, in order. */
+  private readonly strings: readonly StringLiteral[]
 
   constructor(
     private readonly evaluation: TolerantEvaluation,
@@ -111,7 +120,11 @@ class EnableChecks {
     private readonly faults: Fault[],
     private readonly isTemplate: boolean,
     private readonly dbrps: readonly Dbrp[] | null,
-  ) {}
+    script: TolerantScript,
+  ) {
+    this.shapes = namesAreKnown(script, isTemplate) ? new RowShapes(evaluation.tainted) : null
+    this.strings = stringLiterals(script.statements, script.source)
+  }
 
   run(): void {
     const { pipeline, tainted, orphans } = this.evaluation
@@ -130,9 +143,11 @@ class EnableChecks {
       const text = plan === undefined ? null : this.refusal(plan, bad)
       if (text !== null) this.report('error', text, this.placeOf(node), {})
     }
-    for (const { lambda } of orphans) this.refusedLambdas(undefined, [{ lambda, purpose: 'value', set: () => {} }])
-    for (const { lambda, purpose } of pipeline.nodes.flatMap(lambdasOf)) this.warnings(lambda, purpose)
-    for (const { lambda, call } of orphans) this.warnings(lambda, purposeOf(call))
+    for (const { lambda } of orphans) {
+      this.refusedLambdas(undefined, [{ lambda, index: 0, purpose: 'value', set: () => {} }])
+    }
+    for (const node of pipeline.nodes) this.warnings(node)
+    for (const { lambda, call } of orphans) this.warn(checkLambda(lambda.expression, purposeOf(call)))
   }
 
   /** null when errors have left nodes that cannot be planned. */
@@ -182,10 +197,34 @@ class EnableChecks {
     }
   }
 
-  private warnings(lambda: Lambda, purpose: Purpose): void {
-    for (const problem of checkLambda(lambda.expression, purpose)) {
+  private warnings(node: PipelineNode): void {
+    const { shapes } = this
+    for (const place of lambdasOf(node)) {
+      if (shapes === null) this.warn(checkLambda(place.lambda.expression, place.purpose))
+      else this.warn(checkInRows(place, node, shapes))
+    }
+    for (const { literal, text, ...advice } of listsInStrings(node)) this.warnAt(node, literal, text, advice)
+    if (shapes === null || this.evaluation.tainted.has(node)) return
+    for (const { field, text, ...advice } of absentFields(node, shapes)) this.warnAt(node, field, text, advice)
+    const shared = sharedId(node, shapes)
+    if (shared !== null) this.warnAt(node, shared.literal, shared.text, { hint: shared.hint })
+  }
+
+  private warn(problems: readonly LambdaProblem[]): void {
+    for (const problem of problems) {
       if (problem.severity === 'warning' && !this.seen(problem.node)) this.reportProblem(problem)
     }
+  }
+
+  /** At the string among the arguments of the node and of its properties, or where it is the only one; else at the node. */
+  private warnAt(node: PipelineNode, literal: string, text: string, advice: Advice): void {
+    const place = this.placeOf(node)
+    const found = this.strings.filter(({ value }) => value === literal)
+    const next = found.find(({ piece }) => piece.from >= place.to)
+    const isOwn = next !== undefined && !/[|@]|^\s*var\b/m.test(this.source.text.slice(place.to, next.piece.from))
+    const at = isOwn ? next : found.length === 1 ? found[0] : undefined
+    if (at !== undefined) this.report('warning', text, at.piece, advice)
+    else this.report('warning', text, place, { hint: advice.hint })
   }
 
   private seen(node: Expression): boolean {
@@ -224,34 +263,11 @@ class EnableChecks {
   }
 }
 
-interface LambdaPlace {
-  readonly lambda: Lambda
-  readonly purpose: Purpose
-  set(value: Lambda): void
+/** In a template the vars of these types may name fields and tags. */
+function namesAreKnown({ statements }: TolerantScript, isTemplate: boolean): boolean {
+  const naming = new Set(['string', 'list', 'star', 'lambda'])
+  return !isTemplate || !statements.some((s) => s.type === 'typeDeclaration' && naming.has(s.varType.name))
 }
 
 const start = { offset: 0, line: 1, char: 1 }
 const harmless = new Lambda({ type: 'lambda', expression: { type: 'bool', value: true, pos: start }, pos: start })
-
-/** By the method or property: eval computes fields, the replicas of a cluster are numbers, all others are conditions. */
-function purposeOf(name: string): Purpose {
-  return /^(?:eval|lambdas|replicas)$/i.test(name) ? 'value' : 'condition'
-}
-
-function lambdasOf(node: PipelineNode): LambdaPlace[] {
-  const places: LambdaPlace[] = []
-  const { props } = node
-  for (const [prop, value] of Object.entries(props)) {
-    if (value instanceof Lambda) {
-      places.push({ lambda: value, purpose: purposeOf(prop), set: (v) => (props[prop] = v) })
-    } else if (Array.isArray(value)) {
-      const list: ScriptValue[] = value
-      list.forEach((item, i) => {
-        if (item instanceof Lambda) {
-          places.push({ lambda: item, purpose: purposeOf(prop), set: (v) => (list[i] = v) })
-        }
-      })
-    }
-  }
-  return places
-}

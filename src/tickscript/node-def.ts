@@ -76,7 +76,20 @@ export interface PropertyDef {
   apply?(node: PipelineNode, args: ScriptValue[]): void
 }
 
-/** What the planner needs to know of a node instance. */
+/**
+ * The type of a field that a node makes: a fixed one, any that a field can have, that of a field that comes in (`like`; `or`
+ * where there is none), or that of an expression.
+ */
+export type MadeType =
+  | 'int'
+  | 'float'
+  | 'string'
+  | 'boolean'
+  | 'any'
+  | { readonly like: string; readonly or?: 'int' | 'float' }
+  | Lambda
+
+/** What the planner and the checks of scripts need to know of a node instance. */
 export interface NodeEffects {
   /** Names of fields or tags whose cells the node looks at. */
   reads: readonly string[]
@@ -87,6 +100,14 @@ export interface NodeEffects {
   keepsFields?: readonly string[]
   /** The input fields of parent number `parent` that an output field of this name can come from; absent: the same one. */
   fieldsFrom?(parent: number, name: string): readonly string[]
+  /** Fields that the node puts into its rows beside those that come in. For checks. */
+  makesFields?: readonly (readonly [name: string, type: MadeType])[]
+  /** Fields and tags of these names leave the rows. For checks. */
+  removes?: { readonly fields: readonly string[]; readonly tags: readonly string[] }
+  /** The names of outgoing fields depend on data. For checks. */
+  namesFromData?: boolean
+  /** Fields that the node needs beside those of its lambdas. For checks. */
+  needsFields?: readonly string[]
   /** Outgoing rows carry only the group's tags. */
   groupTagsOnly?: boolean
   /** Tags that this node writes or removes: they leave the partition key of groupings downstream. */

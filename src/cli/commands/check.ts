@@ -17,7 +17,8 @@ import { exact, readText, varsFile } from './define.js'
 const usage = `Usage: shardline check [options] FILE...
 
 	Check TICKscripts without a server. Every error is reported at once, with its place: what the parser and the nodes refuse,
-	what would fail when the task is enabled, and, as warnings, what would fail for every point.
+	what would fail when the task is enabled, and, as warnings, what would fail for every point or is hardly meant: fields that
+	no row has any more, strings compared with numbers, alert ids that several groups share, two tags in one string.
 
 	The exit code is 0 when there are no errors, 1 when there are, 2 when the arguments are wrong.
 

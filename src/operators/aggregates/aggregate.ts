@@ -105,6 +105,8 @@ export interface Aggregate {
    */
   readonly shape: 'aggregate' | 'selector' | 'multi' | 'series'
   readonly kinds: 'numbers' | 'all'
+  /** Type of the value: a fixed one, or that of the cells. */
+  readonly result: 'int' | 'float' | 'cells'
   /** Arguments beside (before or after) the field. `field` itself is among them. */
   readonly args: readonly ArgDef[]
   /** What is emitted when a batch has no usable row. */

@@ -28,6 +28,7 @@ export function bestRows(method: string, sign: 1 | -1): Aggregate {
       'come first. With names (fields or tags) only the best point of each combination of their values counts.',
     shape: 'multi',
     kinds: 'numbers',
+    result: 'cells',
     args,
     rowTags: true,
     keys: namesOf,

@@ -5,6 +5,7 @@ export const count: Aggregate = {
   doc: 'Number of points that have the field. A batch without any gives 0.',
   shape: 'aggregate',
   kinds: 'all',
+  result: 'int',
   args: [fieldArg],
   empty: 'int',
   create: () => (set, out) => {

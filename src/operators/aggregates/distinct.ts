@@ -7,6 +7,7 @@ export const distinct: Aggregate = {
   doc: 'The first occurrence of each value, ordered by time, then by value.',
   shape: 'multi',
   kinds: 'all',
+  result: 'cells',
   args: [fieldArg],
   create() {
     const seen = new Set<number | string | bigint>()

@@ -6,6 +6,7 @@ export const first: Aggregate = {
   doc: 'The point with the earliest time, whatever the order of arrival. At equal times the greater value, of booleans FALSE.',
   shape: 'selector',
   kinds: 'all',
+  result: 'cells',
   args: [fieldArg],
   create:
     () =>

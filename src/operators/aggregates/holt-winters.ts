@@ -118,6 +118,7 @@ function forecasts(method: string, withFit: boolean, doc: string): Aggregate {
     doc,
     shape: 'series',
     kinds: 'numbers',
+    result: 'float',
     args,
     problem,
     create(node) {

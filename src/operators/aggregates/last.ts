@@ -5,6 +5,7 @@ export const last: Aggregate = {
   doc: 'The point with the latest time, whatever the order of arrival. At equal times the greater value, of booleans TRUE.',
   shape: 'selector',
   kinds: 'all',
+  result: 'cells',
   args: [fieldArg],
   create:
     () =>

@@ -5,6 +5,7 @@ export const max: Aggregate = {
   doc: 'The point with the greatest value; of equal ones the earliest.',
   shape: 'selector',
   kinds: 'numbers',
+  result: 'cells',
   args: [fieldArg],
   create:
     () =>

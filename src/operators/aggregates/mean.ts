@@ -7,6 +7,7 @@ export const mean: Aggregate = {
   doc: 'Arithmetic mean, a float. Ints are summed as int64 first.',
   shape: 'aggregate',
   kinds: 'numbers',
+  result: 'float',
   args: [fieldArg],
   create() {
     const total = new Int64Sum()

@@ -8,6 +8,7 @@ export const median: Aggregate = {
   doc: 'Middle of the sorted values, a float; of an even number the lower middle plus half the distance to the upper.',
   shape: 'aggregate',
   kinds: 'numbers',
+  result: 'float',
   args: [fieldArg],
   create() {
     const sorter = new RowSorter()

@@ -5,6 +5,7 @@ export const min: Aggregate = {
   doc: 'The point with the smallest value; of equal ones the earliest.',
   shape: 'selector',
   kinds: 'numbers',
+  result: 'cells',
   args: [fieldArg],
   create:
     () =>

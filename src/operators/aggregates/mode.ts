@@ -8,6 +8,7 @@ export const mode: Aggregate = {
     'its first point is not later than the last point of the best. If no value repeats, the smallest.',
   shape: 'aggregate',
   kinds: 'numbers',
+  result: 'cells',
   args: [fieldArg],
   create() {
     const sorter = new RowSorter()

@@ -7,6 +7,7 @@ export const percentile: Aggregate = {
   doc: 'The point at rank ⌊n·p/100 + 0.5⌋ of the sorted values; nothing when there is no such rank.',
   shape: 'selector',
   kinds: 'numbers',
+  result: 'cells',
   args: [fieldArg, { name: 'percentile', type: 'float' }],
   create(node) {
     const p = Number(node.props.percentile)

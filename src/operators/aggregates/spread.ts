@@ -7,6 +7,7 @@ export const spread: Aggregate = {
   doc: 'Difference between the greatest and the smallest value, of their own type.',
   shape: 'aggregate',
   kinds: 'numbers',
+  result: 'cells',
   args: [fieldArg],
   create() {
     const difference = new Int64Sum()

@@ -7,6 +7,7 @@ export const stddev: Aggregate = {
   doc: 'Sample standard deviation (n − 1), a float. NaN is left out; a single point gives 0.',
   shape: 'aggregate',
   kinds: 'numbers',
+  result: 'float',
   args: [fieldArg],
   create:
     () =>

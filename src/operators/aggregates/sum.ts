@@ -7,6 +7,7 @@ export const sum: Aggregate = {
   doc: 'Sum of the values, of their own type; int64 wraps. A batch without usable points gives 0.',
   shape: 'aggregate',
   kinds: 'numbers',
+  result: 'cells',
   args: [fieldArg],
   empty: 'float',
   create() {
