@@ -20,7 +20,7 @@ import type { Pages, StateAllocator } from '../shard/pages.js'
 import { addWords, rangeWords, subtractWords } from './aggregates/int64.js'
 import type { Merged } from './fused-window-merged.js'
 import type { PaneRecords } from './fused-window-records.js'
-import { SpilledPanes } from './fused-window-spill.js'
+import { type SpillCell, SpilledPanes } from './fused-window-spill.js'
 import type { WordPages } from './word-pages.js'
 
 const spilled = 255
@@ -38,7 +38,18 @@ function floatAt(page: Int32Array, at: number): number {
   return double[0]
 }
 
+export interface LaneShape {
+  readonly field: string
+  readonly panes: number
+  readonly withSums: boolean
+  readonly withRange: boolean
+  /** Where the lane begins in the record and on the shelf. */
+  readonly base: number
+  readonly shelfBase: number
+}
+
 export class PaneLane {
+  readonly field: string
   source: Column | null = null
   records!: PaneRecords
   /** Words behind the lane in the record and on the shelf. */
@@ -55,16 +66,16 @@ export class PaneLane {
   private readonly rangeWord: number
   private readonly spill: SpilledPanes
 
-  constructor(
-    state: StateAllocator,
-    readonly field: string,
-    private readonly panes: number,
-    withSums: boolean,
-    withRange: boolean,
-    /** Where the lane begins in the record and on the shelf. */
-    private readonly base: number,
-    private readonly shelfBase: number,
-  ) {
+  private readonly panes: number
+  /** Where the lane begins in the record and on the shelf. */
+  private readonly base: number
+  private readonly shelfBase: number
+
+  constructor(state: StateAllocator, { field, panes, withSums, withRange, base, shelfBase }: LaneShape) {
+    this.field = field
+    this.panes = panes
+    this.base = base
+    this.shelfBase = shelfBase
     let at = base + 2
     const take = (wanted: boolean): number => {
       if (!wanted) return -1
@@ -204,7 +215,11 @@ export class PaneLane {
       const { sum, olderSum } = this
       if (sum >= 0 && rows > 0) into.intSum.add(page[o + sum], page[o + sum + 1])
       if (sum >= 0 && older > 0) into.intSum.add(page[o + olderSum], page[o + olderSum + 1])
-      if (this.min >= 0) this.mergeInts(page, o, group, rows, older, into)
+      if (this.min >= 0) {
+        const { min, max } = this
+        if (rows > 0) into.intRange(page[o + min], page[o + min + 1], page[o + max], page[o + max + 1])
+        if (older > 0) this.rangeOlderInts(group, into)
+      }
     } else if (kind === Kind.Float) {
       const f64 = records.f64.pages[group >> records.f64.shift]
       if (this.sum >= 0) {
@@ -212,7 +227,10 @@ export class PaneLane {
         if (older > 0) into.floatSum += code === inexact ? this.addShelf(group, first) : f64[(o + this.olderSum) >> 1]
         if (rows > 0) into.floatSum += f64[(o + this.sum) >> 1]
       }
-      if (this.min >= 0) this.mergeFloats(f64, o, group, rows, older, into)
+      if (this.min >= 0) {
+        if (rows > 0) into.floatRange(f64[(o + this.min) >> 1], f64[(o + this.max) >> 1])
+        if (older > 0) this.rangeOlderFloats(group, into)
+      }
     }
   }
 
@@ -237,14 +255,14 @@ export class PaneLane {
   }
 
   private addInt(page: Int32Array, o: number, lo: number, hi: number, first: boolean): void {
-    const { sum, min, max } = this
+    const { sum, min } = this
     if (sum >= 0) {
       if (first) {
         page[o + sum] = lo
         page[o + sum + 1] = hi
       } else addWords(page, o + sum, lo, hi)
     }
-    if (min >= 0) rangeWords(page, o + min, o + max, lo, hi, first)
+    if (min >= 0) rangeWords(page, o + min, lo, hi, first)
   }
 
   private addFloat(page: Int32Array, f64: Float64Array, o: number, v: number, first: boolean): void {
@@ -273,10 +291,7 @@ export class PaneLane {
     return sum
   }
 
-  private mergeInts(page: Int32Array, o: number, group: number, rows: number, older: number, into: Merged): void {
-    const { min, max } = this
-    if (rows > 0) into.intRange(page[o + min], page[o + min + 1], page[o + max], page[o + max + 1])
-    if (older === 0) return
+  private rangeOlderInts(group: number, into: Merged): void {
     const shelf = this.shelf.pages[group >> this.shelf.shift]
     for (let p = 0; p < this.panes; p++) {
       const at = this.shelfAt(p, group)
@@ -286,9 +301,7 @@ export class PaneLane {
     }
   }
 
-  private mergeFloats(f64: Float64Array, o: number, group: number, rows: number, older: number, into: Merged): void {
-    if (rows > 0) into.floatRange(f64[(o + this.min) >> 1], f64[(o + this.max) >> 1])
-    if (older === 0) return
+  private rangeOlderFloats(group: number, into: Merged): void {
     const shelf = this.shelf.pages[group >> this.shelf.shift]
     for (let p = 0; p < this.panes; p++) {
       const at = this.shelfAt(p, group)
@@ -315,27 +328,21 @@ export class PaneLane {
     const page = this.records.page(group)
     const o = this.records.at(group)
     const rows = page[o + this.base + ROWS]
-    if (rows > 0) this.spillPane(group, pane, kind, rows, page, o + this.sum, o + this.min)
+    const { spill } = this
+    if (rows > 0) this.spillCells(spill.begin(group, pane, kind, rows), kind, page, o + this.sum, o + this.min)
     page[o + this.base + ROWS] = 0
     if (this.olderRows < 0) return
     const shelf = this.shelf.pages[group >> this.shelf.shift]
     for (let p = 0; p < this.panes; p++) {
       const at = this.shelfAt(p, group)
-      if (shelf[at] > 0) this.spillPane(group, p, kind, shelf[at], shelf, at + 1, at + this.rangeWord)
+      if (shelf[at] === 0) continue
+      this.spillCells(spill.begin(group, p, kind, shelf[at]), kind, shelf, at + 1, at + this.rangeWord)
     }
     this.clearShelf(page, o, group)
   }
 
-  private spillPane(
-    group: number,
-    pane: number,
-    kind: number,
-    rows: number,
-    from: Int32Array,
-    sum: number,
-    range: number,
-  ): void {
-    const to = this.spill.begin(group, pane, kind, rows)
+  /** Copies the sum at word `sum` and the range at word `range` of `from` into a pane of the full layout. */
+  private spillCells(to: SpillCell, kind: number, from: Int32Array, sum: number, range: number): void {
     if (kind !== Kind.Int && kind !== Kind.Float) return
     if (this.sum >= 0) copyCell(from, sum, to.sums, to.index)
     if (this.min < 0) return

@@ -15,7 +15,7 @@
  *
  * Groups that are not known have NaN as newest, so that one comparison with it sends their rows to the slow path too.
  */
-import type { GroupInfo } from '../columns/chunk.js'
+import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import type { Pages, StateAllocator } from '../shard/pages.js'
 import { NameTable } from './window-names.js'
 import { WordPages } from './word-pages.js'
@@ -81,7 +81,7 @@ export class PaneRecords extends WordPages {
    * Brings near what rows [from, to) will need: the misses overlap here, they would not in what follows. `shelfWord` is the
    * place on the shelf that emissions are likely to touch, those of rows `lateMs` or more behind their newest pane.
    */
-  touch(groups: Int32Array, ms: Float64Array, from: number, to: number, lateMs: number, shelfWord: number): void {
+  touch({ groups, ms }: Chunk, from: number, to: number, lateMs: number, shelfWord: number): void {
     const { shelf, shelfWords, stride } = this
     const { pages, shift, mask } = this.f64
     // One page stays near by itself.

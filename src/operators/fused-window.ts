@@ -188,7 +188,7 @@ class FusedWindow extends Operator {
     // Most rows of a chunk are of about the same time, and so go to about the same place.
     const pane = slotMs === 0 ? 0 : this.paneOf(ms - modulo(ms + this.originMs, slotMs))
     const word = pane * space.lanes[0].paneWords
-    space.records.touch(chunk.groups, chunk.ms, from, to, slotMs, word)
+    space.records.touch(chunk, from, to, slotMs, word)
   }
 
   private addRows(space: Space, chunk: Chunk, from: number, to: number): void {
@@ -333,9 +333,14 @@ class FusedWindow extends Operator {
       let shelfWords = 0
       for (const { name, outputs } of this.fields) {
         const needs = outputs.map((o) => fusible[o.method])
-        const sums = needs.some((k) => k.sums)
-        const range = needs.some((k) => k.range)
-        const lane = new PaneLane(state, name, this.shape.panes, sums, range, words, shelfWords)
+        const lane = new PaneLane(state, {
+          field: name,
+          panes: this.shape.panes,
+          withSums: needs.some((k) => k.sums),
+          withRange: needs.some((k) => k.range),
+          base: words,
+          shelfBase: shelfWords,
+        })
         words = lane.end
         shelfWords = lane.shelfEnd
         lanes.push(lane)

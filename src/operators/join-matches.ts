@@ -32,13 +32,38 @@ const NAME = 1
 const GROUP = 2
 const GENERATION = 3
 
+/** A message on its way into a join: entry `index` of the bound chunk, or (index -1) one that has waited. Used again and again. */
+export interface Arrival {
+  parent: number
+  /** Its rounded time. */
+  ms: number
+  sub: number
+  name: string
+  index: number
+  /** -1: it comes from the chunk. */
+  message: number
+}
+
+export function noArrival(): Arrival {
+  return { parent: 0, ms: 0, sub: 0, name: '', index: -1, message: -1 }
+}
+
 /** What the matches ask of the join. */
 export interface MatchSink {
-  /** Takes entry `index` of the bound chunk, or (index -1) a waiting message, into the sets of a join group. */
-  collect(g: number, parent: number, ms: number, sub: number, name: string, index: number, message: number): void
+  /** Takes a message into the sets of a join group. It is valid during the call only. */
+  collect(g: number, arrival: Arrival): void
   /** Rows that the budget refused to keep. */
   refused(rows: number): void
   evicted(rows: number): void
+}
+
+/** The join that the matches belong to. */
+export interface MatchedJoin {
+  readonly plan: JoinPlan
+  readonly byName: boolean
+  readonly content: JoinContent
+  readonly sets: JoinSets
+  readonly groups: OwnGroups
 }
 
 export class JoinMatches {
@@ -56,18 +81,25 @@ export class JoinMatches {
   private limit = 0
   private lowMs = never
   private lowSub = 0
+  /** The waiting message being handed on. */
+  private readonly waited = noArrival()
+  private readonly plan: JoinPlan
+  private readonly content: JoinContent
+  private readonly sets: JoinSets
+  private readonly joinGroups: OwnGroups
 
   constructor(
     ctx: OperatorContext,
-    private readonly plan: JoinPlan,
-    byName: boolean,
-    private readonly content: JoinContent,
-    private readonly sets: JoinSets,
-    private readonly joinGroups: OwnGroups,
+    join: MatchedJoin,
     private readonly sink: MatchSink,
   ) {
     const { state } = ctx
-    this.groups = new OwnGroups(ctx, { dims: plan.on, byName }, '', true)
+    const { plan, content } = join
+    this.plan = plan
+    this.content = content
+    this.sets = join.sets
+    this.joinGroups = join.groups
+    this.groups = new OwnGroups(ctx, { dims: plan.on, byName: join.byName }, '', true)
     this.hold = new GroupHold(state)
     this.lists = state.i32(4)
     this.times = state.f64(plan.parents)
@@ -84,10 +116,11 @@ export class JoinMatches {
     this.reported = new Array<boolean>(plan.parents).fill(false)
   }
 
-  /** Entry `index` of the bound chunk, with its rounded time. */
-  receive(info: GroupInfo, group: number, parent: number, ms: number, sub: number, name: string, index: number): void {
+  /** An entry of the bound chunk. */
+  receive(info: GroupInfo, group: number, arrival: Arrival): void {
+    const { index } = arrival
     if (!this.allReported) {
-      this.reported[parent] = true
+      this.reported[arrival.parent] = true
       this.allReported = this.reported.every((r) => r)
     }
     const on = this.groups.of(info, group)
@@ -95,11 +128,11 @@ export class JoinMatches {
       this.sink.refused(this.content.rowsOf(index))
       return
     }
-    this.setTime(on, parent, ms, sub)
+    this.setTime(on, arrival.parent, arrival.ms, arrival.sub)
     this.findLowMark(on)
     if (this.allReported) this.sendEarly(on)
-    if (this.isSpecific(info, group)) this.specific(on, info, group, parent, ms, sub, name, index)
-    else this.match(on, parent, ms, sub, name, index)
+    if (this.isSpecific(info, group)) this.specific(on, info, group, arrival)
+    else this.match(on, arrival)
   }
 
   /** A delete of a group from a parent: its on-group's queues go, and the parent's low mark. */
@@ -166,19 +199,11 @@ export class JoinMatches {
     return n > this.plan.on.length
   }
 
-  private specific(
-    on: number,
-    info: GroupInfo,
-    group: number,
-    parent: number,
-    ms: number,
-    sub: number,
-    name: string,
-    index: number,
-  ): void {
+  private specific(on: number, info: GroupInfo, group: number, arrival: Arrival): void {
+    const { ms, sub } = arrival
     const g = this.joinGroups.of(info, group)
     if (g < 0) {
-      this.sink.refused(this.content.rowsOf(index))
+      this.sink.refused(this.content.rowsOf(arrival.index))
       return
     }
     let matched = false
@@ -186,7 +211,7 @@ export class JoinMatches {
     let m = this.first(on, MATCH)
     while (m >= 0) {
       if (this.compare(m, ms, sub) === 0) {
-        this.sink.collect(g, parent, ms, sub, name, index, -1)
+        this.sink.collect(g, arrival)
         this.collectMatch(g, m)
         matched = true
       }
@@ -196,18 +221,17 @@ export class JoinMatches {
     }
     if (this.allReported) for (; old > 0; old--) this.dropFirst(on, MATCH)
     if (matched) return
-    if (this.allReported && (ms < this.lowMs || (ms === this.lowMs && sub < this.lowSub)))
-      this.sink.collect(g, parent, ms, sub, name, index, -1)
-    else this.enqueue(on, SPECIFIC, parent, ms, sub, name, index, g)
+    if (this.allReported && (ms < this.lowMs || (ms === this.lowMs && sub < this.lowSub))) this.sink.collect(g, arrival)
+    else this.enqueue(on, SPECIFIC, arrival, g)
   }
 
-  private match(on: number, parent: number, ms: number, sub: number, name: string, index: number): void {
-    this.enqueue(on, MATCH, parent, ms, sub, name, index, -1)
+  private match(on: number, arrival: Arrival): void {
+    this.enqueue(on, MATCH, arrival, -1)
     for (;;) {
       const s = this.first(on, SPECIFIC)
-      if (s < 0 || this.compare(s, ms, sub) !== 0) return
+      if (s < 0 || this.compare(s, arrival.ms, arrival.sub) !== 0) return
       const g = this.sendFirst(on)
-      if (g >= 0) this.sink.collect(g, parent, ms, sub, name, index, -1)
+      if (g >= 0) this.sink.collect(g, arrival)
     }
   }
 
@@ -234,21 +258,16 @@ export class JoinMatches {
   }
 
   private collectMatch(g: number, message: number): void {
-    const name = this.sets.table.nameOf(this.meta.get(message, NAME))
-    const parent = this.meta.get(message, PARENT)
-    this.sink.collect(g, parent, this.ms.get(message), this.subOf(message), name, -1, message)
+    const { waited } = this
+    waited.name = this.sets.table.nameOf(this.meta.get(message, NAME))
+    waited.parent = this.meta.get(message, PARENT)
+    waited.ms = this.ms.get(message)
+    waited.sub = this.subOf(message)
+    waited.message = message
+    this.sink.collect(g, waited)
   }
 
-  private enqueue(
-    on: number,
-    queue: number,
-    parent: number,
-    ms: number,
-    sub: number,
-    name: string,
-    index: number,
-    g: number,
-  ): void {
+  private enqueue(on: number, queue: number, { parent, ms, sub, name, index }: Arrival, g: number): void {
     const message = this.pool.take()
     const ok = message >= 0 && (sub === 0 || this.subs.ensure(message)) && this.content.keep(message, parent, index)
     if (!ok) {

@@ -113,7 +113,7 @@ export class JoinPoints implements JoinContent {
   send(message: number, parent: number, set: number): boolean {
     const { cells, messages, refs, messageRefs } = this
     const n = this.plan.inputs[parent].length
-    if (!cells.putFrom(set, this.at[parent], messages, message, 0, n)) return false
+    if (!cells.putFrom(set, this.at[parent], messages, message, n)) return false
     if (refs === null || messageRefs === null) return true
     const ref = messageRefs.get(message, 0)
     const length = messageRefs.get(message, 1)

@@ -14,7 +14,7 @@ import { stringsOf } from './dimensions.js'
 import { GroupHold } from './group-hold.js'
 import { JoinBatches } from './join-batches.js'
 import type { JoinContent } from './join-content.js'
-import { JoinMatches, type MatchSink } from './join-matches.js'
+import { type Arrival, JoinMatches, type MatchSink, noArrival } from './join-matches.js'
 import { checkFill, type JoinPlan, joinPlan, joinSources } from './join-plan.js'
 import { JoinPoints } from './join-points.js'
 import { JoinSets } from './join-sets.js'
@@ -85,6 +85,7 @@ export class JoinOperator extends Operator implements MatchSink {
   private readonly content: JoinContent
   private readonly sets: JoinSets
   private readonly matches: JoinMatches | null
+  private readonly arrival = noArrival()
   private cardinality = 0
 
   constructor(planned: PlannedNode, ctx: OperatorContext) {
@@ -108,18 +109,25 @@ export class JoinOperator extends Operator implements MatchSink {
     this.matches =
       this.plan.on.length === 0
         ? null
-        : new JoinMatches(ctx, this.plan, shape.byName, this.content, this.sets, this.groups, this)
+        : new JoinMatches(
+            ctx,
+            { plan: this.plan, byName: shape.byName, content: this.content, sets: this.sets, groups: this.groups },
+            this,
+          )
   }
 
   receive(chunk: Chunk, port: number): void {
-    const { content, matches, rounder, hold } = this
+    const { content, matches, hold } = this
     content.bind(chunk, port)
     const edge = chunk.windows ?? chunk
     const { groups, ms, sub, n } = edge
+    const { arrival } = this
+    arrival.parent = port
+    arrival.name = chunk.name
     if (matches !== null) {
       for (let i = 0; i < n; i++) {
-        rounder.round(ms[i], sub[i])
-        matches.receive(chunk.grouping, groups[i], port, rounder.ms, rounder.sub, chunk.name, i)
+        this.arrive(ms[i], sub[i], i)
+        matches.receive(chunk.grouping, groups[i], arrival)
       }
     } else {
       const ids = this.groups.ofAll(chunk.grouping, groups, n)
@@ -129,12 +137,21 @@ export class JoinOperator extends Operator implements MatchSink {
           this.refused(content.rowsOf(i))
           continue
         }
-        rounder.round(ms[i], sub[i])
-        this.collect(g, port, rounder.ms, rounder.sub, chunk.name, i, -1)
+        this.arrive(ms[i], sub[i], i)
+        this.collect(g, arrival)
       }
     }
     content.flush()
     this.showCardinality()
+  }
+
+  /** Entry `index` of the bound chunk is the one that comes. */
+  private arrive(ms: number, sub: number, index: number): void {
+    const { arrival, rounder } = this
+    rounder.round(ms, sub)
+    arrival.ms = rounder.ms
+    arrival.sub = rounder.sub
+    arrival.index = index
   }
 
   override barrier(grouping: GroupInfo, group: number, ms: number, sub: number, port: number): void {
@@ -200,7 +217,7 @@ export class JoinOperator extends Operator implements MatchSink {
     this.groups.dispose()
   }
 
-  collect(g: number, parent: number, ms: number, sub: number, name: string, index: number, message: number): void {
+  collect(g: number, { parent, ms, sub, name, index, message }: Arrival): void {
     const { sets, content } = this
     if (!this.hold.has(g) && !this.create(g)) {
       if (message < 0) this.refused(content.rowsOf(index))

@@ -128,19 +128,22 @@ export class LineEncoder {
     const { chunk } = this
     for (let i = 0; i < this.fixedTags.length; i++) {
       if (this.fixedTags[i][1].length === 0) continue
-      this.tags.add(this.fixedKeys[2 * i], this.fixedKeys[2 * i + 1], From.Fixed, i, 0, Kind.String)
+      this.tags.add(this.fixedKeys[2 * i], this.fixedKeys[2 * i + 1])
+      this.tags.setValue(From.Fixed, i, 0, Kind.String)
     }
     for (let i = 0; i < chunk.tags.length; i++) {
       const { column } = chunk.tags[i]
       if (column.kinds[row] !== Kind.String || column.i32[2 * row + 1] === 0) continue
       if (this.isFixed(this.tagKeys[2 * i], this.tagKeys[2 * i + 1])) continue
-      this.tags.add(this.tagKeys[2 * i], this.tagKeys[2 * i + 1], From.Column, i, 0, Kind.String)
+      this.tags.add(this.tagKeys[2 * i], this.tagKeys[2 * i + 1])
+      this.tags.setValue(From.Column, i, 0, Kind.String)
     }
     for (let i = 0; i < chunk.fields.length; i++) {
       const { column } = chunk.fields[i]
       const kind = column.kinds[row]
       if (kind === Kind.Missing && !(column.markers && column.i32[2 * row] === 1)) continue
-      this.fields.add(this.fieldKeys[2 * i], this.fieldKeys[2 * i + 1], From.Column, i, 0, kind)
+      this.fields.add(this.fieldKeys[2 * i], this.fieldKeys[2 * i + 1])
+      this.fields.setValue(From.Column, i, 0, kind)
     }
     const { rest } = chunk
     if (chunk.groupTags) this.addGroupTags(chunk.grouping, group)
@@ -168,7 +171,8 @@ export class LineEncoder {
         const o = 4 * i
         const k = this.keys.putEscaped(b, tokens.tags[o], tokens.tags[o + 1], EscapeSet.Tag)
         if (this.keys.isOneOf(k, this.exceptTags) || tokens.tags[o + 2] === tokens.tags[o + 3]) continue
-        this.tags.add(k, this.keys.used, From.Line, tokens.tags[o + 2], tokens.tags[o + 3], Kind.String)
+        this.tags.add(k, this.keys.used)
+        this.tags.setValue(From.Line, tokens.tags[o + 2], tokens.tags[o + 3], Kind.String)
       }
     }
     if (!fields) return
@@ -177,7 +181,8 @@ export class LineEncoder {
       const o = 5 * i
       const k = this.keys.putEscaped(b, tokens.fields[o], tokens.fields[o + 1], EscapeSet.Name)
       if (this.keys.isOneOf(k, this.exceptFields)) continue
-      this.fields.add(k, this.keys.used, From.Line, tokens.fields[o + 2], tokens.fields[o + 3], tokens.fields[o + 4])
+      this.fields.add(k, this.keys.used)
+      this.fields.setValue(From.Line, tokens.fields[o + 2], tokens.fields[o + 3], tokens.fields[o + 4])
     }
   }
 
@@ -194,7 +199,8 @@ export class LineEncoder {
       const value = this.at
       this.at += bytes
       if (tags && bytes > 0 && !this.keys.isOneOf(k, this.exceptTags)) {
-        this.tags.add(k, this.keys.used, From.Packed, value, value + bytes, Kind.String)
+        this.tags.add(k, this.keys.used)
+        this.tags.setValue(From.Packed, value, value + bytes, Kind.String)
       }
     }
     while (fields && this.at < end) {
@@ -205,7 +211,8 @@ export class LineEncoder {
       const value = this.at
       this.at += bytes
       if (this.keys.isOneOf(k, this.exceptFields)) continue
-      this.fields.add(k, this.keys.used, From.Packed, value, value + bytes, kind)
+      this.fields.add(k, this.keys.used)
+      this.fields.setValue(From.Packed, value, value + bytes, kind)
     }
   }
 
@@ -234,7 +241,8 @@ export class LineEncoder {
       const n = page[o] | (page[o + 1] << 8)
       o += 2
       if (n > 0 && !this.keys.isOneOf(k, this.exceptTags)) {
-        this.tags.add(k, this.keys.used, From.Key, o, o + n, Kind.String)
+        this.tags.add(k, this.keys.used)
+        this.tags.setValue(From.Key, o, o + n, Kind.String)
       }
       o += n
     }
@@ -254,7 +262,8 @@ export class LineEncoder {
     const keyEnd = this.keys.used
     const bytes = encodeUtf8(value)
     this.keys.put(bytes, 0, bytes.length)
-    this.tags.add(k, keyEnd, From.Scratch, keyEnd, this.keys.used, Kind.String)
+    this.tags.add(k, keyEnd)
+    this.tags.setValue(From.Scratch, keyEnd, this.keys.used, Kind.String)
   }
 
   private addFieldMap(at: number): void {
@@ -266,7 +275,8 @@ export class LineEncoder {
       this.keys.put(key, 0, key.length)
       if (this.keys.isOneOf(k, this.exceptFields)) continue
       this.boxed.push(v)
-      this.fields.add(k, this.keys.used, From.Boxed, this.boxed.length - 1, 0, v === missing ? Kind.Missing : kindOf(v))
+      this.fields.add(k, this.keys.used)
+      this.fields.setValue(From.Boxed, this.boxed.length - 1, 0, v === missing ? Kind.Missing : kindOf(v))
     }
   }
 

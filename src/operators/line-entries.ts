@@ -13,17 +13,23 @@ export class Entries {
   words = new Int32Array(width * 32)
   order = new Int32Array(32)
 
-  add(keyStart: number, keyEnd: number, from: number, a: number, b: number, kind: number): void {
+  /** A new entry; `setValue` follows. */
+  add(keyStart: number, keyEnd: number): void {
     if (this.n === this.order.length) this.grow()
-    const w = this.words
     const o = width * this.n
-    w[o] = keyStart
-    w[o + 1] = keyEnd
+    this.words[o] = keyStart
+    this.words[o + 1] = keyEnd
+    this.order[this.n] = this.n++
+  }
+
+  /** Where the value of the entry added last is. */
+  setValue(from: number, a: number, b: number, kind: number): void {
+    const w = this.words
+    const o = width * (this.n - 1)
     w[o + 2] = from
     w[o + 3] = a
     w[o + 4] = b
     w[o + 5] = kind
-    this.order[this.n] = this.n++
   }
 
   /** Stable, by key bytes; nearly always sorted already. */

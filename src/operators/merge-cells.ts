@@ -65,16 +65,16 @@ export class CellStore {
     return true
   }
 
-  /** Copies `n` columns of another store's slot. False: the budget refused, and nothing is kept. */
-  putFrom(slot: number, at: number, other: CellStore, otherSlot: number, otherAt: number, n: number): boolean {
+  /** Copies the first `n` columns of another store's slot. False: the budget refused, and nothing is kept. */
+  putFrom(slot: number, at: number, other: CellStore, otherSlot: number, n: number): boolean {
     for (let k = 0; k < n; k++) {
-      const kind = other.kindAt(otherSlot, otherAt + k)
+      const kind = other.kindAt(otherSlot, k)
       const kinds = this.kinds[at + k]
       if (kind === Kind.Missing) {
         if (kinds.has(slot)) kinds.set(slot, Kind.Missing)
         continue
       }
-      const from = other.words[otherAt + k]
+      const from = other.words[k]
       const words = this.words[at + k]
       let lo = from.get(otherSlot, 0)
       const hi = from.get(otherSlot, 1)

@@ -343,8 +343,7 @@ export class RowStore {
     for (let k = 0; k < this.cells.length; k++) {
       const c = this.cells[k]
       if (!c.kinds.has(slot)) continue
-      const kp = c.kinds.pages[slot >> c.kinds.shift]
-      this.copyCells(c, kp, slot, n, k < this.fieldCount ? out.fields[k] : out.tags[k - this.fieldCount], first)
+      this.copyCells(c, slot, n, k < this.fieldCount ? out.fields[k] : out.tags[k - this.fieldCount], first)
     }
     if (this.restRefs === null || out.rest === null) return
     const rp = this.restRefs.pages[slot >> this.restRefs.shift]
@@ -355,7 +354,8 @@ export class RowStore {
     }
   }
 
-  private copyCells(c: CellColumn, kp: Uint8Array, slot: number, n: number, to: OutColumn, first: number): void {
+  private copyCells(c: CellColumn, slot: number, n: number, to: OutColumn, first: number): void {
+    const kp = c.kinds.pages[slot >> c.kinds.shift]
     const ko = slot & c.kinds.mask
     const wp = c.words.pages[slot >> c.words.shift]
     const wo = (slot & c.words.mask) * 2

@@ -85,6 +85,31 @@ function keyOf(name: string, db: string, rp: string): string {
   return JSON.stringify([name, db, rp])
 }
 
+/** What is known of everything that leaves a union. */
+export interface UnionOutput {
+  readonly layout: UnionLayout
+  readonly grouping: Grouping
+  /** Measurement name of everything; empty: as it came. */
+  readonly rename: string
+  readonly out: ChunkBuilder
+}
+
+/** Where an entry came from. */
+interface Origin {
+  readonly name: string
+  readonly db: string
+  readonly rp: string
+}
+
+const noOrigin: Origin = { name: '', db: '', rp: '' }
+
+/** Slots of an entry and of its last row, and how many rows it has (or `aPoint`, `aBarrier`). */
+interface QueueEntry {
+  first: number
+  last: number
+  rows: number
+}
+
 export class UnionQueues {
   /** Rows of the entries dropped because their group is gone, since last asked. */
   lost = 0
@@ -102,17 +127,19 @@ export class UnionQueues {
   private readonly scratch = new RowScratch()
   private readonly origins = new Origins()
   private readonly rowBytes: number
+  private readonly entered: QueueEntry = { first: 0, last: 0, rows: 0 }
+  private readonly layout: UnionLayout
+  private readonly grouping: Grouping
+  private readonly rename: string
+  private readonly out: ChunkBuilder
   private chunk: Chunk | null = null
 
-  constructor(
-    state: StateAllocator,
-    parents: number,
-    private readonly layout: UnionLayout,
-    private readonly grouping: Grouping,
-    /** Measurement name of everything; empty: as it came. */
-    private readonly rename: string,
-    private readonly out: ChunkBuilder,
-  ) {
+  constructor(state: StateAllocator, parents: number, output: UnionOutput) {
+    const { layout } = output
+    this.layout = layout
+    this.grouping = output.grouping
+    this.rename = output.rename
+    this.out = output.out
     this.heads = new Array<number>(parents).fill(-1)
     this.tails = new Array<number>(parents).fill(-1)
     const columns = layout.fields.length + layout.tags.length
@@ -160,12 +187,12 @@ export class UnionQueues {
       this.pool.give(slot)
       return false
     }
-    return this.enter(parent, slot, slot, group, aPoint, this.chunk!.name, this.chunk!.db, this.chunk!.rp)
+    return this.enter(parent, group, this.entry(slot, slot, aPoint), this.chunk!)
   }
 
   /** Window `w` of the bound chunk. */
   addBatch(parent: number, group: number, w: number): boolean {
-    const { windows, ms, sub, name, db, rp } = this.chunk!
+    const { windows, ms, sub } = this.chunk!
     const { starts, ends, groups } = windows!
     const entry = this.take(windows!.ms[w], windows!.sub[w])
     if (entry < 0) return false
@@ -183,12 +210,12 @@ export class UnionQueues {
       next.set(last, slot + 1)
       last = slot
     }
-    return this.enter(parent, entry, last, group, ends[w] - starts[w], name, db, rp)
+    return this.enter(parent, group, this.entry(entry, last, ends[w] - starts[w]), this.chunk!)
   }
 
   addBarrier(parent: number, group: number, ms: number, sub: number): boolean {
     const slot = this.take(ms, sub)
-    return slot >= 0 && this.enter(parent, slot, slot, group, aBarrier, '', '', '')
+    return slot >= 0 && this.enter(parent, group, this.entry(slot, slot, aBarrier), noOrigin)
   }
 
   /** Puts a row of the bound chunk straight into the output. */
@@ -325,37 +352,36 @@ export class UnionQueues {
     return true
   }
 
-  /** Links an entry, whose slots end with `last`, at the end of a queue. */
-  private enter(
-    parent: number,
-    entry: number,
-    last: number,
-    group: number,
-    rows: number,
-    name: string,
-    db: string,
-    rp: string,
-  ): boolean {
+  private entry(first: number, last: number, rows: number): QueueEntry {
+    const { entered } = this
+    entered.first = first
+    entered.last = last
+    entered.rows = rows
+    return entered
+  }
+
+  /** Links an entry at the end of a queue. False: the budget refused, and it is freed. */
+  private enter(parent: number, group: number, { first, last, rows }: QueueEntry, from: Origin): boolean {
     const { meta, pool, waiting, grouping } = this
     if (!waiting.ensure(group)) {
-      if (rows > 0) this.freeRows(entry, rows)
-      else if (rows === aPoint) this.free(entry)
-      pool.give(entry)
+      if (rows > 0) this.freeRows(first, rows)
+      else if (rows === aPoint) this.free(first)
+      pool.give(first)
       return false
     }
     const count = waiting.get(group)
     waiting.set(group, count + 1)
     if (count === 0) grouping.retain(group)
-    const page = meta.pages[entry >> meta.shift]
-    const o = (entry & meta.mask) * 4
+    const page = meta.pages[first >> meta.shift]
+    const o = (first & meta.mask) * 4
     page[o + GROUP] = group
     page[o + GENERATION] = grouping.generation(group)
-    page[o + ORIGIN] = this.origins.take(name, db, rp)
+    page[o + ORIGIN] = this.origins.take(from.name, from.db, from.rp)
     page[o + ROWS] = rows
     pool.next.set(last, 0)
     const tail = this.tails[parent]
-    if (tail < 0) this.heads[parent] = entry
-    else pool.next.set(tail, entry + 1)
+    if (tail < 0) this.heads[parent] = first
+    else pool.next.set(tail, first + 1)
     this.tails[parent] = last
     return true
   }

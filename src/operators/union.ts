@@ -72,7 +72,8 @@ export class UnionOperator extends Operator {
     const rest = layout.rest === null ? undefined : { fields: layout.rest.fields, tags: layout.rest.tags }
     const { fields, tags } = layout
     this.out = new ChunkBuilder({ fields, tags, rest, groupTags, batch: node.edge === 'batch' }, (c) => this.emit(c))
-    this.queues = new UnionQueues(ctx.state, this.parents, layout, this.groups.grouping, this.rename, this.out)
+    const { grouping } = this.groups
+    this.queues = new UnionQueues(ctx.state, this.parents, { layout, grouping, rename: this.rename, out: this.out })
     this.lowMs = new Float64Array(this.parents).fill(never)
     this.lowSub = new Int32Array(this.parents)
   }

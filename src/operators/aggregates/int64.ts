@@ -43,8 +43,10 @@ export function subtractWords(page: Int32Array, at: number, lo: number, hi: numb
   page[at + 1] = (page[at + 1] - hi - borrow) | 0
 }
 
-/** Widens the range whose ends are at words `low` and `high`; `first`: there is none yet. */
-export function rangeWords(page: Int32Array, low: number, high: number, lo: number, hi: number, first: boolean): void {
+/** Widens the range whose ends are the two pairs of words at `at`; `first`: there is none yet. */
+export function rangeWords(page: Int32Array, at: number, lo: number, hi: number, first: boolean): void {
+  const low = at
+  const high = at + 2
   if (first || lessInt64(lo, hi, page[low], page[low + 1])) {
     page[low] = lo
     page[low + 1] = hi
