@@ -2,19 +2,20 @@
  * Main's side of alert nodes: receives their events from the shards, decides inhibition, feeds the topics and keeps the
  * nodes' counters. It follows each run that has alert nodes (route/run-part.ts). Main thread.
  */
+
+import { alertHandlers } from '../alert-handlers/definitions.js'
+import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from '../alert-handlers/event-frame.js'
+import type { HandlerConfigs } from '../alert-handlers/handler-configs.js'
+import { createHandler, createScriptHandler, isDelivered } from '../alert-handlers/registry.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { AlertNodeData } from '../operators/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert-def.js'
-import { alertHandlers } from '../operators/alert-handlers.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { AlertStates, Engine, OutputFrame } from '../route/engine-api.js'
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../route/run-part.js'
 import { Out } from '../shard/output.js'
-import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from './event-frame.js'
-import type { HandlerConfigs } from './handler-configs.js'
 import type { AlertHandler } from './handler-queue.js'
-import { createHandler, createScriptHandler, isDelivered } from './handlers/registry.js'
 import { InhibitionTable } from './inhibition.js'
 import type { TopicService } from './topics.js'
 

@@ -6,9 +6,9 @@
  * Closing drains for a bounded time, then counts what is left as discarded; nothing else waits for it.
  */
 import { withSignal } from '../abortable.js'
+import type { Delivery } from '../alert-handlers/delivery.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import type { Delivery } from './delivery.js'
 
 export const queueCapacity = 5000
 

@@ -4,19 +4,20 @@
  * A spec that cannot be attached at the start of the server (the configuration has changed) stays listed and is logged. Publish
  * and aggregate handlers may not lead back to their own topic: what would make a circle is refused.
  */
+
+import { alertHandlers } from '../alert-handlers/definitions.js'
+import { textOf } from '../alert-handlers/handler.js'
+import type { HandlerConfigs } from '../alert-handlers/handler-configs.js'
+import { decodeOptions, hasOptions } from '../alert-handlers/handler-spec-options.js'
+import { createHandler } from '../alert-handlers/registry.js'
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
-import { alertHandlers } from '../operators/alert-handlers.js'
-import type { HandlerConfigs } from './handler-configs.js'
 import type { AlertHandler } from './handler-queue.js'
 import { checkHandlerSpec, type HandlerSpec, type HandlerSpecStore } from './handler-spec.js'
-import { decodeOptions, hasOptions } from './handler-spec-options.js'
 import { createAggregate } from './handlers/aggregate.js'
-import { textOf } from './handlers/handler.js'
 import { createPublish, publishTargets } from './handlers/publish.js'
-import { createHandler } from './handlers/registry.js'
 import { compileMatch, type Match } from './match.js'
 import type { TopicService } from './topics.js'
 

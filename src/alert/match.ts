@@ -4,6 +4,9 @@
  * A lambda body over `level()`, `changed()`, `name()`, `taskName()`, `alertDuration()`, the levels as bare words, tags as quoted
  * references and all built-in functions. Stateful functions count over all events of the handler.
  */
+
+import type { Delivery } from '../alert-handlers/delivery.js'
+import { levelTexts } from '../alert-handlers/event-frame.js'
 import { goQuote } from '../columns/go-format.js'
 import { Duration, missing, Timestamp, type Value } from '../columns/values.js'
 import { errorText, ShardlineError } from '../errors.js'
@@ -14,8 +17,6 @@ import { buildProgram, type Program } from '../lambda/program.js'
 import { Failure, Type } from '../lambda/types.js'
 import { resolveExpression } from '../tickscript/lambda-idents.js'
 import { parseLambdaBody } from '../tickscript/parser.js'
-import type { Delivery } from './delivery.js'
-import { levelTexts } from './event-frame.js'
 
 export type Match = (delivery: Delivery) => boolean
 

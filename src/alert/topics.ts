@@ -6,10 +6,11 @@
  * then lags behind). A topic's level is the true maximum over its ids. The number of ids per topic is bounded: the oldest
  * OK state goes first.
  */
+
+import { Delivery } from '../alert-handlers/delivery.js'
+import type { AlertEvent } from '../alert-handlers/event-frame.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import { Delivery } from './delivery.js'
-import type { AlertEvent } from './event-frame.js'
 import { type AlertHandler, HandlerQueue } from './handler-queue.js'
 
 export interface EventState {

@@ -2,10 +2,11 @@
  * /kapacitor/v1/alerts/topics: topics with their events, and the handlers that are defined on them (spec alerts 11.5). Main
  * thread. Ids with a slash are reachable: escaped as a topic, escaped or not as an event.
  */
-import { levelTexts } from '../alert/event-frame.js'
+
 import { type HandlerOptions, type HandlerSpec, handlerSpecMembers } from '../alert/handler-spec.js'
 import type { HandlerSpecService } from '../alert/handler-spec-service.js'
 import type { EventState, TopicService, TopicView } from '../alert/topics.js'
+import { levelTexts } from '../alert-handlers/event-frame.js'
 import { goDuration } from '../columns/go-duration.js'
 import { goJson } from '../columns/json-encode.js'
 import { Timestamp } from '../columns/values.js'

@@ -2,9 +2,9 @@
  * `alert` as TICKscript sees it: properties, defaults and checks (spec alerts 2). Thread: any.
  */
 import { compileHtmlTemplate, compileTextTemplate } from '../alert/template/index.js'
+import { alertHandlers, checkLogHandler, logHandlerFailure } from '../alert-handlers/definitions.js'
 import { ShardlineError } from '../errors.js'
 import type { ArgDef, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
-import { alertHandlers, checkLogHandler, logHandlerFailure } from './alert-handlers.js'
 import { tagsOfId } from './alert-id.js'
 import { lambdaFacts } from './lambda-facts.js'
 

@@ -5,8 +5,9 @@
  * Rows of a group that stays OK cost one status byte: all predicates are evaluated over the chunk beforehand and such rows
  * are skipped. Event frames leave in row order; the rows that produced events are handed on once per chunk.
  */
-import { FrameWriter, type InhibitorState } from '../alert/event-frame.js'
+
 import { InhibitionTable } from '../alert/inhibition.js'
+import { FrameWriter, type InhibitorState } from '../alert-handlers/event-frame.js'
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
 import { rowOfPoint, rowOfWindow } from '../columns/json-encode.js'
 import { nsOf, type Span, spanOf } from '../columns/time.js'

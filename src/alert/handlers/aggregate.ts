@@ -3,17 +3,18 @@
  * lost, as in the original. The event says how many there were; it shows the messages and series of the first ones only, as
  * far as they fit into a bounded memory.
  */
+
+import type { Delivery } from '../../alert-handlers/delivery.js'
+import { type AlertEvent, eventJsonHead } from '../../alert-handlers/event-frame.js'
+import { defaultDeadlineMs, type HandlerProps, textOf } from '../../alert-handlers/handler.js'
 import { spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { Log } from '../../log.js'
-import type { Delivery } from '../delivery.js'
-import { type AlertEvent, eventJsonHead } from '../event-frame.js'
 import { type EventRows, joinRows } from '../event-rows.js'
 import { type AlertHandler, queueCapacity } from '../handler-queue.js'
 import { compileTextTemplate, goStruct } from '../template/index.js'
 import type { TopicService } from '../topics.js'
-import { defaultDeadlineMs, type HandlerProps, textOf } from './handler.js'
 
 const defaultMessage = 'Received {{ .Count }} events in the last {{.Interval}}.'
 /** Of messages and series that an interval may hold, in characters. */

@@ -1,7 +1,7 @@
 /** Ready-made events and logs for the tests of topics and handlers. */
 
-import { Delivery } from '../../../src/alert/delivery.js'
-import { type AlertEvent, decodeAlertFrame, FrameWriter } from '../../../src/alert/event-frame.js'
+import { Delivery } from '../../../src/alert-handlers/delivery.js'
+import { type AlertEvent, decodeAlertFrame, FrameWriter } from '../../../src/alert-handlers/event-frame.js'
 import { Timestamp, type Value } from '../../../src/columns/values.js'
 import type { Log } from '../../../src/log.js'
 

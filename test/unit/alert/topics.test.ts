@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Delivery } from '../../../src/alert/delivery.js'
 import type { AlertHandler } from '../../../src/alert/handler-queue.js'
 import { type EventState, type TopicLimits, TopicService, type TopicStore } from '../../../src/alert/topics.js'
+import type { Delivery } from '../../../src/alert-handlers/delivery.js'
 import { event, TestLog } from './events.js'
 
 /** Keeps what was stored, as the database would. */

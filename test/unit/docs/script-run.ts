@@ -9,7 +9,7 @@
  *   cluster web 5                         answer of a cluster: a resource and its replicas
  *   file hosts.json {"a": {"x": 1}}       a file below the directory that DIR stands for in the script
  */
-import { decodeAlertFrame, levelTexts } from '../../../src/alert/event-frame.js'
+import { decodeAlertFrame, levelTexts } from '../../../src/alert-handlers/event-frame.js'
 import type { Chunk, GroupInfo } from '../../../src/columns/chunk.js'
 import { createFusedWindow } from '../../../src/operators/fused-window.js'
 import { readLineFrame } from '../../../src/operators/line-frame.js'

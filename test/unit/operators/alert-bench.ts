@@ -4,7 +4,7 @@ import {
   decodeAlertFrame,
   decodeInhibitFrame,
   type InhibitFrame,
-} from '../../../src/alert/event-frame.js'
+} from '../../../src/alert-handlers/event-frame.js'
 import { Duration } from '../../../src/columns/values.js'
 import { alertEntry } from '../../../src/operators/alert.js'
 import { alertDef } from '../../../src/operators/alert-def.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { eventJson } from '../../../src/alert/event-frame.js'
+import { eventJson } from '../../../src/alert-handlers/event-frame.js'
 import { TopicMirror } from '../../../src/shard/topic-mirror.js'
 import { type AlertBench, type AlertProps, alertBench, brief, seconds } from './alert-bench.js'
 

@@ -2,7 +2,7 @@
  * A whole script on one shard without threads: planned and built as a shard does it, fed with text rows, with a manual clock.
  * Every node's output can be collected.
  */
-import { type AlertEvent, decodeAlertFrame } from '../../../src/alert/event-frame.js'
+import { type AlertEvent, decodeAlertFrame } from '../../../src/alert-handlers/event-frame.js'
 import { StatPart } from '../../../src/observe/stat-block.js'
 import { buildTask } from '../../../src/plan/instantiate.js'
 import type { ShardEnv } from '../../../src/shard/context.js'

@@ -3,8 +3,9 @@
  * each event is logged and counted as failed. If the configuration enables such a service, tasks that use it do not start.
  * A Kafka cluster `default` exists without configuration, as in the original.
  */
-import { errorText, ShardlineError } from '../../errors.js'
-import type { AlertHandler } from '../handler-queue.js'
+
+import type { AlertHandler } from '../alert/handler-queue.js'
+import { errorText, ShardlineError } from '../errors.js'
 import { execKind } from './exec.js'
 import { defaultDeadlineMs, type HandlerEnv, type HandlerKind, type HandlerProps, textOf } from './handler.js'
 import { logKind } from './log.js'

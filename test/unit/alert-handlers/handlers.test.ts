@@ -8,14 +8,18 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzipSync, gzip } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { eventJson } from '../../../../src/alert/event-frame.js'
-import { type HandlerConfigs, noHandlerConfigs, readHandlerConfigs } from '../../../../src/alert/handler-configs.js'
-import type { HandlerProps } from '../../../../src/alert/handlers/handler.js'
-import { writeAll } from '../../../../src/alert/handlers/log.js'
-import { createHandler, createScriptHandler } from '../../../../src/alert/handlers/registry.js'
-import { Duration } from '../../../../src/columns/values.js'
-import { HttpClient } from '../../../../src/net/http-client.js'
-import { delivery, event, TestLog } from '../events.js'
+import { eventJson } from '../../../src/alert-handlers/event-frame.js'
+import type { HandlerProps } from '../../../src/alert-handlers/handler.js'
+import {
+  type HandlerConfigs,
+  noHandlerConfigs,
+  readHandlerConfigs,
+} from '../../../src/alert-handlers/handler-configs.js'
+import { writeAll } from '../../../src/alert-handlers/log.js'
+import { createHandler, createScriptHandler } from '../../../src/alert-handlers/registry.js'
+import { Duration } from '../../../src/columns/values.js'
+import { HttpClient } from '../../../src/net/http-client.js'
+import { delivery, event, TestLog } from '../alert/events.js'
 
 const http = new HttpClient()
 afterAll(() => http.close())

@@ -1,10 +1,11 @@
 /** What a handler kind is made of: one file per kind here, one line in registry.ts. Main thread. */
-import type { Log } from '../../log.js'
-import type { HttpClient } from '../../net/http-client.js'
-import type { TlsFiles } from '../../net/tls-files.js'
-import type { ScriptValue } from '../../tickscript/node-def.js'
-import type { HandlerConfigs } from '../handler-configs.js'
-import type { AlertHandler } from '../handler-queue.js'
+
+import type { AlertHandler } from '../alert/handler-queue.js'
+import type { Log } from '../log.js'
+import type { HttpClient } from '../net/http-client.js'
+import type { TlsFiles } from '../net/tls-files.js'
+import type { ScriptValue } from '../tickscript/node-def.js'
+import type { HandlerConfigs } from './handler-configs.js'
 
 export interface HandlerEnv {
   readonly configs: HandlerConfigs

@@ -4,9 +4,9 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkLogHandler, logHandlerFailure } from '../../operators/alert-handlers.js'
-import { openAppend } from '../../regular-file.js'
-import { queueCapacity } from '../handler-queue.js'
+import { queueCapacity } from '../alert/handler-queue.js'
+import { openAppend } from '../regular-file.js'
+import { checkLogHandler, logHandlerFailure } from './definitions.js'
 import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
 
 export const logKind: HandlerKind = {

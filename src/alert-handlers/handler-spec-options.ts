@@ -2,11 +2,12 @@
  * Options of handler specs, decoded as strictly as the original does: unknown keys and values of another type are errors, names
  * are case-insensitive, nothing is converted but floats to integers (spec alerts 11.2). One entry per kind. Any thread.
  */
+
+import type { HandlerOptions } from '../alert/handler-spec.js'
 import { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import type { ScriptValue } from '../tickscript/node-def.js'
-import type { HandlerOptions } from './handler-spec.js'
-import type { HandlerProps } from './handlers/handler.js'
+import type { HandlerProps } from './handler.js'
 
 type OptionType = 'string' | 'mode' | 'duration' | 'bool' | 'list' | 'map'
 

@@ -3,8 +3,8 @@
  * the same time is capped over all handlers; a program that outlives the deadline is killed.
  */
 import { spawn } from 'node:child_process'
-import { Permits } from '../../abortable.js'
-import { errorText, ShardlineError } from '../../errors.js'
+import { Permits } from '../abortable.js'
+import { errorText, ShardlineError } from '../errors.js'
 import { type HandlerKind, listOf, textOf } from './handler.js'
 
 const maxProcesses = 16
