@@ -69,12 +69,15 @@ export async function startTask(engine: ShardlineEngine, id: string, script: str
   })
 }
 
-/** Writes all bodies as fast as the engine takes them, `inFlight` at a time; resolves when all rows are processed. */
+/** Writes at once; more keep main from the answers. */
+const inFlight = 2
+
+/** Writes all bodies as fast as the engine takes them; resolves when all rows are processed, with the ms it took. */
 export async function feed(
   engine: ShardlineEngine,
   task: RunningTask,
   bodies: readonly Uint8Array[],
-  inFlight = 2,
+  progress: (done: number) => void = () => {},
 ): Promise<number> {
   const delivered = task.stats().delivered
   const started = performance.now()
@@ -86,6 +89,7 @@ export async function feed(
       const result = await engine.write({ db: 'bench', rp: 'autogen', precision: 'n', body, source: 'http' })
       if (result.status !== 204) throw new Error(`a write was refused: ${result.status} ${result.error}`)
       points += result.points
+      progress(next)
       // Like a socket would: others get their turn.
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -1,6 +1,6 @@
 /** The whole spine in one process: bytes → scanner → slots → rings → shards → panes and alerts. */
 import { feed, startEngine, startTask, topTrafficScript } from './engine.js'
-import { median, mib, millions, printTable, record } from './report.js'
+import { count, median, mib, millions, type Progress, percent, record, Table } from './report.js'
 import { cpuUsage, topTraffic } from './workload.js'
 
 const cpuAlert = `stream
@@ -48,10 +48,16 @@ const passThrough = `stream
         .measurement('cpu')
 `
 
-export async function runSpine(shards: number, points: number, runs: number): Promise<void> {
+export async function runSpine(shards: number, points: number, runs: number, progress: Progress): Promise<void> {
+  progress.show('spine: generating points')
   const combined = topTraffic({ points, groups: 94_000, rate: 14_278 })
   const cpu = cpuUsage({ points: Math.ceil(points / 2), groups: 4096, rate: 40_960 })
-  const rows: string[][] = []
+  const table = new Table(
+    `Spine in process, ${shards} shard(s), ${count(points)} points`,
+    ['pipeline', 'points/s', 'MB/s', 'state B/group'],
+    ['window, percentile, sigma, alert', '99.99 M', '9999', ''],
+    progress,
+  )
   for (const [name, script, workload] of [
     ['pass through, 10 fields', passThrough, cpu],
     ['alert on 4,096 series', cpuAlert, cpu],
@@ -64,7 +70,10 @@ export async function runSpine(shards: number, points: number, runs: number): Pr
     let bytesPerGroup = 0
     for (let run = 0; run <= runs; run++) {
       const task = await startTask(engine, `spine-${run}`, script)
-      const ms = await feed(engine, task, workload.bodies)
+      const phase = run === 0 ? 'warming up' : `run ${run} of ${runs}`
+      const ms = await feed(engine, task, workload.bodies, (done) => {
+        progress.show(`spine: ${name}, ${phase}, ${percent(done, workload.bodies.length)}`)
+      })
       // The first run warms up the compilers.
       if (run > 0) rates.push((workload.points * 1000) / ms)
       const stats = task.stats()
@@ -74,7 +83,7 @@ export async function runSpine(shards: number, points: number, runs: number): Pr
     }
     await engine.close(1000)
     const rate = median(rates)
-    rows.push([
+    table.row([
       name,
       millions(rate),
       ((workload.bytes / workload.points) * (rate / 1e6)).toFixed(0),
@@ -82,9 +91,5 @@ export async function runSpine(shards: number, points: number, runs: number): Pr
     ])
     record('spine', { name, shards, points: workload.points, pointsPerSecond: Math.round(rate), bytesPerGroup })
   }
-  printTable(
-    `Spine in process, ${shards} shard(s), ${points.toLocaleString('en-US')} points, RSS ${mib(process.memoryUsage().rss)}`,
-    ['pipeline', 'points/s', 'MB/s', 'state B/group'],
-    rows,
-  )
+  table.note(`RSS ${mib(process.memoryUsage().rss)}`)
 }
