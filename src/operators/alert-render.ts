@@ -76,7 +76,7 @@ export class AlertRenderer {
     const fields = new Map<string, TemplateValue>()
     for (const [k, v] of chunk.fieldsOf(row)) fields.set(k, templateValue(v))
     info.set('ID', id)
-    info.set('Fields', new GoMap('models.Fields', fields, 'interface {}'))
+    info.set('Fields', new GoMap('map[string]interface {}', fields, 'interface {}'))
     info.set('Level', levelNames[level])
     info.set('Time', new Timestamp(timeNs))
     info.set('Duration', new Duration(durationNs))
@@ -91,7 +91,7 @@ export class AlertRenderer {
       ['Name', chunk.name],
       ['TaskName', this.ctx.taskId],
       ['Group', groupText === '' ? 'nil' : groupText],
-      ['Tags', new GoMap('models.Tags', tags, 'string')],
+      ['Tags', new GoMap('map[string]string', tags, 'string')],
       ['ServerInfo', this.server],
     ])
   }

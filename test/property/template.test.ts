@@ -1,8 +1,8 @@
 /** Templates never hang, never run code, and print texts and numbers back as they are. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { floatText } from '../../src/alert/template/float-text.js'
 import { compileHtmlTemplate, compileTextTemplate, goStruct } from '../../src/alert/template/index.js'
-import { floatText } from '../../src/alert/template/print.js'
 import { ShardlineError } from '../../src/errors.js'
 
 const piece = fc.constantFrom(

@@ -23,6 +23,7 @@ import { valueText } from './print.js'
 import {
   basicKind,
   GoEnum,
+  GoInt,
   GoList,
   GoMap,
   GoStruct,
@@ -138,14 +139,13 @@ export class Executor {
     if (v instanceof GoList) {
       empty = v.items.length === 0
       v.items.forEach((item, i) => {
-        one(BigInt(i), item)
+        one(GoInt.of(i), item)
       })
     } else if (v instanceof GoMap) {
       empty = v.entries.size === 0
       for (const k of v.sortedKeys()) one(k, v.entries.get(k))
     } else if (v !== undefined) {
-      this.node = n
-      this.fail(`range can't iterate over ${describeValue(v)}`)
+      this.fail(`range can't iterate over ${valueText(v)}`)
     }
     if (empty && n.elseList !== null) this.list(dot, n.elseList)
     this.vars.length = depth
@@ -351,12 +351,14 @@ export class Executor {
     this.node = n
     if (type === 'string' && (n.type === 'bool' || n.type === 'number'))
       this.fail(`expected string; found ${sourceOf(n)}`)
-    if (type === 'int' && (n.type === 'bool' || n.type === 'string'))
-      this.fail(`expected integer; found ${sourceOf(n)}`)
+    if (type === 'int' || type === 'duration') {
+      const isFloat = n.type === 'number' && typeof n.value === 'number'
+      if (isFloat || n.type === 'bool' || n.type === 'string') this.fail(`expected integer; found ${sourceOf(n)}`)
+    }
     if (n.type === 'nil') this.fail(`cannot assign nil to ${goTypes[type]}`)
     const v = this.argument(dot, n)
     // A number literal is an untyped constant: it becomes what the parameter wants.
-    if (type === 'duration' && n.type === 'number' && typeof v === 'bigint') return new Duration(v)
+    if (type === 'duration' && n.type === 'number' && v instanceof GoInt) return new Duration(v.value)
     this.checkType(v, type)
     return v
   }
@@ -409,10 +411,6 @@ function methodOf(v: TemplateValue, name: string): Method | null {
   if (v instanceof Duration) return durationMethod(v, name)
   if (v instanceof GoEnum && name === 'String') return { params: [], call: () => v.text }
   return null
-}
-
-function describeValue(v: TemplateValue): string {
-  return v instanceof GoStruct ? `{${typeName(v)}}` : typeof v === 'string' ? v : String(v)
 }
 
 /** A boxed cell as a template value: null and missing become Go's nil. */

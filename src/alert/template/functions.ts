@@ -1,12 +1,9 @@
-/**
- * The predefined functions of Go templates and `json`. A failing function throws a TemplateError; the executor adds where.
- * `and` and `or` see all their arguments evaluated, as in the original's time.
- */
-import { goQuote } from '../../columns/go-format.js'
 import { ShardlineError } from '../../errors.js'
-import { sprint, sprintf, sprintln } from './print.js'
+import { sprint, sprintln } from './print.js'
+import { sprintf } from './sprintf.js'
 import {
   basicKind,
+  GoInt,
   GoList,
   GoMap,
   GoStruct,
@@ -93,12 +90,12 @@ function firstOrLast(args: readonly TemplateValue[], stop: (v: TemplateValue) =>
   return args[args.length - 1]
 }
 
-function lengthOf(v: TemplateValue): bigint {
-  if (typeof v === 'string') return BigInt(Buffer.byteLength(v))
-  if (v instanceof JsText || v instanceof HtmlText) return BigInt(Buffer.byteLength(v.text))
-  if (v instanceof GoMap) return BigInt(v.entries.size)
-  if (v instanceof GoList) return BigInt(v.items.length)
-  if (v === undefined) throw new TemplateError('len of nil pointer')
+function lengthOf(v: TemplateValue): GoInt {
+  if (typeof v === 'string') return GoInt.of(Buffer.byteLength(v))
+  if (v instanceof JsText || v instanceof HtmlText) return GoInt.of(Buffer.byteLength(v.text))
+  if (v instanceof GoMap) return GoInt.of(v.entries.size)
+  if (v instanceof GoList) return GoInt.of(v.items.length)
+  if (v === undefined) throw new TemplateError('len of untyped nil')
   throw new TemplateError(`len of type ${typeName(v)}`)
 }
 
@@ -115,9 +112,12 @@ function indexInto(item: TemplateValue, key: TemplateValue): TemplateValue {
     if (basicKind(key) !== 'int') throw new TemplateError(`cannot index slice/array with type ${typeName(key)}`)
     const n = intOf(key)
     const items = typeof item === 'string' ? Buffer.from(item, 'utf8') : item.items
-    if (n < 0n || n >= BigInt(items.length)) throw new TemplateError(`index out of range: ${n}`)
+    if (n < 0n || n > BigInt(items.length)) throw new TemplateError(`index out of range: ${n}`)
+    if (n === BigInt(items.length)) {
+      throw new TemplateError(`reflect: ${typeof item === 'string' ? 'string' : 'slice'} index out of range`)
+    }
     const v = items[Number(n)]
-    return typeof item === 'string' ? BigInt(v as number) : (v as TemplateValue)
+    return typeof item === 'string' ? new GoInt(BigInt(v as number), 'uint8') : (v as TemplateValue)
   }
   throw new TemplateError(`can't index item of type ${typeName(item)}`)
 }
@@ -220,7 +220,7 @@ export function escapeJs(s: string): string {
     if (c === '\\' || c === "'" || c === '"') out += `\\${c}`
     else if (c === '<' || c === '>' || c === '&' || c === '=' || code < 0x20) {
       out += `\\u${code.toString(16).toUpperCase().padStart(4, '0')}`
-    } else if (code > 0x7f && /[\p{C}\p{Zl}\p{Zp}]/u.test(c)) out += goQuote(c).slice(1, -1)
+    } else if (code > 0x7f && /[\p{C}\p{Z}]/u.test(c)) out += `\\u${code.toString(16).toUpperCase().padStart(4, '0')}`
     else out += c
   }
   return out

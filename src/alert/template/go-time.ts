@@ -6,7 +6,7 @@
 import { goDuration } from '../../columns/go-duration.js'
 import { nsOf, spanOf, zeroTimeNs } from '../../columns/time.js'
 import { Duration, Timestamp } from '../../columns/values.js'
-import { GoEnum, type TemplateValue } from './values.js'
+import { GoEnum, GoInt, type TemplateValue } from './values.js'
 
 const months = [
   'January',
@@ -39,6 +39,13 @@ function yearText(year: number): string {
 /** Time.String(). */
 export function timeText(t: Timestamp): string {
   return formatTime(t, '2006-01-02 15:04:05.999999999 -0700 MST')
+}
+
+/** As Go source. */
+export function timeSyntax(t: Timestamp): string {
+  const { date, nanos } = dateOf(t)
+  const clock = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds(), nanos].join(', ')
+  return `time.Date(${date.getUTCFullYear()}, time.${months[date.getUTCMonth()]}, ${date.getUTCDate()}, ${clock}, time.UTC)`
 }
 
 /** Longest first, so that `January` is not taken for `Jan` or `2006` for `2`. */
@@ -157,23 +164,23 @@ export function timeMethod(t: Timestamp, name: string): Method | null {
     case 'Local':
       return plain(() => t)
     case 'Year':
-      return plain(() => BigInt(date.getUTCFullYear()))
+      return plain(() => GoInt.of(date.getUTCFullYear()))
     case 'Month':
       return plain(() => new GoEnum('time.Month', BigInt(date.getUTCMonth() + 1), months[date.getUTCMonth()]))
     case 'Day':
-      return plain(() => BigInt(date.getUTCDate()))
+      return plain(() => GoInt.of(date.getUTCDate()))
     case 'Weekday':
       return plain(() => new GoEnum('time.Weekday', BigInt(date.getUTCDay()), weekdays[date.getUTCDay()]))
     case 'YearDay':
-      return plain(() => BigInt(dayOfYear(date)))
+      return plain(() => GoInt.of(dayOfYear(date)))
     case 'Hour':
-      return plain(() => BigInt(date.getUTCHours()))
+      return plain(() => GoInt.of(date.getUTCHours()))
     case 'Minute':
-      return plain(() => BigInt(date.getUTCMinutes()))
+      return plain(() => GoInt.of(date.getUTCMinutes()))
     case 'Second':
-      return plain(() => BigInt(date.getUTCSeconds()))
+      return plain(() => GoInt.of(date.getUTCSeconds()))
     case 'Nanosecond':
-      return plain(() => BigInt(nanos))
+      return plain(() => GoInt.of(nanos))
     case 'String':
       return plain(() => timeText(t))
     case 'IsZero':

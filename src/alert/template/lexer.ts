@@ -28,6 +28,7 @@ export type TokenType =
   | '('
   | ')'
   | ','
+  | 'punctuation'
 
 export interface Token {
   readonly type: TokenType
@@ -150,6 +151,8 @@ class Lexer {
       else if (c === '.' && !/[0-9]/.test(s[this.at + 1] ?? '')) this.name('field')
       else if (/[0-9+\-.]/.test(c)) this.number()
       else if (wordChar.test(this.char())) this.word()
+      // Printable ASCII: the parser says where it does not belong.
+      else if (c >= ' ' && c <= '~') this.take('punctuation', 1)
       else throw new LexError(`unrecognized character in action: ${describeChar(this.char())}`)
     }
   }
@@ -206,14 +209,20 @@ class Lexer {
 
   private checkTerminator(end: number): void {
     const c = this.source[end]
-    if (c === undefined || space.test(c) || '.,|:)('.includes(c) || this.source.startsWith('}}', end)) return
+    if (c === undefined || space.test(c) || '.,|:)(}'.includes(c)) return
     throw new LexError(`bad character ${describeChar(String.fromCodePoint(this.source.codePointAt(end)!))}`)
   }
 
   private number(): void {
     numberPattern.lastIndex = this.at
     const length = numberPattern.exec(this.source)?.[0].length ?? 0
-    const next = this.at + length
+    let next = this.at + length
+    // The second half of a complex number, which templates here do not have.
+    if (length > 0 && /[+-]/.test(this.source[next] ?? '')) {
+      numberPattern.lastIndex = next
+      next += numberPattern.exec(this.source)?.[0].length ?? 0
+      throw new LexError(`bad number syntax: ${goQuote(this.source.slice(this.at, next))}`)
+    }
     if (length === 0 || (next < this.source.length && wordChar.test(this.source[next]))) {
       throw new LexError(`bad number syntax: ${goQuote(this.source.slice(this.at, next + 1))}`)
     }

@@ -3,6 +3,7 @@
  * texts quote it.
  */
 import { goQuote } from '../../columns/go-format.js'
+import type { GoInt } from './values.js'
 
 export interface TextNode {
   readonly type: 'text'
@@ -86,8 +87,7 @@ export interface NumberNode {
   readonly type: 'number'
   readonly pos: number
   readonly text: string
-  /** int = bigint, float = number. */
-  readonly value: bigint | number
+  readonly value: GoInt | number
 }
 export interface StringNode {
   readonly type: 'string'

@@ -19,6 +19,7 @@ import type {
   VariableNode,
 } from './nodes.js'
 import { sourceOf } from './nodes.js'
+import { GoInt } from './values.js'
 
 /** Deeper nesting of blocks and parentheses is refused, so that neither the parser nor the executor runs out of stack. */
 const maxNesting = 200
@@ -38,6 +39,8 @@ export function parseTemplate(
 class Parser {
   private readonly tokens: Token[]
   private at = 0
+  /** The last token looked at: errors name its line. */
+  private seen = 0
   private variables: string[] = ['$']
   private nesting = 0
 
@@ -65,7 +68,7 @@ class Parser {
   }
 
   private fail(message: string): never {
-    const line = this.tokens[Math.max(0, this.at - 1)].line
+    const { line } = this.tokens[this.seen]
     throw new ShardlineError('template-syntax', `template: ${this.name}:${line}: ${message}`, 500)
   }
 
@@ -79,13 +82,15 @@ class Parser {
   }
 
   private next(): Token {
-    const t = this.tokens[Math.min(this.at, this.tokens.length - 1)]
+    const t = this.peek()
     this.at++
     return t
   }
 
   private peek(): Token {
-    return this.tokens[Math.min(this.at, this.tokens.length - 1)]
+    const i = Math.min(this.at, this.tokens.length - 1)
+    this.seen = Math.max(this.seen, i)
+    return this.tokens[i]
   }
 
   private peekNonSpace(): Token {
@@ -369,11 +374,11 @@ class Parser {
     return s
   }
 
-  private number(t: Token): bigint | number {
+  private number(t: Token): GoInt | number {
     if (t.type === 'char') {
       const s = resolveEscapes(t.text.slice(1, -1), "'")
       if (s === null || [...s].length !== 1) this.fail(`malformed character constant: ${t.text}`)
-      return BigInt(s.codePointAt(0)!)
+      return GoInt.of(s.codePointAt(0) ?? 0)
     }
     const v = parseNumber(t.text)
     if (v === null) this.fail(`illegal number syntax: ${goQuote(t.text)}`)
@@ -397,11 +402,11 @@ const operandStart = new Set<TokenType>([
 
 function describe(t: Token): string {
   if (t.type === 'eof') return 'EOF'
-  if (t.type === 'keyword') return `<${t.text}>`
+  if (t.type === 'keyword' || t.type === 'dot' || t.type === 'nil') return `<${t.text}>`
   return t.text.length > 10 ? `${goQuote(t.text.slice(0, 10))}...` : goQuote(t.text)
 }
 
-function parseNumber(text: string): bigint | number | null {
+function parseNumber(text: string): GoInt | number | null {
   const plain = text.replaceAll('_', '')
   const m = /^([+-]?)(.*)$/.exec(plain)!
   const negative = m[1] === '-'
@@ -411,7 +416,7 @@ function parseNumber(text: string): bigint | number | null {
     if (/^0[0-9]+$/.test(digits) && !octal) return null
     const v = BigInt(octal ? `0o${digits.slice(1)}` : digits)
     const signed = negative ? -v : v
-    return BigInt.asIntN(64, signed) === signed ? signed : null
+    return BigInt.asIntN(64, signed) === signed ? new GoInt(signed) : null
   }
   if (!/^([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/.test(digits)) return null
   const v = Number(digits)

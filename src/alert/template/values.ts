@@ -45,6 +45,18 @@ export class GoStruct {
   ) {}
 }
 
+/** An integer of another type than int64: literals, lengths, parts of dates are int, bytes of texts uint8. */
+export class GoInt {
+  constructor(
+    readonly value: bigint,
+    readonly typeName: 'int' | 'uint8' = 'int',
+  ) {}
+
+  static of(n: number): GoInt {
+    return new GoInt(BigInt(n))
+  }
+}
+
 /** A named integer with a String method: time.Weekday, time.Month, alert.Level. */
 export class GoEnum {
   constructor(
@@ -78,6 +90,7 @@ export type TemplateValue =
   | GoList
   | GoStruct
   | GoEnum
+  | GoInt
   | JsText
   | HtmlText
 
@@ -121,7 +134,7 @@ export function isTrue(v: TemplateValue): boolean {
   if (v instanceof Duration) return v.ns !== 0n
   if (v instanceof GoMap) return v.entries.size > 0
   if (v instanceof GoList) return v.items.length > 0
-  if (v instanceof GoEnum) return v.value !== 0n
+  if (v instanceof GoEnum || v instanceof GoInt) return v.value !== 0n
   if (v instanceof JsText || v instanceof HtmlText) return v.text !== ''
   return true
 }
@@ -138,7 +151,7 @@ export function basicKind(v: TemplateValue): 'bool' | 'int' | 'float' | 'string'
     case 'string':
       return 'string'
   }
-  if (v instanceof Duration || v instanceof GoEnum) return 'int'
+  if (v instanceof Duration || v instanceof GoEnum || v instanceof GoInt) return 'int'
   if (v instanceof JsText || v instanceof HtmlText) return 'string'
   return 'invalid'
 }
@@ -146,7 +159,7 @@ export function basicKind(v: TemplateValue): 'bool' | 'int' | 'float' | 'string'
 export function intOf(v: TemplateValue): bigint {
   if (typeof v === 'bigint') return v
   if (v instanceof Duration) return v.ns
-  if (v instanceof GoEnum) return v.value
+  if (v instanceof GoEnum || v instanceof GoInt) return v.value
   throw new TemplateError('not an integer')
 }
 
@@ -157,6 +170,7 @@ export function marshal(v: TemplateValue): string {
   if (typeof v !== 'object') return jsonValue(v)
   if (v instanceof Duration || v instanceof Timestamp) return jsonValue(v)
   if (v instanceof JsText || v instanceof HtmlText) return jsonString(v.text)
+  if (v instanceof GoInt) return v.value.toString()
   if (v instanceof GoEnum) return v.jsonText ? jsonString(v.text) : v.value.toString()
   if (v instanceof GoList) return v.isNil ? 'null' : `[${v.items.map(marshal).join(',')}]`
   if (v instanceof GoMap) return jsonObject(v.sortedKeys().map((k) => [k, v.entries.get(k)]))

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { TemplateValue } from '../../../../src/alert/template/index.js'
-import { compileHtmlTemplate, compileTextTemplate, GoMap, goStruct } from '../../../../src/alert/template/index.js'
+import {
+  compileHtmlTemplate,
+  compileTextTemplate,
+  GoList,
+  GoMap,
+  goStruct,
+} from '../../../../src/alert/template/index.js'
 import { Duration, Timestamp } from '../../../../src/columns/values.js'
 
 const data = goStruct('kapacitor.messageInfo', {
@@ -8,7 +14,7 @@ const data = goStruct('kapacitor.messageInfo', {
   TaskName: 'task1',
   Group: 'host=a',
   Tags: new GoMap(
-    'models.Tags',
+    'map[string]string',
     new Map([
       ['host', 'a'],
       ['dc', 'x<y'],
@@ -18,7 +24,7 @@ const data = goStruct('kapacitor.messageInfo', {
   ServerInfo: goStruct('kapacitor.serverInfo', { Hostname: 'localhost', ClusterID: 'c', ServerID: 's' }),
   ID: 'cpu:host=a',
   Fields: new GoMap(
-    'models.Fields',
+    'map[string]interface {}',
     new Map<string, TemplateValue>([
       ['value', 9.5],
       ['n', 3n],
@@ -89,6 +95,14 @@ describe('text templates', () => {
     ['{{ index .Fields "value" | printf "%0.3f" }}', '9.500'],
     ['{{ printf "%.2f|%05d|%q|%v|%x" 31.256 42 "q" true 42 }}', '31.26|00042|"q"|true|2a'],
     ['{{ .Tags }}', 'map[dc:x<y host:a]'],
+    ['{{ printf "%T %T %T %T" 1 .Fields.n (len .Tags) (index "a" 0) }}', 'int int64 int uint8'],
+    ['{{ printf "%s %d" 5 .Fields.value }}', '%!s(int=5) %!d(float64=9.5)'],
+    ['{{ printf "%*d|%.*f" 4 7 1 2.55 }}', '   7|2.5'],
+    ['{{ print .Tags.nope .Fields.nope nil }} {{ printf "%v" .Tags.nope }}', '<nil> <nil> <nil> <nil>'],
+    ['{{ .Fields.nope.x.y }} {{ with .Fields.nope }}x{{ else }}none{{ end }}', '<no value> none'],
+    ['{{ eq .Fields.n 3 }} {{ lt .Fields.n (len "abcd") }} {{ ne .Fields.big 9007199254740992 }}', 'true true true'],
+    ['{{ eq (index "a" 0) 97 }} {{ eq (index "a" 0) \'a\' }}', 'true true'],
+    ['{{ js "\u00a0\u00ad\u2028é=" }}', '\\u00A0\\u00AD\\u2028é\\u003D'],
     ['{{ .ServerInfo }}', '{localhost c s}'],
     ['{{ (index .Tags "host") | printf "%s-%s" "x" }}', 'x-a'],
     ['{{ $m := .Fields }}{{ $m.value }} {{ ($m).n }}', '9.5 3'],
@@ -140,6 +154,18 @@ describe('text templates', () => {
     ['%%', undefined, '%', 0],
     ['%v %v', 1n, '1 %!v(MISSING)', 1],
     ['%v', 1n, '1%!(EXTRA int64=1)', 2],
+    ['%x|%X|%.2x|%b', 9.5, '0x1.3p+03|0X1.3P+03|0x1.30p+03|5348024557502464p-49', 4],
+    ['%x|%.0x|%.1x|%x', 1.96875, '0x1.f8p+00|0x1p+01|0x1.0p+01|0x1.f8p+00', 4],
+    ['%x', 5e-324, '0x1p-1074'],
+    ['%x', -0, '-0x0p+00'],
+    ['%U|%#U|%#q|%+q|%#x', 233n, "U+00E9|U+00E9 'é'|'é'|'\\u00e9'|0xe9", 5],
+    ['%+q|%#q|%#v', 'é', '"\\u00e9"|`é`|"é"', 3],
+    ['%#v', 1e6, '1e+06'],
+    ['%#v', new GoMap('map[string]string', new Map([['a', 'b']]), 'string'), 'map[string]string{"a":"b"}'],
+    ['%#v', new GoList('[]interface {}', [1n, undefined]), '[]interface {}{1, interface {}(nil)}'],
+    ['%#v', new Timestamp(0n), 'time.Date(1970, time.January, 1, 0, 0, 0, 0, time.UTC)'],
+    ['%d %v', new GoList('[]interface {}', [1n, 'x']), '[1 %!d(string=x)] [1 x]', 2],
+    ['%s', new GoMap('map[string]string', new Map([['a', 'b']]), 'string'), 'map[a:b]'],
     ['%[1]d %[1]x', 255n, '255 ff', 1],
     ['%z', 1n, '%!z(int64=1)'],
     ['%', 1n, '%!(NOVERB)%!(EXTRA int64=1)'],
@@ -168,7 +194,19 @@ describe('errors', () => {
     ['{{ "a }}', 'template: message:1: unterminated quoted string'],
     ['{{ (.ID }}', 'template: message:1: unclosed left paren'],
     ['{{ .ID) }}', "template: message:1: unexpected right paren U+0029 ')'"],
-    ['{{ .ID @ }}', "template: message:1: unrecognized character in action: U+0040 '@'"],
+    ['{{ .ID @ }}', 'template: message:1: unexpected "@" in operand'],
+    ['{{ @ }}', 'template: message:1: unexpected "@" in command'],
+    ['{{ \u0007 }}', 'template: message:1: unrecognized character in action: U+0007'],
+    ['{{ .ID} }}', 'template: message:1: unexpected "}" in operand'],
+    ['{{ .ID§ }}', "template: message:1: bad character U+00A7 '§'"],
+    ['{{ 1+2 }}', 'template: message:1: bad number syntax: "1+2"'],
+    ['{{ template . }}', 'template: message:1: unexpected <.> in template clause'],
+    ['{{ template nil }}', 'template: message:1: unexpected <nil> in template clause'],
+    [
+      'a\n{{ define "a" }}1{{ end }}\n{{ define "a" }}2{{ end }}',
+      'template: message:3: template: multiple definition of template "a"',
+    ],
+    ['{{ define "message" }}1{{ end }}\n2', 'template: message:2: template: multiple definition of template "message"'],
     ['{{ 1.2.3 }}', 'template: message:1: unexpected ".3" in operand'],
     ['{{ .ID | 5 }}', 'template: message:1: non executable command in pipeline stage 2'],
     ['{{ /* a */ }}', 'template: message:1: unexpected "/" in command'],
@@ -206,9 +244,9 @@ describe('errors', () => {
     ],
     [
       '{{ index .Fields 1 }}',
-      'template: message:1:3: executing "message" at <index .Fields 1>: error calling index: value has type int64; should be string',
+      'template: message:1:3: executing "message" at <index .Fields 1>: error calling index: value has type int; should be string',
     ],
-    ['{{ len 3 }}', 'template: message:1:3: executing "message" at <len 3>: error calling len: len of type int64'],
+    ['{{ len 3 }}', 'template: message:1:3: executing "message" at <len 3>: error calling len: len of type int'],
     [
       '{{ .Level "x" }}',
       'template: message:1:3: executing "message" at <.Level>: Level has arguments but cannot be invoked as function',
@@ -220,6 +258,31 @@ describe('errors', () => {
     ['{{ .Time.Format 5 }}', 'expected string; found 5'],
     ['{{ "a" "b" }}', `can't give argument to non-function "a"`],
     ['{{ nil }}', 'nil is not a command'],
+    [
+      '{{ range .Level }}{{ end }}',
+      'template: message:1:9: executing "message" at <.Level>: range can\'t iterate over CRITICAL',
+    ],
+    [
+      '{{ template "none" . }}',
+      'template: message:1:12: executing "message" at <{{template "none" .}}>: template "none" not defined',
+    ],
+    ['{{ index (slice "ab" 0 1) 1 }}', 'error calling index: reflect: string index out of range'],
+    ['{{ index "ab" 5 }}', 'error calling index: index out of range: 5'],
+    ['{{ index "ab" nil }}', 'error calling index: cannot index slice/array with nil'],
+    ['{{ index "ab" "x" }}', 'error calling index: cannot index slice/array with type string'],
+    ['{{ index 5 1 }}', "error calling index: can't index item of type int"],
+    ['{{ index .Tags.nope "x" }}', 'error calling index: index of untyped nil'],
+    ['{{ slice "abc" 2 1 }}', 'error calling slice: invalid slice index: 2 > 1'],
+    ['{{ len .Tags.nope }}', 'error calling len: len of untyped nil'],
+    ['{{ lt .Fields.n 5.0 }}', 'error calling lt: incompatible types for comparison'],
+    ['{{ eq .Fields.n 3.0 }}', 'error calling eq: incompatible types for comparison'],
+    ['{{ gt .Fields.nope 1 }}', 'error calling gt: invalid type for comparison'],
+    ['{{ lt true false }}', 'error calling lt: invalid type for comparison'],
+    ['{{ eq .Tags .Tags }}', 'error calling eq: uncomparable type map[string]string: map[dc:x<y host:a]'],
+    ['{{ eq 1 }}', 'error calling eq: missing argument for comparison'],
+    ['{{ call .ID }}', 'error calling call: non-function of type string'],
+    ['{{ .Time.Format }}', 'wrong number of args for Format: want 1 got 0'],
+    ['{{ .Time.Add 5.5 }}', 'expected integer; found 5.5'],
   ])('execute %s', (source, message) => {
     expect(() => text(source)).toThrow(message)
   })
