@@ -1,28 +1,66 @@
 /**
  * The slots that carry record batches from main to the shards. Threads: main acquires, fills and seals; shards release.
  *
- *   FREE → FILLING (acquire) → PUBLISHED (seal, refs = shard rings with entries of the slot) → FREE (last release)
+ *   FREE → FILLING (acquire) → PUBLISHED (seal) → FREE (no shard holds it any more)
  *
- * One SharedArrayBuffer holds all slots, another the control words:
+ * One SharedArrayBuffer holds all slots, another the holds: per shard, then per slot, int32: entries of the slot that were
+ * published to the shard and not released. Main adds, the shard takes away. A slot is free when it is not being filled and
+ * every shard's number is 0: there is no other word that says so. So a release is one atomic operation, and when a thread dies,
+ * wherever it was, main sets its numbers to what is still in its ring (`recount`) and nothing is lost or freed twice.
  *
- *   control   int32: freed, 3 spare, then per slot: state, refs
- *
- * Only main moves a slot out of FREE, so acquiring needs no compare-and-exchange. The lowest free slot is taken first:
- * no more slots become resident than were ever in use at once.
+ * The lowest free slot is taken first: no more slots become resident than were ever in use at once.
  */
-
-export const SlotState = { Free: 0, Filling: 1, Published: 2 } as const
 
 /** What a worker needs to attach. */
 export interface SharedSlots {
   readonly data: SharedArrayBuffer
-  readonly control: SharedArrayBuffer
+  readonly holds: SharedArrayBuffer
   readonly slots: number
   readonly slotBytes: number
 }
 
-const freedWord = 0
-const firstSlotWord = 4
+/** The entries of one shard that are published and not released. */
+export class SlotHolds {
+  private readonly held: Int32Array
+
+  constructor({ holds, slots }: SharedSlots, shard: number) {
+    this.held = new Int32Array(holds, 4 * slots * shard, slots)
+  }
+
+  /** Before an entry of the slot is pushed. Main only. */
+  add(slot: number): void {
+    Atomics.add(this.held, slot, 1)
+  }
+
+  /** The entry's batch is not read any more. Once per entry: by the shard that took it, or by main that dropped it. */
+  release(slot: number): void {
+    // Pairs with the loads of main in has(): all reads of the batch happened before.
+    Atomics.sub(this.held, slot, 1)
+  }
+
+  has(slot: number): boolean {
+    return Atomics.load(this.held, slot) > 0
+  }
+
+  /** Slots with entries that the shard has not released, those in its ring included. */
+  count(): number {
+    let n = 0
+    for (let s = 0; s < this.held.length; s++) if (Atomics.load(this.held, s) > 0) n++
+    return n
+  }
+
+  /** Bytes of these slots, given the bytes per slot. */
+  bytes(bytesOf: Float64Array): number {
+    let n = 0
+    for (let s = 0; s < this.held.length; s++) if (Atomics.load(this.held, s) > 0) n += bytesOf[s]
+    return n
+  }
+
+  /** Main only, while the shard has no thread: `entries` per slot are all that is published and not released. */
+  recount(entries: Int32Array): void {
+    for (let s = 0; s < this.held.length; s++) Atomics.store(this.held, s, entries[s])
+  }
+}
 
 export class SlotPool {
   readonly slots: number
@@ -30,88 +68,63 @@ export class SlotPool {
   readonly shared: SharedSlots
   /** All slots; slot s starts at `offsetOf(s)`. */
   readonly bytes: Uint8Array
-  private readonly control: Int32Array
+  private readonly holds: SlotHolds[] = []
+  /** 1: acquired and not sealed. */
+  private readonly filling: Uint8Array
 
-  constructor(opts: { slots: number; slotBytes: number } | SharedSlots) {
-    this.slots = opts.slots
-    this.slotBytes = opts.slotBytes
-    if (this.slotBytes % 8 !== 0) throw new RangeError('slotBytes must be a multiple of 8')
-    this.shared =
-      'data' in opts
-        ? opts
-        : {
-            data: new SharedArrayBuffer(opts.slots * opts.slotBytes),
-            control: new SharedArrayBuffer((firstSlotWord + 2 * opts.slots) * 4),
-            slots: opts.slots,
-            slotBytes: opts.slotBytes,
-          }
+  constructor(opts: { slots: number; slotBytes: number; shards?: number }) {
+    const { slots, slotBytes, shards = 1 } = opts
+    this.slots = slots
+    this.slotBytes = slotBytes
+    if (slotBytes % 8 !== 0) throw new RangeError('slotBytes must be a multiple of 8')
+    this.shared = {
+      data: new SharedArrayBuffer(slots * slotBytes),
+      holds: new SharedArrayBuffer(4 * slots * shards),
+      slots,
+      slotBytes,
+    }
     this.bytes = new Uint8Array(this.shared.data)
-    this.control = new Int32Array(this.shared.control)
+    this.filling = new Uint8Array(slots)
+    for (let k = 0; k < shards; k++) this.holds.push(new SlotHolds(this.shared, k))
   }
 
-  static attach(shared: SharedSlots): SlotPool {
-    return new SlotPool(shared)
+  holdsOf(shard: number): SlotHolds {
+    return this.holds[shard]
   }
 
   offsetOf(slot: number): number {
     return slot * this.slotBytes
   }
 
-  /** The lowest free slot, now FILLING, or -1. Main only. */
+  /** The lowest free slot, FILLING from now on, or -1. */
   acquire(): number {
     for (let s = 0; s < this.slots; s++) {
-      // Pairs with the store in release(): all reads of the last holder happened before.
-      if (Atomics.load(this.control, firstSlotWord + 2 * s) !== SlotState.Free) continue
-      Atomics.store(this.control, firstSlotWord + 2 * s, SlotState.Filling)
+      if (!this.isFree(s)) continue
+      this.filling[s] = 1
       return s
     }
     return -1
   }
 
-  /** Publishes a filled slot with `refs` holders; call before pushing its ring entries. 0 holders: free at once. Main only. */
-  seal(slot: number, refs: number): void {
-    const w = firstSlotWord + 2 * slot
-    Atomics.store(this.control, w + 1, refs)
-    Atomics.store(this.control, w, refs > 0 ? SlotState.Published : SlotState.Free)
+  /** The entries of the slot have been pushed. Free at once if there are none. */
+  seal(slot: number): void {
+    this.filling[slot] = 0
   }
 
-  /** Gives back one reference. The last one frees the slot and wakes main. */
-  release(slot: number): void {
-    const w = firstSlotWord + 2 * slot
-    if (Atomics.sub(this.control, w + 1, 1) !== 1) return
-    // Pairs with the load in acquire().
-    Atomics.store(this.control, w, SlotState.Free)
-    // Pairs with the load in whenFreed().
-    Atomics.add(this.control, freedWord, 1)
-    Atomics.notify(this.control, freedWord)
-  }
-
-  /** Frees a slot that was acquired but never sealed. Main only. */
+  /** Frees a slot that was acquired and has no entries. */
   discard(slot: number): void {
-    Atomics.store(this.control, firstSlotWord + 2 * slot, SlotState.Free)
+    this.filling[slot] = 0
   }
 
-  stateOf(slot: number): number {
-    return Atomics.load(this.control, firstSlotWord + 2 * slot)
-  }
-
-  refsOf(slot: number): number {
-    return Atomics.load(this.control, firstSlotWord + 2 * slot + 1)
+  isFree(slot: number): boolean {
+    if (this.filling[slot] !== 0) return false
+    for (const shard of this.holds) if (shard.has(slot)) return false
+    return true
   }
 
   freeSlots(): number {
     let n = 0
-    for (let s = 0; s < this.slots; s++) if (this.stateOf(s) === SlotState.Free) n++
+    for (let s = 0; s < this.slots; s++) if (this.isFree(s)) n++
     return n
-  }
-
-  /** Resolves once at least one slot is free. Main only; the caller looks again, it may have been taken meanwhile. */
-  async whenFreed(): Promise<void> {
-    for (;;) {
-      const seen = Atomics.load(this.control, freedWord)
-      if (this.freeSlots() > 0) return
-      const wait = Atomics.waitAsync(this.control, freedWord, seen)
-      if (wait.async) await wait.value
-    }
   }
 }

@@ -102,6 +102,8 @@ export class Metrics {
       counter('processed_rows', 'Rows processed.', s.processedRows)
       counter('evicted_groups', 'Groups evicted from state.', s.evictedGroups)
       counter('evicted_rows', 'Rows evicted from state.', s.evictedRows)
+      counter('restarts', 'Times the thread has died and was started again.', s.restarts)
+      counter('refused_frames', 'Messages of the shard that were too long or came after the close.', s.refusedFrames)
     }
   }
 

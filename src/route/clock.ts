@@ -2,11 +2,11 @@
 export interface Clock {
   /** ms since the epoch. */
   now(): number
-  /** A clock that is moved by hand tells when it has been. Returns the function that ends it. */
-  onMoved?(moved: () => void): () => void
+  /** Tells when the clock was moved by hand; one that runs by itself never is. Returns the function that ends it. */
+  onMoved(moved: () => void): () => void
 }
 
-export const systemClock: Clock = { now: () => Date.now() }
+export const systemClock: Clock = { now: () => Date.now(), onMoved: () => () => {} }
 
 /** Stands still until it is moved; never goes back. */
 export class ManualClock implements Clock {

@@ -98,9 +98,9 @@ export interface ShardStatsView {
   /** Main's clock minus the stamp the shard has processed, ms. */
   readonly lagMs: number
   /** Times its thread has died and was started again. */
-  readonly restarts?: number
+  readonly restarts: number
   /** Frames to main that were too long or came after the close. */
-  readonly refusedFrames?: number
+  readonly refusedFrames: number
 }
 
 export interface EngineStatsView {
@@ -111,10 +111,10 @@ export interface EngineStatsView {
   readonly rejectedRequests: number
   readonly overloadedRequests: number
   /** Rows of sheddable sources dropped from the shards' rings. */
-  readonly shedRows?: number
+  readonly shedRows: number
   /** Writes waiting for room. */
-  readonly waitingRequests?: number
-  readonly waitingBytes?: number
+  readonly waitingRequests: number
+  readonly waitingBytes: number
   /** What main remembers; all of it bounded, or gone with the tasks it belongs to. */
   readonly known: {
     readonly runs: number

@@ -7,6 +7,7 @@
  * for a source that may be shed, makes room by dropping the oldest entries of its own kind.
  */
 import { Piscina } from 'piscina'
+import { within } from '../deadline.js'
 import { errorText, ShardlineError } from '../errors.js'
 import { LineWriter, type Prepared } from '../ingest/line-writer.js'
 import { SlotPool } from '../ingest/slots.js'
@@ -30,15 +31,13 @@ import type {
   WriteResult,
 } from './engine-api.js'
 import { type CompiledEngineOptions, compileOptions, type EngineOptions, httpBytesHeld } from './engine-options.js'
+import { RestartPolicy } from './restart-policy.js'
 import { RoomSignal } from './room.js'
 import { SchemaFeed } from './schema-feed.js'
 import { ShardHandle } from './shard-handle.js'
-import { startOf, TaskRuns } from './task-runs.js'
+import { TaskRuns } from './task-runs.js'
 import { overloaded, type Waiter, WaitingWriters } from './waiting-writers.js'
 
-/** A shard that dies this often in this time is started again without tasks. */
-const maxCrashes = 5
-const crashWindowMs = 60_000
 const tickEveryMs = 50
 
 type FrameHandler = (frame: OutputFrame) => void
@@ -61,12 +60,15 @@ export class ShardlineEngine implements Engine {
   private readonly frameHandlers = new Map<number, FrameHandler[]>()
   private readonly restartHandlers: ((shard: number) => void)[] = []
   private readonly schemaFeed = new SchemaFeed(this.handles)
-  private readonly crashes: number[] = []
+  /** By shard. */
+  private readonly restarts: RestartPolicy[] = []
+  private readonly pauses = new Set<NodeJS.Timeout>()
   private readonly ready: { resolve: () => void; reject: (err: Error) => void }[] = []
   private readonly ticker: NodeJS.Timeout
   private readonly endClock: () => void
   private stamp = 0
   private closing = false
+  private closed: Promise<void> | null = null
   /** Bytes in use of each slot. */
   private readonly slotBytes: Float64Array
   /** UDP may publish once per waiter that was served, so neither starves. */
@@ -92,7 +94,7 @@ export class ShardlineEngine implements Engine {
     this.options = options
     this.log = options.log
     this.shards = options.shards
-    this.pool = new SlotPool({ slots: options.slots, slotBytes: options.slotBytes })
+    this.pool = new SlotPool({ slots: options.slots, slotBytes: options.slotBytes, shards: options.shards })
     this.slotBytes = new Float64Array(options.slots)
     this.tables = new Tables({
       onSchema: (schema) => this.schemaFeed.add(schema),
@@ -127,6 +129,7 @@ export class ShardlineEngine implements Engine {
         died: (shard: number, err: unknown) => this.died(shard, err),
         frameFailed: (err: unknown) => this.log.error('handler of a shard’s frame failed', { err: errorText(err) }),
       }
+      this.restarts.push(new RestartPolicy())
       this.handles.push(new ShardHandle(s, this.pool, shared, events, options.outputBytes))
     }
     this.runs = new TaskRuns(this.handles, this.statBlock, this.tables, options, this.log)
@@ -150,8 +153,9 @@ export class ShardlineEngine implements Engine {
       recordTiming: false,
       resourceLimits: options.resourceLimits,
     })
+    this.piscina.on('error', (err) => this.log.error('thread without a shard failed', { err: errorText(err) }))
     this.stamp = options.clock.now()
-    this.endClock = options.clock.onMoved?.(() => this.tick(true)) ?? (() => {})
+    this.endClock = options.clock.onMoved(() => this.tick(true))
     this.ticker = setInterval(() => this.tick(false), tickEveryMs)
   }
 
@@ -288,15 +292,19 @@ export class ShardlineEngine implements Engine {
     }
   }
 
-  async close(deadlineMs: number): Promise<void> {
-    if (this.closing) return
+  close(deadlineMs: number): Promise<void> {
+    this.closed ??= this.end(deadlineMs)
+    return this.closed
+  }
+
+  private async end(deadlineMs: number): Promise<void> {
     this.closing = true
     this.waiting.close()
     const until = performance.now() + deadlineMs
     // Every stop waits for what was published before, so this drains the rings too.
-    await Promise.race([Promise.all(this.runs.keys().map((key) => this.runs.stop(key, 'drain'))), sleep(deadlineMs)])
+    await within(Promise.all(this.runs.keys().map((key) => this.runs.stop(key, 'drain'))), deadlineMs)
     const ended = Promise.all(this.handles.map((h) => h.shutdown()))
-    await Promise.race([ended, sleep(Math.max(50, until - performance.now()))])
+    await within(ended, Math.max(50, until - performance.now()))
     for (const h of this.handles) h.drainAll()
     await this.destroy()
   }
@@ -387,9 +395,6 @@ export class ShardlineEngine implements Engine {
     this.schemaFeed.flush()
     for (const { slot, bytes, batches } of prepared.slots) {
       this.slotBytes[slot] = bytes
-      let entries = 0
-      for (const batch of batches) for (const rows of batch.shardRows) if (rows > 0) entries++
-      this.pool.seal(slot, entries)
       // Counted first: a shard may have processed the rows before this thread goes on.
       for (const batch of batches) this.runs.countDelivered(batch)
       for (const h of this.handles) {
@@ -397,6 +402,7 @@ export class ShardlineEngine implements Engine {
         for (const batch of batches) if (batch.shardRows[h.shard] > 0) more++
         for (const batch of batches) if (batch.shardRows[h.shard] > 0) h.publish(batch, source, stamp, --more)
       }
+      this.pool.seal(slot)
     }
     for (const h of this.handles) if (entriesOf(prepared, h.shard) > 0) h.ring.wake()
     this.accepted += prepared.points
@@ -420,16 +426,15 @@ export class ShardlineEngine implements Engine {
   private async udpRoom(): Promise<void> {
     const room = this.room.wait()
     if (this.options.udpPolicy !== 'drop-oldest') return room
-    const patience = 50
-    let late = false
-    await Promise.race([
-      room,
-      sleep(patience).then(() => {
-        late = true
-      }),
-    ])
+    const patienceMs = 50
     // A quarter of the slots at once: each round of shedding costs the datagrams their patience.
-    if (!late) return
+    if (
+      (await within(
+        room.then(() => true),
+        patienceMs,
+      )) === true
+    )
+      return
     const wanted = Math.max(1, this.pool.slots >> 2)
     while (this.pool.freeSlots() < wanted && this.shedOldest());
     this.room.signal()
@@ -452,6 +457,7 @@ export class ShardlineEngine implements Engine {
       if (wake) h.ring.wake()
     }
     this.runs.sample()
+    this.restartThreads()
   }
 
   // Shards
@@ -463,7 +469,7 @@ export class ShardlineEngine implements Engine {
           this.ready[h.shard] = { resolve, reject }
         }),
     )
-    for (const h of this.handles) h.run(this.piscina, this.stamp)
+    for (const h of this.handles) this.runShard(h.shard)
     await Promise.all(ready)
   }
 
@@ -496,23 +502,42 @@ export class ShardlineEngine implements Engine {
     const h = this.handles[shard]
     const text = errorText(err)
     this.ready[shard].reject(new ShardlineError('shard-start', `shard ${shard}: ${text}`, 500))
-    if (this.closing) return
     const culprit = h.ring.takeCurrentKey()
-    this.log.error('shard crashed', { shard, err: text, task: this.runs.idOf(culprit) })
     h.restarts++
-    const now = performance.now()
-    while (this.crashes.length > 0 && now - this.crashes[0] > crashWindowMs) this.crashes.shift()
-    this.crashes.push(now)
-    const again = this.runs.afterCrash(shard, culprit, `shard ${shard} crashed: ${text}`)
-    for (const handler of this.restartHandlers) handler(shard)
-    const inRing = this.schemaFeed.inRing(h)
-    h.run(this.piscina, this.stamp)
-    this.schemaFeed.restart(h, this.tables.schemas.values(), inRing)
-    for (const run of again) {
-      if (this.crashes.length > maxCrashes) this.runs.fail(run.key, `shard ${shard} crashes again and again: ${text}`)
-      else h.post(startOf(run, shard, run.task.alertStates()))
+    if (this.closing) {
+      this.runs.answerFor(shard)
+      return
     }
+    this.log.error('shard crashed', { shard, err: text, task: this.runs.idOf(culprit) })
+    const policy = this.restarts[shard]
+    const pauseMs = policy.died(performance.now())
+    this.runs.afterCrash(shard, culprit, `shard ${shard} crashed: ${text}`)
+    if (policy.givesUp) {
+      const error = `shard ${shard} has crashed ${policy.inARow} times in a row, the last time with: ${text}`
+      this.runs.giveUp(shard, policy.givesUpAll, error)
+    }
+    for (const handler of this.restartHandlers) handler(shard)
+    const pause = setTimeout(() => {
+      this.pauses.delete(pause)
+      this.runShard(shard)
+    }, pauseMs)
+    this.pauses.add(pause)
     this.room.signal()
+  }
+
+  /** Piscina replaces threads no longer once one of them could not load: then a start waits for nobody and is made again. */
+  private restartThreads(): void {
+    const { piscina } = this
+    if (piscina.queueSize === 0 || piscina.threads.length >= this.shards) return
+    for (const h of this.handles) h.giveUpStart(new Error('its thread could not be loaded'))
+  }
+
+  /** Starts a shard's thread; a later one with all that the ones before it knew and that is still so. */
+  private runShard(shard: number): void {
+    this.restarts[shard].started(performance.now())
+    const handle = this.handles[shard]
+    const schemas = this.schemaFeed.startOf(handle, this.tables.schemas.values())
+    handle.run(this.piscina, this.stamp, [...schemas, ...this.runs.startsOn(shard)])
   }
 
   private async destroy(): Promise<void> {
@@ -520,7 +545,10 @@ export class ShardlineEngine implements Engine {
     clearInterval(this.ticker)
     this.endClock()
     this.schemaFeed.close()
+    for (const pause of this.pauses) clearTimeout(pause)
     for (const h of this.handles) h.close()
+    this.runs.close()
+    this.room.signal()
     await this.piscina.destroy()
   }
 }
@@ -529,8 +557,4 @@ function entriesOf(prepared: Prepared, shard: number): number {
   let n = 0
   for (const { batches } of prepared.slots) for (const b of batches) if (b.shardRows[shard] > 0) n++
   return n
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -3,6 +3,7 @@
  * first batch of it and forgets it behind the last: many at a time, because a change of the routes may touch every table.
  */
 import type { BatchSchema } from '../ingest/batch-layout.js'
+import type { ToShard } from '../shard/messages.js'
 import type { ShardHandle } from './shard-handle.js'
 
 export class SchemaFeed {
@@ -37,19 +38,17 @@ export class SchemaFeed {
     for (const s of this.shards) s.post({ type: 'forget', schemas: gone, afterSeq: s.publishedSeq })
   }
 
-  /** Schemas of entries in a shard's ring, for `restart`; to be asked for while no thread runs. */
-  inRing(shard: ShardHandle): ReadonlySet<BatchSchema> {
-    const found = new Set<BatchSchema>()
-    shard.eachQueued((batch) => found.add(batch.schema))
-    return found
-  }
-
-  /** A shard's next thread knows nothing: neither of what is in use nor of what its ring still holds. */
-  restart(shard: ShardHandle, current: Iterable<BatchSchema>, inRing: ReadonlySet<BatchSchema>): void {
+  /** What a shard's next thread is started with: it knows neither what is in use nor what its ring still holds. */
+  startOf(shard: ShardHandle, current: Iterable<BatchSchema>): ToShard[] {
     const known = new Set(current)
-    const old = [...inRing].filter((s) => !known.has(s))
-    shard.post({ type: 'schemas', schemas: [...known, ...old] })
-    if (old.length > 0) shard.post({ type: 'forget', schemas: old.map((s) => s.id), afterSeq: shard.publishedSeq })
+    const old = new Set<BatchSchema>()
+    shard.eachQueued(({ schema }) => {
+      if (!known.has(schema)) old.add(schema)
+    })
+    return [
+      { type: 'schemas', schemas: [...known, ...old] },
+      { type: 'forget', schemas: [...old].map((s) => s.id), afterSeq: shard.publishedSeq },
+    ]
   }
 
   close(): void {

@@ -2,12 +2,13 @@
  * Main's end of one shard: its rings, its control port, and the life of its thread. Thread: main.
  *
  * Piscina owns the thread; the shard is one Piscina task that never returns before `shutdown`. When the thread dies the handle
- * gives back the slots it held, and `run` starts a new one on the same rings; entries that were still in the ring are not lost.
+ * hands on what it has sent and gives back the slots it held; until `run` starts the next one on the same rings it is down:
+ * entries published meanwhile wait in the ring, messages go nowhere, and what the next thread must know it is started with.
  */
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import type { PreparedBatch } from '../ingest/line-writer.js'
-import type { SlotPool } from '../ingest/slots.js'
+import type { SlotHolds, SlotPool } from '../ingest/slots.js'
 import type { FromShard, ShardInit, ToShard } from '../shard/messages.js'
 import { type OnFrame, OutputReader, outputBuffer } from '../shard/output-ring.js'
 import { emptyEntry, RingProducer, ringBuffer } from '../shard/ring.js'
@@ -15,13 +16,13 @@ import { emptyEntry, RingProducer, ringBuffer } from '../shard/ring.js'
 /** What all shards are started with alike. */
 export type SharedInit = Omit<
   ShardInit,
-  'shard' | 'port' | 'ring' | 'output' | 'holds' | 'controls' | 'seq' | 'startMs'
+  'shard' | 'port' | 'claim' | 'ring' | 'output' | 'controls' | 'seq' | 'startMs' | 'first'
 >
 
 export interface ShardEvents {
   message(m: FromShard): void
   frame: OnFrame
-  /** The thread has ended without being told to; `err` says why. Its slots have been given back. */
+  /** The thread has ended without being told to; `err` says why. What it had sent was handed on, its slots given back. */
   died(shard: number, err: unknown): void
   /** A handler of a frame threw. */
   frameFailed(err: unknown): void
@@ -38,9 +39,10 @@ export class ShardHandle {
   restarts = 0
   /** Entries published to the shard, by place in the ring. */
   private readonly batches: (PreparedBatch | undefined)[]
-  /** Per slot entries the shard has in hand, then per slot entries it has not released. */
-  private readonly holds: Int32Array
+  private readonly holds: SlotHolds
   private port: MessagePort | null = null
+  /** Of the thread that runs or is about to: see ShardInit. */
+  private claim: Int32Array | null = null
   private posted = 0
   private closing = false
   private shed = emptyEntry()
@@ -56,31 +58,50 @@ export class ShardHandle {
   ) {
     this.ring = new RingProducer(ringBuffer(shared.ringEntries), shared.ringEntries)
     this.output = new OutputReader(outputBuffer(outputBytes))
-    this.holds = new Int32Array(new SharedArrayBuffer(8 * pool.slots))
+    this.holds = pool.holdsOf(shard)
     this.batches = new Array<PreparedBatch | undefined>(shared.ringEntries).fill(undefined)
   }
 
-  /** Starts the shard's thread. The shard answers `ready`. */
-  run(piscina: Piscina, startMs: number): void {
+  /** No thread takes messages. */
+  get isDown(): boolean {
+    return this.port === null
+  }
+
+  /** Starts the shard's thread, which handles the messages of `first` before anything else. It answers `ready`. */
+  run(piscina: Piscina, startMs: number, first: readonly ToShard[]): void {
     const { port1, port2 } = new MessageChannel()
+    const claim = new Int32Array(new SharedArrayBuffer(4))
+    this.claim = claim
     this.port = port1
     port1.on('message', (m: FromShard) => this.events.message(m))
     const init: ShardInit = {
       ...this.shared,
       shard: this.shard,
       port: port2,
+      claim: claim.buffer as SharedArrayBuffer,
       ring: this.ring.sab,
       output: this.output.sab,
-      holds: this.holds.buffer as SharedArrayBuffer,
       controls: this.posted,
       seq: this.ring.nextSeq - 1 - this.ring.length,
       startMs,
+      first,
+    }
+    const ended = (err: unknown): void => {
+      if (this.claim === claim) this.afterEnd(err)
     }
     this.ended = piscina.run(init, { transferList: [port2] }).then(
-      () => this.afterEnd(new Error('the shard returned by itself')),
-      (err) => this.afterEnd(err),
+      () => ended(new Error('the shard returned by itself')),
+      (err) => ended(err),
     )
     if (!this.draining) void this.drainLoop()
+  }
+
+  /** Ends a start that no thread has taken up, as if its thread had died. */
+  giveUpStart(err: Error): void {
+    // Pairs with the exchange in the worker: a thread that comes upon the start later leaves it alone.
+    if (this.claim === null || Atomics.compareExchange(this.claim, 0, 0, 2) !== 0) return
+    this.claim = null
+    this.afterEnd(err)
   }
 
   /** Number of the last entry published. */
@@ -98,7 +119,7 @@ export class ShardHandle {
   /** Publishes one entry; the caller has checked for room and wakes the shard afterwards. `more`: see RingProducer.push. */
   publish(batch: PreparedBatch, source: number, stamp: number, more: number): void {
     const rows = batch.shardRows[this.shard]
-    Atomics.add(this.holds, this.pool.slots + batch.slot, 1)
+    this.holds.add(batch.slot)
     this.batches[(this.ring.nextSeq - 1) & (this.ring.capacity - 1)] = batch
     const { entry } = this
     entry.slot = batch.slot
@@ -114,16 +135,12 @@ export class ShardHandle {
 
   /** Slots with entries that the shard has not released. */
   slotsHeld(): number {
-    let n = 0
-    for (let s = 0; s < this.pool.slots; s++) if (Atomics.load(this.holds, this.pool.slots + s) > 0) n++
-    return n
+    return this.holds.count()
   }
 
   /** Bytes of these slots, given the bytes per slot. */
   bytesHeld(bytesOf: Float64Array): number {
-    let n = 0
-    for (let s = 0; s < this.pool.slots; s++) if (Atomics.load(this.holds, this.pool.slots + s) > 0) n += bytesOf[s]
-    return n
+    return this.holds.bytes(bytesOf)
   }
 
   /** Drops the oldest entry of a source that the shard has not taken, and its hold on the slot. */
@@ -131,8 +148,7 @@ export class ShardHandle {
     if (!this.ring.dropOldest(source, this.shed)) return false
     const { seq, slot } = this.shed
     dropped(this.batches[(seq - 1) & (this.ring.capacity - 1)]!, seq)
-    Atomics.sub(this.holds, this.pool.slots + slot, 1)
-    this.pool.release(slot)
+    this.holds.release(slot)
     return true
   }
 
@@ -163,20 +179,25 @@ export class ShardHandle {
   }
 
   private afterEnd(err: unknown): void {
-    this.port?.close()
+    const { port } = this
     this.port = null
-    if (this.closing) return
-    for (let s = 0; s < this.pool.slots; s++) {
-      const held = Atomics.exchange(this.holds, s, 0)
-      for (let i = 0; i < held; i++) {
-        Atomics.sub(this.holds, this.pool.slots + s, 1)
-        this.pool.release(s)
-      }
+    if (this.closing) {
+      port?.close()
+      return
     }
-    this.ring.resetConsumer()
-    // What the thread has sent counts, its last frame when it is whole.
+    // What the thread has sent counts: its frames, those that are whole, and then its messages.
     this.drainAll()
     this.output.resetWriter()
+    if (port !== null) {
+      for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port)) {
+        this.events.message(m.message as FromShard)
+      }
+      port.close()
+    }
+    this.ring.resetConsumer()
+    const queued = new Int32Array(this.pool.slots)
+    this.eachQueued((batch) => queued[batch.slot]++)
+    this.holds.recount(queued)
     this.events.died(this.shard, err)
   }
 

@@ -5,7 +5,11 @@
  * A run is one enabling of a task; its key is never used again. Start: the routes change first, so whatever is published
  * after the command is delivered; the shards skip entries published before (`fromSeq`). Stop: the routes go first, then every
  * shard finishes what was published before (drain) or drops it (discard). Both answer when every shard has.
+ *
+ * A shard without a thread (ShardHandle.isDown) answers nothing: whatever waits for it is answered here when the thread dies,
+ * and what is asked of it later at once; a task that is started meanwhile waits for the next thread.
  */
+import { within } from '../deadline.js'
 import { ShardlineError } from '../errors.js'
 import type { PreparedBatch } from '../ingest/line-writer.js'
 import type { Tables } from '../ingest/tables.js'
@@ -16,6 +20,8 @@ import type { AlertStates, FrameOrigin, RunningTask, StartTask, TaskStatsView } 
 import type { Route, Subscription } from './routes.js'
 import { Routing } from './routing.js'
 import type { ShardHandle } from './shard-handle.js'
+
+const shardDown = 'the shard has crashed and is started again'
 
 /** Collects one answer per shard. */
 class Answers<T> {
@@ -40,10 +46,6 @@ class Answers<T> {
 
   setAll(value: T): void {
     for (const s of [...this.missing]) this.set(s, value)
-  }
-
-  isMissing(shard: number): boolean {
-    return this.missing.has(shard)
   }
 }
 
@@ -203,7 +205,10 @@ export class TaskRuns {
     const request = this.nextRequest++
     const answers = new Answers<{ body: unknown; error: string | null }>(this.shards.length)
     this.requests.set(request, { key, answers })
-    for (const s of this.shards) s.post({ type: 'control', key, node, request, body })
+    for (const s of this.shards) {
+      if (s.isDown) answers.set(s.shard, { body: undefined, error: shardDown })
+      else s.post({ type: 'control', key, node, request, body })
+    }
     const values = await within(answers.done, this.options.answerMs)
     this.requests.delete(request)
     if (values === null) throw new ShardlineError('no-answer', 'a shard did not answer in time', 503)
@@ -256,6 +261,8 @@ export class TaskRuns {
     switch (m.type) {
       case 'started':
         this.runs.get(m.key)?.started.set(m.shard, m.error)
+        // The first thread of the shard could build the task, a later one cannot.
+        if (m.error !== null && this.runs.get(m.key)?.running === true) this.fail(m.key, m.error)
         break
       case 'stopped':
         this.runs.get(m.key)?.stopped?.set(m.shard, null)
@@ -285,9 +292,9 @@ export class TaskRuns {
 
   /**
    * A shard's thread has died and lost its state. What it had of the runs' rows and had not counted is counted as `crash`;
-   * pending answers are given; `culprit` fails. Answers the runs to start again on the new thread.
+   * pending answers are given; `culprit` fails.
    */
-  afterCrash(shard: number, culprit: number, error: string): Run[] {
+  afterCrash(shard: number, culprit: number, error: string): void {
     const queued = new Map<Run, number>()
     const n = this.shards.length
     this.shards[shard].eachQueued((batch, seq) => {
@@ -302,16 +309,40 @@ export class TaskRuns {
         this.stats.main.drop(run.offset, 'crash', lost)
       }
     }
-    for (const r of this.requests.values())
-      if (r.answers.isMissing(shard)) r.answers.set(shard, { body: undefined, error: 'the shard has crashed' })
     this.stats.resetShard(shard, [...this.runs.values()])
+    this.answerFor(shard)
     this.fail(culprit, error)
-    // The new thread knows nothing of these.
-    for (const run of this.runs.values()) run.stopped?.set(shard, null)
-    const again = [...this.runs.values()].filter((r) => r.stopped === null && !r.failed)
-    for (const run of again)
+    for (const run of this.live())
       this.log.error('shard crashed: state of its groups is lost', { task: run.id, shard, err: error })
-    return again
+  }
+
+  /** Answers what waits for a shard that does not answer any more. Its next thread knows nothing of stops and requests. */
+  answerFor(shard: number): void {
+    for (const r of this.requests.values()) r.answers.set(shard, { body: undefined, error: shardDown })
+    for (const run of this.runs.values()) run.stopped?.set(shard, null)
+  }
+
+  /** Nothing is answered any more. */
+  close(): void {
+    for (const run of this.runs.values()) run.started.setAll('the engine is closing')
+    for (const s of this.shards) this.answerFor(s.shard)
+  }
+
+  /** The starts of the runs that a shard's next thread takes over. */
+  startsOn(shard: number): ToShard[] {
+    return this.live().map((run) => startOf(run, shard, run.task.alertStates()))
+  }
+
+  /** A shard cannot live with its tasks: those that have rows on it end, or all. */
+  giveUp(shard: number, all: boolean, error: string): void {
+    for (const run of this.live()) {
+      const { partition } = run.task.plan
+      if (all || partition.kind !== 'pinned' || partition.shard === shard) this.fail(run.key, error)
+    }
+  }
+
+  private live(): Run[] {
+    return [...this.runs.values()].filter((r) => r.stopped === null && !r.failed)
   }
 
   /** Samples the throughput; called a few times a second. */
@@ -339,7 +370,10 @@ export class TaskRuns {
   }
 
   private postStop(key: number, mode: 'drain' | 'discard'): void {
-    for (const s of this.shards) s.post({ type: 'stop', key, afterSeq: s.publishedSeq, mode })
+    for (const s of this.shards) {
+      if (s.isDown) this.runs.get(key)?.stopped?.set(s.shard, null)
+      else s.post({ type: 'stop', key, afterSeq: s.publishedSeq, mode })
+    }
   }
 
   private updateTables(): void {
@@ -376,17 +410,4 @@ function subscriptionsOf(task: StartTask): Subscription[] {
     subscriptions.push({ db, rp, measurements: plan.measurements, partition: plan.partition, reads: plan.reads })
   }
   return subscriptions
-}
-
-/** The promise's value, or null when it takes longer. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

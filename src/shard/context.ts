@@ -45,6 +45,8 @@ export interface ShardEnv {
   now(): number
   /** A line for main's log. `taskKey` 0: of the shard itself. */
   log(taskKey: number, nodeIndex: number, level: LogLevel, msg: string, keys: Record<string, string>): void
+  /** Names the task that runs from here on, should the thread die of it; 0: none. */
+  enter(taskKey: number): void
   /** A callback of the task threw: stops it everywhere. */
   fail(taskKey: number, err: unknown): void
 }
@@ -215,11 +217,13 @@ export class NodeContext implements OperatorContext {
   timers(onTimer: (group: number, nowMs: number) => void): TimerSet {
     const { env, spec } = this.task
     const set = env.wheel.add(this.state, (group, nowMs) => {
+      env.enter(spec.key)
       try {
         onTimer(group, nowMs)
       } catch (err) {
         env.fail(spec.key, err)
       }
+      env.enter(0)
     })
     this.timerSets.push(set)
     return set

@@ -6,14 +6,14 @@
  * before it; a task sees entries published after its start only. Before an entry the timers advance to its stamp, and to
  * main's tick only when the ring was found empty after the tick was read: no timer overtakes an accepted point.
  *
- * Slots. An entry's slot is held from take to release and never longer than its processing, also when that throws.
+ * Slots. An entry's slot is held until its release, which comes with the end of its processing, also when that throws.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Chunk } from '../columns/chunk.js'
 import { encodeUtf8 } from '../columns/column.js'
 import { errorText } from '../errors.js'
 import type { BatchSchema } from '../ingest/batch-layout.js'
-import { SlotPool } from '../ingest/slots.js'
+import { SlotHolds } from '../ingest/slots.js'
 import { ShardCell, StatPart } from '../observe/stat-block.js'
 import type { Route } from '../route/routes.js'
 import { BatchSource, SlotViews } from './batch-source.js'
@@ -54,13 +54,12 @@ export class ShardLoop {
   readonly memory: ShardMemory
   private readonly port: MessagePort
   private readonly ring: RingConsumer
-  private readonly slots: SlotPool
   private readonly source: BatchSource
   private readonly output: OutputWriter
   private readonly stats: StatPart
   private readonly wheel = new TimerWheel()
   private readonly evictor: Evictor
-  private readonly holds: Int32Array
+  private readonly holds: SlotHolds
   private readonly room: Int32Array
   private readonly topics = new TopicMirror(() => this.output.written)
   private readonly schemas = new Map<number, BatchSchema>()
@@ -89,13 +88,12 @@ export class ShardLoop {
   ) {
     this.port = init.port
     this.ring = new RingConsumer(init.ring, init.ringEntries, init.seq)
-    this.slots = SlotPool.attach(init.slots)
     const views = new SlotViews(init.slots)
     this.source = new BatchSource(views, init.shard, init.shards)
     this.merge = new TableMerge((maxRows) => new BatchSource(views, init.shard, init.shards, maxRows))
     this.output = new OutputWriter(init.output)
     this.stats = StatPart.of(init.stats, init.shard, init.statCells)
-    this.holds = new Int32Array(init.holds)
+    this.holds = new SlotHolds(init.slots, init.shard)
     this.room = new Int32Array(init.room)
     this.memory = new ShardMemory(init.stateBytes)
     this.evictor = new Evictor(this.memory, init.statePolicy)
@@ -114,12 +112,14 @@ export class ShardLoop {
       server: init.server,
       now: () => this.wheel.nowMs,
       log: (key, node, level, msg, keys) => this.log(key, node, level, msg, keys),
+      enter: (key) => this.ring.enter(key),
       fail: (key, err) => this.fail(key, err),
     }
   }
 
   /** Runs until main sends `shutdown`. */
   run(): void {
+    for (const m of this.init.first) this.handle(m)
     while (!this.stopped) {
       const signal = this.ring.signal()
       if (!this.step()) this.ring.sleep(signal, maxSleepMs)
@@ -139,7 +139,6 @@ export class ShardLoop {
     }
     if (this.ring.take(this.entry)) {
       const { entry } = this
-      Atomics.add(this.holds, entry.slot, 1)
       this.signalRoom()
       this.handleControls(entry.controls)
       this.advance(entry.stamp)
@@ -190,7 +189,6 @@ export class ShardLoop {
     const group: RingEntry[] = [{ ...first }]
     try {
       while (this.ring.take(this.next, first.seq + first.more)) {
-        Atomics.add(this.holds, this.next.slot, 1)
         group.push({ ...this.next })
       }
       this.signalRoom()
@@ -269,10 +267,7 @@ export class ShardLoop {
   }
 
   private release(slot: number): void {
-    // Before the release: if the thread died in between, a slot would be lost rather than freed twice.
-    Atomics.sub(this.holds, slot, 1)
-    Atomics.sub(this.holds, this.slots.slots + slot, 1)
-    this.slots.release(slot)
+    this.holds.release(slot)
     this.signalRoom()
   }
 
@@ -280,16 +275,9 @@ export class ShardLoop {
   private signalRoom(): void {
     // Pairs with the store of the second word in RoomSignal.wait(): main that is about to wait is seen, or sees the room.
     const wanted = Atomics.load(this.room, 1)
-    if (wanted === 0 || (this.ring.length > 0 && this.slotsHeld() >= wanted)) return
+    if (wanted === 0 || (this.ring.length > 0 && this.holds.count() >= wanted)) return
     Atomics.add(this.room, 0, 1)
     Atomics.notify(this.room, 0)
-  }
-
-  /** Slots with entries that this shard has not released, those still in its ring included. */
-  private slotsHeld(): number {
-    let n = 0
-    for (let s = 0; s < this.slots.slots; s++) if (Atomics.load(this.holds, this.slots.slots + s) > 0) n++
-    return n
   }
 
   private advance(nowMs: number): void {
@@ -359,11 +347,14 @@ export class ShardLoop {
     const { shard } = this.init
     this.restoreStates(spec.alertStates)
     let task: ShardTask
+    this.ring.enter(spec.key)
     try {
       task = this.buildTask(spec, this.env)
     } catch (err) {
       this.post({ type: 'started', shard, key: spec.key, error: errorText(err) })
       return
+    } finally {
+      this.ring.enter(0)
     }
     const running: Running = { spec, fromSeq, task, failing: false, busyMs: 0 }
     this.tasks.set(spec.key, running)
@@ -406,6 +397,7 @@ export class ShardLoop {
     const running = this.tasks.get(m.key)
     let body: unknown
     let error: string | null = null
+    this.ring.enter(m.key)
     try {
       if (running?.task == null) error = 'the task does not run'
       else body = running.task.control(m.node, m.body)
@@ -414,6 +406,7 @@ export class ShardLoop {
       error = errorText(err)
       if (m.request < 0) this.fail(m.key, err)
     }
+    this.ring.enter(0)
     if (m.request >= 0) this.post({ type: 'reply', shard, request: m.request, body, error })
     this.settle()
   }

@@ -17,6 +17,8 @@ export interface ShardInit {
   readonly shard: number
   readonly shards: number
   readonly port: MessagePort
+  /** int32: 0, 1 once a thread has taken up the start, 2 once main has given it up. */
+  readonly claim: SharedArrayBuffer
   /** Module that exports `buildTask` (plan/instantiate.js). */
   readonly taskModule: string
   readonly slots: SharedSlots
@@ -25,11 +27,6 @@ export interface ShardInit {
   readonly output: SharedArrayBuffer
   readonly stats: SharedArrayBuffer
   readonly statCells: number
-  /**
-   * int32 per slot: entries that this shard has taken and not released, which main gives back after a crash; then int32 per
-   * slot: entries published to this shard and not released.
-   */
-  readonly holds: SharedArrayBuffer
   /** int32: a number that grows, and whether main waits for it: ring places or slots have become free. */
   readonly room: SharedArrayBuffer
   /** Bytes of the state's pages; the V8 heap and the scratch have been taken off. */
@@ -44,6 +41,8 @@ export interface ShardInit {
   readonly seq: number
   /** Main's clock at the start. */
   readonly startMs: number
+  /** What the shard is to know before it takes an entry: schemas and tasks of its earlier threads. */
+  readonly first: readonly ToShard[]
 }
 
 /** What happens when a shard's state reaches its budget; see shard/eviction.ts. */

@@ -7,6 +7,8 @@ import type { FromShard, ShardInit } from './messages.js'
 import type { BuildTask } from './task.js'
 
 export default async function run(init: ShardInit): Promise<void> {
+  // Pairs with the exchange in ShardHandle.giveUpStart().
+  if (Atomics.compareExchange(new Int32Array(init.claim), 0, 0, 1) !== 0) return
   const { buildTask } = (await import(init.taskModule)) as { buildTask: BuildTask }
   const loop = new ShardLoop(init, buildTask)
   init.port.postMessage({ type: 'ready', shard: init.shard } satisfies FromShard)

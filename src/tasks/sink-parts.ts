@@ -2,6 +2,7 @@
  * What follows the runs whose nodes reach out of the shards: pages, posts, points for InfluxDB and for the way back, sideload
  * sources, clusters. One RunPart per run and kind of node. Thread: main.
  */
+import { within } from '../deadline.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { Engine } from '../route/engine-api.js'
 import { noCounters, type RunFollower, type RunInfo, type RunPart } from '../route/run-part.js'
@@ -42,7 +43,9 @@ export function httpPosts(sink: HttpPostSink, engine: Engine): RunFollower {
       started: (running) => sink.start(running, targets),
       // Requests under way are still made; who asked for their codes is gone (RunningTask.reply).
       shardRestarted() {},
-      draining: (deadlineMs) => within(sink.idle(key), deadlineMs),
+      async draining(deadlineMs) {
+        await within(sink.idle(key), deadlineMs)
+      },
       stopped: () => sink.stop(key),
       countersOf: () => noCounters,
     }
@@ -57,7 +60,9 @@ export function loopbacks(sink: LoopbackSink, engine: Engine): RunFollower {
     },
     started: () => sink.start(key, plan),
     shardRestarted() {},
-    draining: (deadlineMs) => within(sink.idle(key), deadlineMs),
+    async draining(deadlineMs) {
+      await within(sink.idle(key), deadlineMs)
+    },
     stopped: () => sink.stop(key),
     countersOf: (nodeIndex) => sink.countersOf(key, nodeIndex),
   }))
@@ -109,14 +114,4 @@ export function autoscales(sink: AutoscaleSink, engine: Engine): RunFollower {
     }
   }
   return { partOf: (run) => (sink.isFor(run.plan) ? part(run) : null) }
-}
-
-/** Resolves with the promise, or at the deadline. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([promise, late])
-  clearTimeout(timer)
 }

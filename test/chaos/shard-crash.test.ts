@@ -1,5 +1,8 @@
 /** Threads that die: the process goes on, no slot is lost, the accounts close, the task at fault ends. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Gate, TestEngine } from '../unit/route/engine-harness.js'
 
 let t: TestEngine | undefined
@@ -27,7 +30,7 @@ describe('a shard whose thread dies', () => {
     await t.write('exit,host=h1 v=1 1')
     await t.write(rows('cpu', 100))
     gate.open()
-    await expect.poll(() => t?.engine.stats().shards.reduce((n, s) => n + (s.restarts ?? 0), 0)).toBe(1)
+    await expect.poll(() => t?.engine.stats().shards.reduce((n, s) => n + s.restarts, 0)).toBe(1)
     await t.settled(good)
     const { delivered, processed, dropped } = good.stats()
     expect(delivered).toBe(401)
@@ -89,6 +92,61 @@ describe('a shard whose thread dies', () => {
     }
     await expect.poll(() => t?.failures.at(-1) ?? '').toContain('innocent')
     expect(innocent.stats().delivered).toBe(0)
+    const later = await t.task('later')
+    await t.write(rows('cpu', 3))
+    await t.settled(later)
+    expect(later.stats().processed).toBe(3)
+  })
+})
+
+describe('a shard whose threads cannot be loaded', () => {
+  const workerFile = new URL('../fixtures/broken-worker.mjs', import.meta.url).href
+  let dir: string
+  let broken: string
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'shardline-broken-'))
+    broken = join(dir, 'broken')
+    process.env.SHARDLINE_TEST_BROKEN = broken
+  })
+  afterEach(() => {
+    delete process.env.SHARDLINE_TEST_BROKEN
+    rmSync(dir, { recursive: true, force: true })
+  })
+  const deaths = () => t?.engine.stats().shards[0].restarts ?? 0
+
+  it('answers meanwhile, is tried again, and takes over what was accepted and started', async () => {
+    t = await TestEngine.start({ shards: 1, workerFile })
+    const { engine } = t
+    await t.task('bad', { vars: { exitOn: 'exit' }, measurements: ['exit'] })
+    const task = await t.task('task', { measurements: ['cpu'] })
+    const gone = await t.task('gone', { measurements: ['cpu'] })
+    writeFileSync(broken, '')
+    await t.write('exit,host=a v=1 1')
+    await expect.poll(deaths).toBe(2)
+    await expect(task.control(1, 'rows')).rejects.toThrow('crashed')
+    expect((await t.write(rows('cpu', 5))).status).toBe(204)
+    await engine.stopTask(gone.key, 'drain')
+    const starting = t.task('later', { measurements: ['cpu'] })
+    rmSync(broken)
+    const later = await starting
+    expect((await t.write(rows('cpu', 2))).status).toBe(204)
+    await t.settled(task)
+    await t.settled(later)
+    expect(task.stats()).toMatchObject({ delivered: 7, processed: 7 })
+    expect(later.stats()).toMatchObject({ delivered: 2, processed: 2 })
+    expect(t.failures).toEqual([expect.stringMatching(/^bad: shard 0 crashed/)])
+    expect(engine.stats().slotsInUse).toBe(0)
+  })
+
+  it('stops the tasks after too many deaths in a row, and serves others once it lives', async () => {
+    t = await TestEngine.start({ shards: 1, workerFile })
+    await t.task('bad', { vars: { exitOn: 'exit' }, measurements: ['exit'] })
+    await t.task('task', { measurements: ['cpu'] })
+    writeFileSync(broken, '')
+    await t.write('exit,host=a v=1 1')
+    await expect.poll(() => t?.failures.length, { timeout: 30_000 }).toBe(2)
+    expect(t.failures[1]).toMatch(/^task: shard 0 has crashed 6 times in a row, the last time with: /)
+    rmSync(broken)
     const later = await t.task('later')
     await t.write(rows('cpu', 3))
     await t.settled(later)

@@ -1,48 +1,57 @@
-import { Worker } from 'node:worker_threads'
-import { expect, test } from 'vitest'
-import { SlotPool, SlotState } from '../../../src/ingest/slots.js'
+import { expect, it } from 'vitest'
+import { SlotHolds, SlotPool } from '../../../src/ingest/slots.js'
 
-test('the lowest free slot is taken first', () => {
+it('the lowest free slot is taken first', () => {
   const pool = new SlotPool({ slots: 3, slotBytes: 64 })
   expect([pool.acquire(), pool.acquire(), pool.acquire(), pool.acquire()]).toEqual([0, 1, 2, -1])
   pool.discard(1)
-  pool.seal(0, 0)
+  pool.seal(0)
   expect(pool.freeSlots()).toBe(2)
   expect(pool.acquire()).toBe(0)
   expect(pool.acquire()).toBe(1)
 })
 
-test('a published slot is free after the last release, seen from an attached pool too', () => {
-  const pool = new SlotPool({ slots: 2, slotBytes: 64 })
-  const shard = SlotPool.attach(pool.shared)
+it('a published slot is free when no shard holds it any more', () => {
+  const pool = new SlotPool({ slots: 2, slotBytes: 64, shards: 2 })
   const slot = pool.acquire()
-  pool.bytes[pool.offsetOf(slot)] = 7
-  pool.seal(slot, 2)
-  expect(shard.bytes[shard.offsetOf(slot)]).toBe(7)
-  expect(shard.stateOf(slot)).toBe(SlotState.Published)
-  shard.release(slot)
-  expect(pool.stateOf(slot)).toBe(SlotState.Published)
-  shard.release(slot)
-  expect(pool.stateOf(slot)).toBe(SlotState.Free)
+  pool.holdsOf(0).add(slot)
+  pool.holdsOf(1).add(slot)
+  pool.holdsOf(1).add(slot)
+  pool.seal(slot)
+  // As the shards see it.
+  const [a, b] = [new SlotHolds(pool.shared, 0), new SlotHolds(pool.shared, 1)]
+  expect([a.count(), b.count()]).toEqual([1, 1])
+  a.release(slot)
+  b.release(slot)
+  expect(pool.isFree(slot)).toBe(false)
+  expect([a.count(), b.count()]).toEqual([0, 1])
+  b.release(slot)
+  expect(pool.isFree(slot)).toBe(true)
 })
 
-test('whenFreed wakes up when another thread releases', async () => {
+it('a slot that shards release before it is sealed is not free before', () => {
   const pool = new SlotPool({ slots: 1, slotBytes: 64 })
-  await pool.whenFreed()
   const slot = pool.acquire()
-  pool.seal(slot, 1)
-  let woken = false
-  const waiting = pool.whenFreed().then(() => {
-    woken = true
-  })
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(woken).toBe(false)
-  // What release() does, from a thread of its own.
-  const code = `const { workerData } = require('node:worker_threads')
-    const c = new Int32Array(workerData)
-    Atomics.sub(c, 5, 1); Atomics.store(c, 4, 0); Atomics.add(c, 0, 1); Atomics.notify(c, 0)`
-  const worker = new Worker(code, { eval: true, workerData: pool.shared.control })
-  await waiting
+  pool.holdsOf(0).add(slot)
+  pool.holdsOf(0).release(slot)
+  expect(pool.acquire()).toBe(-1)
+  pool.seal(slot)
   expect(pool.acquire()).toBe(slot)
-  await worker.terminate()
+})
+
+it('a shard whose thread has died holds what is still in its ring, and no slot of the others', () => {
+  const pool = new SlotPool({ slots: 3, slotBytes: 64, shards: 2 })
+  const bytes = Float64Array.of(10, 20, 30)
+  for (let s = 0; s < 3; s++) {
+    pool.acquire()
+    for (const shard of [0, 1]) pool.holdsOf(shard).add(s)
+    pool.holdsOf(1).add(s)
+    pool.seal(s)
+  }
+  expect(pool.holdsOf(1).bytes(bytes)).toBe(60)
+  pool.holdsOf(1).recount(Int32Array.of(0, 1, 0))
+  expect(pool.holdsOf(1).bytes(bytes)).toBe(20)
+  expect(pool.holdsOf(0).count()).toBe(3)
+  for (let s = 0; s < 3; s++) pool.holdsOf(0).release(s)
+  expect([0, 1, 2].map((s) => pool.isFree(s))).toEqual([true, false, true])
 })

@@ -55,6 +55,7 @@ export class ScriptTask {
       server: { hostname: 'h', clusterId: '', serverId: '' },
       now: () => this.wheel.nowMs,
       log: (_key, _node, _level, _msg, keys) => this.errors.push(keys),
+      enter: () => {},
       fail: (_key, err) => {
         throw err
       },
