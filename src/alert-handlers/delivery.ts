@@ -1,11 +1,11 @@
 /** One event on its way to the handlers of one topic. Thread: main. */
 
-import { decodeRows, type TypedEventRow } from '../alert/event-rows.js'
 import { GoList, GoMap, GoStruct, type TemplateValue } from '../alert/template/index.js'
 import { GoEnum } from '../alert/template/values.js'
 import { Duration, Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import { type AlertEvent, eventJson, levelTexts } from './event-frame.js'
+import { decodeRows, type TypedEventRow } from './event-rows.js'
 
 export class Delivery {
   private cached: string | null = null

@@ -12,10 +12,10 @@
  * The bytes of the JSON are those that log, exec and post deliver (spec alerts 10).
  */
 
-import { type EventRows, encodeRows } from '../alert/event-rows.js'
 import { jsonString } from '../columns/json-encode.js'
 import type { Row } from '../columns/point.js'
 import { formatRfc3339 } from '../columns/time.js'
+import { type EventRows, encodeRows } from './event-rows.js'
 
 export const levelTexts = ['OK', 'INFO', 'WARNING', 'CRITICAL'] as const
 

@@ -5,7 +5,7 @@ import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { TlsFiles } from '../net/tls-files.js'
 import type { ScriptValue } from '../tickscript/node-def.js'
-import type { HandlerConfigs } from './handler-configs.js'
+import type { HandlerConfigs } from './http-endpoints.js'
 
 export interface HandlerEnv {
   readonly configs: HandlerConfigs

@@ -6,12 +6,12 @@
 
 import type { AlertHandler } from '../alert/handler-queue.js'
 import { errorText, ShardlineError } from '../errors.js'
-import { execKind } from './exec.js'
 import { defaultDeadlineMs, type HandlerEnv, type HandlerKind, type HandlerProps, textOf } from './handler.js'
-import { logKind } from './log.js'
-import { postKind } from './post.js'
-import { slackKind } from './slack.js'
-import { tcpKind } from './tcp.js'
+import { execKind } from './kinds/exec.js'
+import { logKind } from './kinds/log.js'
+import { postKind } from './kinds/post.js'
+import { slackKind } from './kinds/slack.js'
+import { tcpKind } from './kinds/tcp.js'
 
 const kinds = new Map<string, HandlerKind>(
   [logKind, execKind, postKind, tcpKind, slackKind].map((k) => [k.kind, k] as const),

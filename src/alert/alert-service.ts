@@ -3,10 +3,10 @@
  * nodes' counters. It follows each run that has alert nodes (route/run-part.ts). Main thread.
  */
 
-import { alertHandlers } from '../alert-handlers/definitions.js'
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from '../alert-handlers/event-frame.js'
-import type { HandlerConfigs } from '../alert-handlers/handler-configs.js'
+import type { HandlerConfigs } from '../alert-handlers/http-endpoints.js'
 import { createHandler, createScriptHandler, isDelivered } from '../alert-handlers/registry.js'
+import { alertHandlers } from '../alert-handlers/script-methods.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { AlertNodeData } from '../operators/alert.js'

@@ -5,19 +5,19 @@
  * and aggregate handlers may not lead back to their own topic: what would make a circle is refused.
  */
 
-import { alertHandlers } from '../alert-handlers/definitions.js'
 import { textOf } from '../alert-handlers/handler.js'
-import type { HandlerConfigs } from '../alert-handlers/handler-configs.js'
-import { decodeOptions, hasOptions } from '../alert-handlers/handler-spec-options.js'
+import { decodeOptions, hasOptions } from '../alert-handlers/handler-option.js'
+import type { HandlerConfigs } from '../alert-handlers/http-endpoints.js'
+import { createAggregate } from '../alert-handlers/kinds/aggregate.js'
+import { createPublish, publishTargets } from '../alert-handlers/kinds/publish.js'
 import { createHandler } from '../alert-handlers/registry.js'
+import { alertHandlers } from '../alert-handlers/script-methods.js'
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { AlertHandler } from './handler-queue.js'
 import { checkHandlerSpec, type HandlerSpec, type HandlerSpecStore } from './handler-spec.js'
-import { createAggregate } from './handlers/aggregate.js'
-import { createPublish, publishTargets } from './handlers/publish.js'
 import { compileMatch, type Match } from './match.js'
 import type { TopicService } from './topics.js'
 

@@ -2,7 +2,7 @@
  * `alert` as TICKscript sees it: properties, defaults and checks (spec alerts 2). Thread: any.
  */
 import { compileHtmlTemplate, compileTextTemplate } from '../alert/template/index.js'
-import { alertHandlers, checkLogHandler, logHandlerFailure } from '../alert-handlers/definitions.js'
+import { alertHandlers, checkLogHandler, logHandlerFailure } from '../alert-handlers/script-methods.js'
 import { ShardlineError } from '../errors.js'
 import type { ArgDef, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
 import { tagsOfId } from './alert-id.js'

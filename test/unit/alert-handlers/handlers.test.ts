@@ -14,8 +14,8 @@ import {
   type HandlerConfigs,
   noHandlerConfigs,
   readHandlerConfigs,
-} from '../../../src/alert-handlers/handler-configs.js'
-import { writeAll } from '../../../src/alert-handlers/log.js'
+} from '../../../src/alert-handlers/http-endpoints.js'
+import { writeAll } from '../../../src/alert-handlers/kinds/log.js'
 import { createHandler, createScriptHandler } from '../../../src/alert-handlers/registry.js'
 import { Duration } from '../../../src/columns/values.js'
 import { HttpClient } from '../../../src/net/http-client.js'

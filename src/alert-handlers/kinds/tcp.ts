@@ -1,7 +1,7 @@
 /** Sends each event as JSON and an empty line over a connection of its own. */
 import { connect } from 'node:net'
-import { ShardlineError } from '../errors.js'
-import { defaultDeadlineMs, type HandlerKind, textOf } from './handler.js'
+import { ShardlineError } from '../../errors.js'
+import { defaultDeadlineMs, type HandlerKind, textOf } from '../handler.js'
 
 /** `host:port`, `[v6]:port`, `:port`. */
 function addressOf(address: string): { host: string; port: number } {

@@ -1,10 +1,10 @@
 /** Hands each event on to other topics of this process, where the previous level is looked up anew. */
 
-import { defaultDeadlineMs, type HandlerProps, listOf } from '../../alert-handlers/handler.js'
+import type { AlertHandler } from '../../alert/handler-queue.js'
+import { queueCapacity } from '../../alert/handler-queue.js'
+import type { TopicService } from '../../alert/topics.js'
 import { ShardlineError } from '../../errors.js'
-import type { AlertHandler } from '../handler-queue.js'
-import { queueCapacity } from '../handler-queue.js'
-import type { TopicService } from '../topics.js'
+import { defaultDeadlineMs, type HandlerProps, listOf } from '../handler.js'
 
 /** Topics that events of the handler go to. */
 export function publishTargets(props: HandlerProps): string[] {

@@ -3,9 +3,9 @@
  * the same time is capped over all handlers; a program that outlives the deadline is killed.
  */
 import { spawn } from 'node:child_process'
-import { Permits } from '../abortable.js'
-import { errorText, ShardlineError } from '../errors.js'
-import { type HandlerKind, listOf, textOf } from './handler.js'
+import { Permits } from '../../abortable.js'
+import { errorText, ShardlineError } from '../../errors.js'
+import { type HandlerKind, listOf, textOf } from '../handler.js'
 
 const maxProcesses = 16
 const deadlineMs = 60_000

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decodeRows, encodeRows, joinRows } from '../../../src/alert/event-rows.js'
+import { decodeRows, encodeRows, joinRows } from '../../../src/alert-handlers/event-rows.js'
 import type { Row } from '../../../src/columns/point.js'
 import { Duration, missing, Timestamp, type Value } from '../../../src/columns/values.js'
 

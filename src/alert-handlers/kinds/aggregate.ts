@@ -4,17 +4,17 @@
  * far as they fit into a bounded memory.
  */
 
-import type { Delivery } from '../../alert-handlers/delivery.js'
-import { type AlertEvent, eventJsonHead } from '../../alert-handlers/event-frame.js'
-import { defaultDeadlineMs, type HandlerProps, textOf } from '../../alert-handlers/handler.js'
+import { type AlertHandler, queueCapacity } from '../../alert/handler-queue.js'
+import { compileTextTemplate, goStruct } from '../../alert/template/index.js'
+import type { TopicService } from '../../alert/topics.js'
 import { spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { Log } from '../../log.js'
+import type { Delivery } from '../delivery.js'
+import { type AlertEvent, eventJsonHead } from '../event-frame.js'
 import { type EventRows, joinRows } from '../event-rows.js'
-import { type AlertHandler, queueCapacity } from '../handler-queue.js'
-import { compileTextTemplate, goStruct } from '../template/index.js'
-import type { TopicService } from '../topics.js'
+import { defaultDeadlineMs, type HandlerProps, textOf } from '../handler.js'
 
 const defaultMessage = 'Received {{ .Count }} events in the last {{.Interval}}.'
 /** Of messages and series that an interval may hold, in characters. */

@@ -1,8 +1,8 @@
 /** Sends the message to a Slack channel. Which section is used is decided per event, as the configuration stands then. */
-import { goJson } from '../columns/json-encode.js'
-import { ShardlineError } from '../errors.js'
-import { defaultDeadlineMs, type HandlerKind, postEvent, textOf } from './handler.js'
-import type { HandlerConfigs, SlackConfig } from './handler-configs.js'
+import { goJson } from '../../columns/json-encode.js'
+import { ShardlineError } from '../../errors.js'
+import { defaultDeadlineMs, type HandlerKind, postEvent, textOf } from '../handler.js'
+import type { HandlerConfigs, SlackConfig } from '../http-endpoints.js'
 
 function section(configs: HandlerConfigs, workspace: string): SlackConfig {
   const { slack } = configs
