@@ -117,8 +117,6 @@ function hasDuplicates(b: Uint8Array, ranges: readonly number[]): boolean {
 function checkFields(b: Uint8Array, keyEnd: number, end: number): number | string {
   let i = keyEnd
   while (i < end && isBlank(b[i])) i++
-  if (i >= end) return 'missing fields'
-  const start = i
   let quoted = false
   let eq = 0
   let commas = 0
@@ -159,7 +157,7 @@ function checkFields(b: Uint8Array, keyEnd: number, end: number): number | strin
   }
   if (quoted) return 'unbalanced quotes'
   if (eq === 0 || commas !== eq - 1) return 'invalid field format'
-  return i > start ? i : 'missing fields'
+  return i
 }
 
 /** End of the number at `start`, or the reason. */

@@ -161,7 +161,6 @@ function refFields(line: string, keyEnd: number): { fields: Map<string, string>;
     if (c === ' ' && !quoted) break
     i++
   }
-  if (from === line.length) fail('missing fields')
   if (quoted) fail('unbalanced quotes')
   if (eq === 0 || commas !== eq - 1) fail('invalid field format')
   return { fields: refPairs(line.slice(from, i)), end: i }
