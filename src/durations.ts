@@ -2,16 +2,18 @@
  * Reads durations as Go does (`1h30m`, `1.5s`): configuration, environment, flags. The way back is columns/go-duration.ts.
  * Values are int64 nanoseconds as bigint; `durationMs` is for settings where milliseconds are enough.
  */
-const unitNs: Record<string, bigint> = {
-  ns: 1n,
-  us: 1_000n,
-  µs: 1_000n,
-  μs: 1_000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
-}
+const unitNs: ReadonlyMap<string, bigint> = new Map(
+  Object.entries({
+    ns: 1n,
+    us: 1_000n,
+    µs: 1_000n,
+    μs: 1_000n,
+    ms: 1_000_000n,
+    s: 1_000_000_000n,
+    m: 60_000_000_000n,
+    h: 3_600_000_000_000n,
+  }),
+)
 
 /** Parses a Go duration; throws an Error with Go's text. */
 export function parseGoDuration(text: string): bigint {
@@ -29,7 +31,7 @@ export function parseGoDuration(text: string): bigint {
       throw new Error(`time: invalid duration ${JSON.stringify(text)}`)
     }
     if (p[3] === '') throw new Error(`time: missing unit in duration ${JSON.stringify(text)}`)
-    const unit = unitNs[p[3]!]
+    const unit = unitNs.get(p[3]!)
     if (unit === undefined) {
       throw new Error(`time: unknown unit ${JSON.stringify(p[3])} in duration ${JSON.stringify(text)}`)
     }
@@ -39,6 +41,11 @@ export function parseGoDuration(text: string): bigint {
     at = part.lastIndex
   }
   return m[1] === '-' ? -total : total
+}
+
+/** As far as timers go (24 days): a longer time would be over at once. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, 2 ** 31 - 1)
 }
 
 export function durationMs(text: string): number {

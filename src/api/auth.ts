@@ -32,14 +32,18 @@ function refusePassword(user: string): never {
   throw unauthorized(user === '' ? 'username required' : 'authorization failed')
 }
 
-const hashes: Record<string, string> = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' }
+const hashes: ReadonlyMap<unknown, string> = new Map([
+  ['HS256', 'sha256'],
+  ['HS384', 'sha384'],
+  ['HS512', 'sha512'],
+])
 
 export function userOfToken(token: string, secret: string, nowMs: number): string {
   const parts = token.split('.')
   if (parts.length !== 3) throw unauthorized('invalid token: token contains an invalid number of segments')
   const header = jsonSegment(parts[0]!)
   const claims = jsonSegment(parts[1]!)
-  const hash = hashes[String(header.alg)]
+  const hash = hashes.get(header.alg)
   if (hash === undefined) throw unauthorized(`invalid token: unexpected signing method: ${String(header.alg)}`)
   const wanted = createHmac(hash, secret).update(`${parts[0]}.${parts[1]}`).digest()
   const given = Buffer.from(parts[2]!, 'base64url')

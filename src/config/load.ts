@@ -65,7 +65,7 @@ export function parseConfig(source: string, env: Environment): { config: Config;
   const warnings: string[] = []
   const raw = parseFile(source)
   const scalars: Table = {}
-  for (const [key, value] of Object.entries(raw)) if (key in top.options) scalars[key] = value
+  for (const [key, value] of Object.entries(raw)) if (Object.hasOwn(top.options, key)) scalars[key] = value
   const result: Table = readSection('', top, scalars, ['', ''], env, warnings)
 
   for (const [name, section] of Object.entries(sections)) {
@@ -75,7 +75,7 @@ export function parseConfig(source: string, env: Environment): { config: Config;
 
   const foreign: Table = {}
   for (const [name, value] of Object.entries(raw)) {
-    if (name in top.options || name in sections || name in lists) continue
+    if ([top.options, sections, lists].some((known) => Object.hasOwn(known, name))) continue
     if (foreignSections.has(name)) foreign[name] = value
     else warnings.push(`unknown ${isTable(value) || Array.isArray(value) ? 'section' : 'key'} ${name}`)
   }

@@ -61,21 +61,23 @@ export const choice = <C extends string>(choices: readonly C[], value: C, doc: s
   choices,
 })
 
-const sizes: Record<string, number> = {
-  '': 1,
-  b: 1,
-  k: 1024,
-  kb: 1024,
-  m: 1 << 20,
-  mb: 1 << 20,
-  g: 1 << 30,
-  gb: 1 << 30,
-}
+const sizes: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    '': 1,
+    b: 1,
+    k: 1024,
+    kb: 1024,
+    m: 1 << 20,
+    mb: 1 << 20,
+    g: 1 << 30,
+    gb: 1 << 30,
+  }),
+)
 
 /** `64mb`, `1g`, `4096`: powers of 1024. */
 export function parseBytes(value: string): number {
   const m = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(value.trim().toLowerCase())
-  const unit = m === null ? undefined : sizes[m[2]!]
+  const unit = m === null ? undefined : sizes.get(m[2]!)
   if (m === null || unit === undefined)
     throw new Error(`invalid size ${JSON.stringify(value)}, want for example "64mb"`)
   return Math.floor(Number(m[1]) * unit)

@@ -20,20 +20,22 @@ const month: Field = { name: 'month', low: 1, high: 12, names: months }
 const dayOfWeek: Field = { name: 'day-of-week', low: 0, high: 7, names: days, special: /^[0-7](?:L|#[1-5])$/ }
 const year: Field = { name: 'year', low: 1970, high: 2099 }
 
-const macros: Record<string, string> = {
-  '@yearly': '0 0 0 1 1 * *',
-  '@annually': '0 0 0 1 1 * *',
-  '@monthly': '0 0 0 1 * * *',
-  '@weekly': '0 0 0 * * 0 *',
-  '@daily': '0 0 0 * * * *',
-  '@hourly': '0 0 * * * * *',
-}
+const macros: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '@yearly': '0 0 0 1 1 * *',
+    '@annually': '0 0 0 1 1 * *',
+    '@monthly': '0 0 0 1 * * *',
+    '@weekly': '0 0 0 * * 0 *',
+    '@daily': '0 0 0 * * * *',
+    '@hourly': '0 0 * * * * *',
+  }),
+)
 
 const fault = (text: string): ShardlineError => new ShardlineError('cron', text, 500)
 
 /** Throws ShardlineError: `missing field(s)`, `syntax error in minute field: '61'`, `invalid interval …`. */
 export function checkCron(expression: string): void {
-  const parts = (macros[expression.trim()] ?? expression).trim().split(/\s+/)
+  const parts = (macros.get(expression.trim()) ?? expression).trim().split(/\s+/)
   if (parts.length < 5) throw fault('missing field(s)')
   const common = [minute, hour, dayOfMonth, month, dayOfWeek]
   // Six fields end with the year, seven begin with the second; more are ignored.

@@ -51,17 +51,19 @@ export const influxDBOutDef: NodeDef = {
   effects: () => ({ reads: [], wholeFields: true, wholeTags: true }),
 }
 
-const units: Readonly<Record<string, { readonly unit: TimeUnit; readonly sent: string }>> = {
-  '': { unit: 1, sent: 'ns' },
-  ns: { unit: 1, sent: 'ns' },
-  us: { unit: 1_000, sent: 'u' },
-  µs: { unit: 1_000, sent: 'u' },
-  μs: { unit: 1_000, sent: 'u' },
-  ms: { unit: 1_000_000, sent: 'ms' },
-  s: { unit: 1_000_000_000, sent: 's' },
-  m: { unit: 60_000_000_000, sent: 'm' },
-  h: { unit: 3_600_000_000_000, sent: 'h' },
-}
+const units: ReadonlyMap<string, { readonly unit: TimeUnit; readonly sent: string }> = new Map(
+  Object.entries({
+    '': { unit: 1, sent: 'ns' },
+    ns: { unit: 1, sent: 'ns' },
+    us: { unit: 1_000, sent: 'u' },
+    µs: { unit: 1_000, sent: 'u' },
+    μs: { unit: 1_000, sent: 'u' },
+    ms: { unit: 1_000_000, sent: 'ms' },
+    s: { unit: 1_000_000_000, sent: 's' },
+    m: { unit: 60_000_000_000, sent: 'm' },
+    h: { unit: 3_600_000_000_000, sent: 'h' },
+  }),
+)
 
 export interface InfluxDBOutSettings {
   readonly cluster: string
@@ -83,7 +85,7 @@ export function influxDBOutSettings(node: PipelineNode): InfluxDBOutSettings {
     db: textOf(node, 'database'),
     rp: textOf(node, 'retentionPolicy'),
     consistency: textOf(node, 'writeConsistency'),
-    precision: units[textOf(node, 'precision')]?.sent ?? 'ns',
+    precision: units.get(textOf(node, 'precision'))?.sent ?? 'ns',
     bufferPoints: Math.max(1, Number(intOf(node, 'buffer'))),
     // Longer than a timer can run.
     flushMs: Math.min(Math.max(1, flushMs), 2 ** 31 - 1),
@@ -105,13 +107,12 @@ class InfluxDBOutOperator extends LineSinkOperator {
       frameType: Out.InfluxDBOut,
       measurement: textOf(node, 'measurement'),
       tags: pairsOf(node, 'tag').map(([k, v]) => [k, String(v)] as const),
-      unit: units[precision]?.unit ?? 1,
+      unit: units.get(precision)?.unit ?? 1,
       durations: 'text',
       batchesKeepName: false,
       errorText: influxDBErrorText,
     })
-    if (units[precision] === undefined)
-      this.precisionError = `time: unknown unit "${precision}" in duration "1${precision}"`
+    if (!units.has(precision)) this.precisionError = `time: unknown unit "${precision}" in duration "1${precision}"`
   }
 
   override receive(chunk: Chunk): void {

@@ -168,19 +168,21 @@ function suggest(suggestion: string): Advice {
   return { suggestion }
 }
 
-const literalWords: Readonly<Record<string, string>> = {
-  true: 'TRUE',
-  false: 'FALSE',
-  and: 'AND',
-  or: 'OR',
-  null: '',
-  nil: '',
-  none: '',
-}
+const literalWords: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    true: 'TRUE',
+    false: 'FALSE',
+    and: 'AND',
+    or: 'OR',
+    null: '',
+    nil: '',
+    none: '',
+  }),
+)
 
 /** For a name that is not in scope. `asText`: a string is wanted in its place, or may be. */
 export function undefinedAdvice(name: string, scope: Iterable<string>, asText: boolean): Advice {
-  const word = literalWords[name.toLowerCase()]
+  const word = literalWords.get(name.toLowerCase())
   if (word !== undefined && word !== '') return { hint: `It is written ${word}.`, suggestion: word }
   if (word === '') return { hint: 'There is no null.' }
   const names = [...scope]

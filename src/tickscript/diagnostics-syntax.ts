@@ -115,12 +115,14 @@ function literalAdvice(message: string, { token }: Place): Advice | undefined {
   return undefined
 }
 
-const words: Readonly<Record<string, string>> = { and: 'AND', or: 'OR', not: '!', true: 'TRUE', false: 'FALSE' }
+const words: ReadonlyMap<string, string> = new Map(
+  Object.entries({ and: 'AND', or: 'OR', not: '!', true: 'TRUE', false: 'FALSE' }),
+)
 
 function tokenAdvice(fault: SyntaxFault, place: Place): Advice | undefined {
   const { token, previous, before, after, expected } = place
   const found = /unexpected (\S+)/.exec(fault.message)?.[1] ?? ''
-  const word = words[token.toLowerCase()]
+  const word = words.get(token.toLowerCase())
   if (found === 'identifier' && word !== undefined && token.toLowerCase() !== 'not') {
     return { hint: `Keywords are written in capitals: ${word}.`, suggestion: word }
   }

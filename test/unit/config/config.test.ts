@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { allSections, findConfigFile, loadConfig, parseConfig, splitAddress } from '../../../src/config/load.js'
 import { parseBytes } from '../../../src/config/option.js'
 import { configReference, printDefaultConfig, printEffectiveConfig } from '../../../src/config/print.js'
+import { durationMs } from '../../../src/durations.js'
 
 const error = (source: string, env = {}): string => {
   try {
@@ -136,6 +137,7 @@ describe('unknown names', () => {
   test('warn and do not stop', () => {
     const { warnings } = parseConfig('nope = 1\n[http]\nfoo = 2\n[bogus]\nx = 1', {})
     expect(warnings).toEqual(['unknown key http.foo', 'unknown key nope', 'unknown section bogus'])
+    expect(parseConfig('[constructor]\nx = 1', {}).warnings).toEqual(['unknown section constructor'])
   })
 })
 
@@ -262,6 +264,8 @@ test('sizes', () => {
   expect(parseBytes('1.5k')).toBe(1536)
   expect(parseBytes('10')).toBe(10)
   expect(() => parseBytes('x')).toThrow('invalid size "x"')
+  expect(() => parseBytes('1constructor')).toThrow('invalid size "1constructor"')
+  expect(() => durationMs('1constructor')).toThrow('time: unknown unit "constructor" in duration "1constructor"')
 })
 
 test('addresses', () => {

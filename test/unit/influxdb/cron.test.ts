@@ -20,6 +20,7 @@ test.each([
   ['@daily', 'none'],
   ['0 0 * *', 'missing field(s)'],
   ['@every 1h', 'missing field(s)'],
+  ['constructor', 'missing field(s)'],
   ['61 * * * *', "syntax error in minute field: '61'"],
   ['* * * foo *', "syntax error in month field: 'foo'"],
   ['* * * * * * 1960', "syntax error in year field: '1960'"],
