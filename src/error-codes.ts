@@ -83,6 +83,10 @@ export const errorGroups: readonly ErrorGroup[] = [
       'bad-level': 'Alert levels are OK, INFO, WARNING and CRITICAL.',
       'bad-clock': 'A replay runs by the clock `real` or `fast`.',
       unauthorized: 'Credentials are missing or wrong.',
+      'body-too-large': 'The body of the request is longer than it may be, packed or not.',
+      'body-late': 'The body of the request did not arrive in time: `[http] body-timeout`.',
+      'body-crowded':
+        'Other bodies of writes took the room for longer than a write waits: `[engine] waiting-bytes`, `write-timeout`.',
       'not-supported': 'The request is understood but not served here yet.',
     },
   },

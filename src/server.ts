@@ -9,6 +9,7 @@ import { HandlerSpecService } from './alert/handler-spec-service.js'
 import { TopicService } from './alert/topics.js'
 import { readHandlerConfigs } from './alert-handlers/http-endpoints.js'
 import { Api } from './api/api.js'
+import { BodyGate } from './api/body-gate.js'
 import type { HttpServer } from './api/http.js'
 import { startHttpServer } from './api/http-server.js'
 import { addRecordings } from './api/recordings.js'
@@ -211,7 +212,7 @@ export class Server {
       slotBytes: options['slot-size'],
       ringEntries: options['ring-entries'],
       udpPolicy: options['udp-overload'],
-      writeWaitMs: options['http-overload'] === 'reject' ? 0 : options['write-timeout'],
+      writeWaitMs: writeWaitMs(this.config),
       waitingBytes: options['waiting-bytes'],
       idleGroupMs: options['idle-ttl'],
       statePolicy: options['state-policy'],
@@ -335,10 +336,12 @@ export class Server {
       debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats(), topics.list()),
     })
     addMore(api.router)
+    const gate = new BodyGate({ capBytes: config.engine['waiting-bytes'], waitMs: writeWaitMs(config) })
     const settings = {
       defaultRetentionPolicy: config['default-retention-policy'],
       maxBodyBytes: config.engine['max-body-size'],
       tracing: config.http['write-tracing'],
+      gate,
     }
     addWrite(api.router, engine, settings, log)
     const http = await listen(config, api, log)
@@ -359,6 +362,10 @@ function postLimits({ requests }: Config): Pick<HttpPostSinkOptions, 'deadlineMs
   }
 }
 
+function writeWaitMs({ engine }: Config): number {
+  return engine['http-overload'] === 'reject' ? 0 : engine['write-timeout']
+}
+
 function deadmanOf({ deadman }: Config): DeadmanDefaults {
   const { id, message, global, threshold, interval } = deadman
   return { id, message, global, threshold, intervalNs: BigInt(Math.round(interval * 1e6)) }
@@ -374,8 +381,7 @@ async function listen(config: Config, api: Api, log: Log): Promise<HttpServer> {
       server: config.http.server,
       host,
       port,
-      waitingBytes: config.engine['waiting-bytes'],
-      maxBodyBytes: config.engine['max-body-size'],
+      body: { hardLimitBytes: config.engine['max-body-size'], timeoutMs: config.http['body-timeout'] },
       ...(https
         ? {
             tls: {

@@ -1,6 +1,6 @@
 /**
  * What every request passes on its way to a resource: canonical paths, CORS, credentials, request ids, errors, the access
- * log. Main thread.
+ * log. Whatever a resource does, it is answered at most once and nothing is thrown back to the adapter. Thread: main.
  */
 import { goDuration } from '../columns/go-duration.js'
 import { goJson } from '../columns/json-encode.js'
@@ -10,7 +10,7 @@ import type { Log } from '../log.js'
 import { kapacitorVersion } from '../version.js'
 import { type AuthSettings, authenticate } from './auth.js'
 import { Call, jsonType } from './call.js'
-import { BodyTooLarge, type Request, RequestAborted, type Response } from './http.js'
+import { type Request, RequestAborted, type Response } from './http.js'
 import { requestId } from './request-id.js'
 import { methods, Router } from './router.js'
 
@@ -41,6 +41,15 @@ export class Api {
   }
 
   readonly handle = (request: Request, response: Response): void => {
+    try {
+      this.answer(request, response)
+    } catch (err) {
+      this.log.error('request failed', { method: request.method, path: request.path, err: errorText(err) })
+      response.destroy()
+    }
+  }
+
+  private answer(request: Request, response: Response): void {
     this.requests++
     const startMs = Date.now()
     const start = process.hrtime.bigint()
@@ -89,9 +98,17 @@ export class Api {
       return
     }
     const query = new URLSearchParams(request.query)
-    const call = new Call(request, response, this.#route(request), query, headers, (c) => finished(c.status))
+    const call = new Call({
+      request,
+      response,
+      path: this.route(request),
+      query,
+      headers,
+      sent: (c) => finished(c.status),
+      failed: (c, err) => this.cut(c, err),
+    })
     try {
-      if (!this.#isOpen(call.path)) user = authenticate(request, query, this.settings.auth) ?? user
+      if (!this.isOpen(call.path)) user = authenticate(request, query, this.settings.auth) ?? user
     } catch (err) {
       call.raw(401, jsonType, goJson({ error: errorText(err) }))
       return
@@ -102,35 +119,49 @@ export class Api {
       return
     }
     try {
-      const pending = resource(call)
-      if (pending !== undefined) pending.catch((err: unknown) => this.#failed(call, err))
+      resource(call)
+        ?.then(() => {
+          if (call.status === 0 && !response.aborted) throw new Error('the resource gave no answer')
+        })
+        .catch((err: unknown) => this.failed(call, err))
+        .catch((err: unknown) => this.cut(call, err))
     } catch (err) {
-      this.#failed(call, err)
+      this.failed(call, err)
     }
   }
 
   /** `/kapacitor/v1preview/…` means `/kapacitor/v1/…` unless a resource lives only there. */
-  #route(request: Request): string {
+  private route(request: Request): string {
     const { path } = request
     if (!path.startsWith(`${previewPath}/`) || this.router.find(request.method, path) !== undefined) return path
     return basePath + path.slice(previewPath.length)
   }
 
-  #isOpen(path: string): boolean {
+  private isOpen(path: string): boolean {
     return this.settings.openDebug && (path === `${basePath}/debug/vars` || path.startsWith(`${basePath}/debug/pprof`))
   }
 
-  #failed(call: Call, err: unknown): void {
+  private failed(call: Call, err: unknown): void {
     if (err instanceof RequestAborted) return
-    if (err instanceof BodyTooLarge) {
-      call.tooLarge(err)
+    if (call.status !== 0) {
+      this.cut(call, err)
       return
     }
     if (!(err instanceof ShardlineError)) {
       this.log.error('request failed', { method: call.request.method, path: call.path, err: errorText(err) })
+      call.error(500, errorText(err))
+      return
     }
-    if (err instanceof ShardlineError) call.header('X-Shardline-Error', err.code)
-    call.error(err instanceof ShardlineError ? err.status : 500, errorText(err))
+    call.header('X-Shardline-Error', err.code)
+    if (err.status === 503) call.header('Retry-After', '1')
+    call.error(err.status, errorText(err), err.status === 408 || err.status === 413)
+  }
+
+  /** A failure behind the answer, or of the answer itself. One that was only begun must not look whole. */
+  private cut(call: Call, err: unknown): void {
+    const { method } = call.request
+    this.log.error('request failed after its answer', { method, path: call.path, err: errorText(err) })
+    call.response.destroy()
   }
 }
 

@@ -1,8 +1,13 @@
 /**
- * Collects the body of one request for an adapter: chunks in, one Uint8Array out, with the limit and the gate's account.
- * The reader holds a paused socket until the gate admits it. A body of declared length is copied once, into place; its memory
- * is taken when the first bytes come. Main thread.
+ * Collects the body of one request for an adapter: chunks in, one Uint8Array out, with its limit, its deadline and the
+ * account of a gate. Thread: main.
+ *
+ * A body is kept only once somebody has asked for it, in the call of the handler itself; what comes before or otherwise is
+ * thrown away. A body that waits at a gate holds its socket paused. The socket is touched for the last time in `answering`,
+ * never after `abort`. A body of declared length is copied once, into place; its memory is taken when the first bytes come.
  */
+import { timerMs } from '../durations.js'
+import { ShardlineError } from '../errors.js'
 import type { BodyGate, BodyTicket } from './body-gate.js'
 import { BodyTooLarge, RequestAborted } from './http.js'
 
@@ -11,129 +16,177 @@ export interface PausableSocket {
   resume(): void
 }
 
+export interface BodyLimits {
+  /** Beyond this nothing is kept, whatever the handler allows. */
+  readonly hardLimitBytes: number
+  /** A body must have arrived so long after it was let in; 0: it may take for ever. */
+  readonly timeoutMs: number
+}
+
 export class BodyReader {
-  readonly #chunks: Uint8Array[] = []
-  #whole: Uint8Array | undefined
-  /** `#whole` is of the gate's pool. */
-  #pooled = false
-  /** Nobody wants the rest. */
-  #left = false
-  #total = 0
-  #ended = false
-  #failed: Error | undefined
-  #limit = Number.POSITIVE_INFINITY
-  #settle: { resolve: (body: Uint8Array) => void; reject: (err: Error) => void } | undefined
-  readonly #ticket: BodyTicket
+  private readonly chunks: Uint8Array[] = []
+  private whole: Uint8Array | undefined
+  /** `whole` is of the gate's pool. */
+  private pooled = false
+  /** Answered or aborted: the socket belongs to others, and nobody wants the rest. */
+  private left = false
+  private paused = false
+  private total = 0
+  private ended = false
+  /** Something came before anybody wanted it. */
+  private missed = false
+  private limit = Number.POSITIVE_INFINITY
+  private settle: { resolve: (body: Uint8Array) => void; reject: (err: Error) => void } | undefined
+  private gate: BodyGate | undefined
+  private ticket: BodyTicket | undefined
+  /** Of the wait at the gate, then of the arrival. */
+  private timer: NodeJS.Timeout | undefined
 
   constructor(
-    private readonly gate: BodyGate,
     private readonly declaredBytes: number,
     private readonly socket: PausableSocket,
-    /** Beyond this nothing is kept, whatever the handler allows. */
-    private readonly hardLimitBytes: number,
-  ) {
-    this.#ticket = gate.enter(Math.min(declaredBytes, hardLimitBytes), () => {
-      if (!this.#ended && this.#failed === undefined) socket.resume()
-    })
-    if (!this.#ticket.admitted) socket.pause()
-    if (declaredBytes > hardLimitBytes) this.#failed = new BodyTooLarge(hardLimitBytes)
+    private readonly limits: BodyLimits,
+  ) {}
+
+  /** More of a body that somebody wants may come now. */
+  get arriving(): boolean {
+    return this.settle !== undefined && !this.paused
+  }
+
+  /** The whole body has arrived, wanted or not. */
+  get complete(): boolean {
+    return this.ended
   }
 
   /** `reused`: the library takes the memory of the chunk back when this returns. */
   push(chunk: Uint8Array, reused: boolean): void {
-    if (this.#left || this.#failed !== undefined || chunk.byteLength === 0) return
-    this.#total += chunk.byteLength
-    if (this.#total > Math.min(this.#limit, this.hardLimitBytes)) {
-      this.#fail(new BodyTooLarge(Math.min(this.#limit, this.hardLimitBytes)))
+    if (chunk.byteLength === 0) return
+    if (this.settle === undefined) {
+      this.missed = true
       return
     }
-    if (this.#total <= this.declaredBytes) {
-      if (!reused && chunk.byteLength === this.declaredBytes) this.#whole = chunk
+    this.total += chunk.byteLength
+    if (this.total > this.limit) {
+      this.fail(new BodyTooLarge(this.limit))
+      return
+    }
+    if (this.total <= this.declaredBytes) {
+      if (!reused && chunk.byteLength === this.declaredBytes) this.whole = chunk
       else {
-        if (this.#whole === undefined) {
-          this.#whole = this.gate.pool.take(this.declaredBytes)
-          this.#pooled = true
-        }
-        this.#whole.set(chunk, this.#total - chunk.byteLength)
+        this.whole ??= this.take()
+        this.whole.set(chunk, this.total - chunk.byteLength)
       }
-    } else this.#chunks.push(reused ? chunk.slice() : chunk)
-    this.gate.grow(this.#ticket, this.#total)
+    } else this.chunks.push(reused ? chunk.slice() : chunk)
+    if (this.ticket !== undefined) this.gate?.grow(this.ticket, this.total)
   }
 
   end(): void {
-    this.#ended = true
-    this.#trySettle()
+    this.ended = true
+    const { settle } = this
+    if (settle === undefined) return
+    this.arrived()
+    settle.resolve(this.body())
   }
 
-  /** The client is gone: the socket must not be touched any more. */
+  /** The client is gone. */
   abort(): void {
-    if (!this.#ended) this.#fail(new RequestAborted())
-    this.#leave()
+    if (this.left) return
+    this.fail(new RequestAborted())
+    this.leave()
   }
 
-  /** The whole body has arrived. */
-  get complete(): boolean {
-    return this.#ended
+  /** The answer is about to be sent, or its last part: the bytes go back to the gate, the connection may go on. */
+  answering(): void {
+    if (this.left) return
+    this.fail(new Error('the request was answered before its body was read'))
+    this.flow()
+    this.leave()
   }
 
-  read(limitBytes: number): Promise<Uint8Array> {
-    this.#limit = limitBytes
-    if (Math.max(this.#total, this.declaredBytes) > limitBytes && this.#failed === undefined)
-      this.#fail(new BodyTooLarge(limitBytes))
+  /** Once, in the call of the handler. */
+  read(limitBytes: number, gate?: BodyGate): Promise<Uint8Array> {
+    this.limit = Math.min(limitBytes, this.limits.hardLimitBytes)
+    if (this.left) return Promise.reject(new RequestAborted())
+    if (this.missed || this.ended) return Promise.reject(new Error('the body was asked for too late'))
+    if (this.declaredBytes > this.limit) return Promise.reject(new BodyTooLarge(this.limit))
     return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject }
-      this.#trySettle()
+      this.settle = { resolve, reject }
+      if (gate === undefined) this.expect()
+      else this.waitAt(gate)
     })
-  }
-
-  /** The response was sent: give the bytes back to the gate, let the connection go on. */
-  release(): void {
-    if (!this.#ticket.admitted && !this.#ticket.closed) this.socket.resume()
-    this.#leave()
   }
 
   /** What read() gave is not looked at any more. */
   recycle(): void {
-    if (!this.#ended || !this.#pooled || this.#whole === undefined) return
-    this.gate.pool.give(this.#whole)
-    this.#whole = undefined
+    if (!this.pooled || this.whole === undefined || this.settle !== undefined) return
+    this.gate?.pool.give(this.whole)
+    this.whole = undefined
   }
 
-  #leave(): void {
-    this.#left = true
-    this.#chunks.length = 0
-    this.#whole = undefined
-    this.gate.leave(this.#ticket)
+  private waitAt(gate: BodyGate): void {
+    this.gate = gate
+    this.ticket = gate.enter(this.declaredBytes, () => {
+      this.flow()
+      // A body that came along with its head is not waited for.
+      if (this.settle !== undefined) this.expect()
+    })
+    if (this.ticket.admitted) this.expect()
+    else if (gate.waitMs <= 0) this.fail(crowded())
+    else {
+      this.paused = true
+      this.socket.pause()
+      this.timer = setTimeout(() => this.fail(crowded()), timerMs(gate.waitMs))
+    }
   }
 
-  #fail(err: Error): void {
-    this.#failed = err
-    this.#chunks.length = 0
-    this.#whole = undefined
-    this.#trySettle()
+  /** From here on the body must come. */
+  private expect(): void {
+    clearTimeout(this.timer)
+    const { timeoutMs } = this.limits
+    if (timeoutMs > 0) this.timer = setTimeout(() => this.fail(late(timeoutMs)), timerMs(timeoutMs))
   }
 
-  #body(): Uint8Array {
-    if (this.#whole !== undefined) return this.#whole.subarray(0, this.#total)
-    return this.#chunks.length === 1 ? this.#chunks[0]! : concat(this.#chunks, this.#total)
+  private flow(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.socket.resume()
   }
 
-  #trySettle(): void {
-    const settle = this.#settle
+  private arrived(): void {
+    clearTimeout(this.timer)
+    this.settle = undefined
+  }
+
+  private fail(err: Error): void {
+    const { settle } = this
+    this.arrived()
     if (settle === undefined) return
-    if (this.#failed !== undefined) settle.reject(this.#failed)
-    else if (this.#ended) settle.resolve(this.#body())
-    else return
-    this.#settle = undefined
+    this.chunks.length = 0
+    this.whole = undefined
+    settle.reject(err)
+  }
+
+  private leave(): void {
+    this.left = true
+    this.chunks.length = 0
+    this.whole = undefined
+    if (this.ticket !== undefined) this.gate?.leave(this.ticket)
+  }
+
+  private take(): Uint8Array {
+    if (this.gate === undefined) return Buffer.allocUnsafeSlow(this.declaredBytes)
+    this.pooled = true
+    return this.gate.pool.take(this.declaredBytes)
+  }
+
+  private body(): Uint8Array {
+    if (this.whole !== undefined) return this.whole.subarray(0, this.total)
+    return this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.total)
   }
 }
 
-function concat(chunks: readonly Uint8Array[], total: number): Uint8Array {
-  const out = new Uint8Array(total)
-  let at = 0
-  for (const chunk of chunks) {
-    out.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return out
-}
+const crowded = (): ShardlineError =>
+  new ShardlineError('body-crowded', 'engine is overloaded: no room for the body of the write', 503)
+
+const late = (timeoutMs: number): ShardlineError =>
+  new ShardlineError('body-late', `http: request body did not arrive within ${timeoutMs / 1000}s`, 408)

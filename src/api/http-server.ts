@@ -1,6 +1,6 @@
-/** Chooses the HTTP implementation and listens. Main thread. */
+/** Chooses the HTTP implementation and listens. Thread: main. */
 import type { Log } from '../log.js'
-import { BodyGate } from './body-gate.js'
+import type { BodyLimits } from './body-reader.js'
 import type { Handler, HttpServer, ListenOptions, TlsFiles } from './http.js'
 import { listenNode } from './node-adapter.js'
 import { listenUws, loadUws } from './uws-adapter.js'
@@ -10,23 +10,23 @@ export interface HttpSettings {
   readonly host: string
   readonly port: number
   readonly tls?: TlsFiles
-  readonly waitingBytes: number
-  readonly maxBodyBytes: number
+  readonly body: BodyLimits
 }
 
 export async function startHttpServer(settings: HttpSettings, handler: Handler, log: Log): Promise<HttpServer> {
   const options: ListenOptions = {
     host: settings.host,
     port: settings.port,
-    gate: new BodyGate(settings.waitingBytes),
+    body: settings.body,
+    log,
     ...(settings.tls === undefined ? {} : { tls: settings.tls }),
   }
   if (settings.server === 'uws' && !needsNode(settings.tls)) {
     const uws = loadUws()
-    if (uws.library !== undefined) return listenUws(uws.library, handler, options, settings.maxBodyBytes)
+    if (uws.library !== undefined) return listenUws(uws.library, handler, options)
     log.info('uWebSockets.js does not load, using node:http', { reason: uws.reason })
   }
-  return listenNode(handler, options, settings.maxBodyBytes)
+  return listenNode(handler, options)
 }
 
 /** Protocol versions cannot be chosen with µWebSockets.js. */

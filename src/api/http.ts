@@ -1,8 +1,11 @@
 /**
  * The HTTP interface that resources are written against. Two adapters implement it: uws-adapter.ts and node-adapter.ts.
- * Main thread.
+ * Thread: main.
  */
+import { ShardlineError } from '../errors.js'
+import type { Log } from '../log.js'
 import type { BodyGate } from './body-gate.js'
+import type { BodyLimits } from './body-reader.js'
 
 export interface Request {
   /** As sent, upper or lower case. */
@@ -15,10 +18,11 @@ export interface Request {
   readonly headers: Readonly<Record<string, string>>
   readonly remoteAddress: string
   /**
-   * The whole body. Rejects with BodyTooLarge beyond `limitBytes`, with RequestAborted when the client is gone. The bytes
-   * count in the gate until the response was sent.
+   * The whole body; asked for once, in the call of the handler. Rejects with BodyTooLarge beyond `limitBytes`, with status 408
+   * when it comes too slowly, with RequestAborted when the client is gone. With a gate it waits for its turn (503 when that
+   * does not come), and its bytes count there until the response is sent.
    */
-  body(limitBytes: number): Promise<Uint8Array>
+  body(limitBytes: number, gate?: BodyGate): Promise<Uint8Array>
   /** What body() gave is not looked at any more: its memory may serve another request. */
   recycleBody(): void
 }
@@ -29,10 +33,15 @@ export interface Response {
   /** The client is gone; nothing can be sent any more. */
   readonly aborted: boolean
   onAborted(handler: () => void): void
-  /** Once. `closeConnection` after a request whose body was not read to its end. */
+  /**
+   * The answer; whatever was begun or given before stays. To HEAD only its head goes out. `closeConnection` after a request
+   * whose body was not read to its end.
+   */
   send(status: number, headers: Headers, body?: Uint8Array | string, closeConnection?: boolean): void
   /** Starts an answer of unknown length. */
   stream(status: number, headers: Headers): BodyStream
+  /** Cuts the connection, unless the answer was given: the client sees that there is no whole one. */
+  destroy(): void
 }
 
 export interface BodyStream {
@@ -56,7 +65,8 @@ export interface ListenOptions {
   /** 0: any free port. */
   readonly port: number
   readonly tls?: TlsFiles
-  readonly gate: BodyGate
+  readonly body: BodyLimits
+  readonly log: Log
 }
 
 export interface HttpServer {
@@ -66,9 +76,9 @@ export interface HttpServer {
   close(deadlineMs: number): Promise<void>
 }
 
-export class BodyTooLarge extends Error {
-  constructor(readonly limitBytes: number) {
-    super('http: request body too large')
+export class BodyTooLarge extends ShardlineError {
+  constructor(limitBytes: number) {
+    super('body-too-large', `http: request body too large: more than ${limitBytes} bytes`, 413)
   }
 }
 
@@ -76,6 +86,12 @@ export class RequestAborted extends Error {
   constructor() {
     super('request aborted by the client')
   }
+}
+
+/** Bytes of the body as the head announces them; 0: there is none, or its length is not known. */
+export function declaredBytes(headers: Readonly<Record<string, string | string[] | undefined>>): number {
+  if (headers['transfer-encoding'] !== undefined) return 0
+  return Number(headers['content-length'] ?? 0) || 0
 }
 
 export const statusTexts: Readonly<Record<number, string>> = {

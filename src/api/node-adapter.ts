@@ -1,34 +1,44 @@
-/** The HTTP interface over node:http and node:https. Main thread. */
+/** The HTTP interface over node:http and node:https. Thread: main. */
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { SecureVersion } from 'node:tls'
+import { errorText } from '../errors.js'
 import { BodyReader } from './body-reader.js'
 import type { BodyStream, Handler, Headers, HttpServer, ListenOptions, Request, Response } from './http.js'
+import { declaredBytes } from './http.js'
 import { listenError } from './listen-error.js'
 
-export async function listenNode(handler: Handler, options: ListenOptions, maxBodyBytes: number): Promise<HttpServer> {
-  const streams = new Set<ServerResponse>()
+/** How long the rest of a body whose request is answered may still come. */
+const lingerMs = 10_000
+
+export async function listenNode(handler: Handler, options: ListenOptions): Promise<HttpServer> {
+  const streams = new Set<NodeResponse>()
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    const reader = new BodyReader(
-      options.gate,
-      Number(incoming.headers['content-length'] ?? 0) || 0,
-      { pause: () => incoming.pause(), resume: () => incoming.resume() },
-      maxBodyBytes,
-    )
+    const socket = { pause: () => incoming.pause(), resume: () => incoming.resume() }
+    const reader = new BodyReader(declaredBytes(incoming.headers), socket, options.body)
     const response = new NodeResponse(outgoing, reader, streams)
     incoming.on('data', (chunk: Buffer) => reader.push(chunk, false))
     incoming.on('end', () => reader.end())
-    incoming.on('error', () => reader.abort())
+    incoming.on('error', () => response.closed())
+    outgoing.on('error', () => response.closed())
     outgoing.on('close', () => response.closed())
     handler(requestOf(incoming, reader), response)
   }
   const server = options.tls === undefined ? createServer(onRequest) : createTlsServer(tlsOptions(options), onRequest)
   server.keepAliveTimeout = 60_000
+  // Bodies have a deadline of their own, which does not run while they wait.
+  server.requestTimeout = 0
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (err) => reject(listenError(options, err)))
-    server.listen({ port: options.port, ...(options.host === '' ? {} : { host: options.host }) }, () => resolve())
+    const refused = (err: Error): void => reject(listenError(options, err))
+    server.once('error', refused)
+    server.listen({ port: options.port, ...(options.host === '' ? {} : { host: options.host }) }, () => {
+      server.off('error', refused)
+      // For example when the process has no descriptor left for the next connection.
+      server.on('error', (err) => options.log.error('HTTP connection not accepted', { err: errorText(err) }))
+      resolve()
+    })
   })
   return {
     kind: 'node',
@@ -65,7 +75,7 @@ function tlsOptions(options: ListenOptions): Record<string, unknown> {
 function requestOf(incoming: IncomingMessage, reader: BodyReader): Request {
   const url = incoming.url ?? '/'
   const mark = url.indexOf('?')
-  const headers: Record<string, string> = {}
+  const headers: Record<string, string> = Object.create(null) as Record<string, string>
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   }
@@ -75,64 +85,75 @@ function requestOf(incoming: IncomingMessage, reader: BodyReader): Request {
     query: mark < 0 ? '' : url.slice(mark + 1),
     headers,
     remoteAddress: incoming.socket.remoteAddress ?? '',
-    body: (limit) => reader.read(limit),
+    body: (limit, gate) => reader.read(limit, gate),
     recycleBody: () => reader.recycle(),
   }
 }
 
 class NodeResponse implements Response {
-  #aborted = false
-  #done = false
-  readonly #handlers: (() => void)[] = []
+  aborted = false
+  private state: 'waiting' | 'streaming' | 'answered' = 'waiting'
+  private readonly handlers: (() => void)[] = []
 
   constructor(
     private readonly outgoing: ServerResponse,
     private readonly reader: BodyReader,
     /** Answers without end: a closing server does not wait for them. */
-    private readonly streams: Set<ServerResponse>,
+    private readonly streams: Set<NodeResponse>,
   ) {}
 
-  get aborted(): boolean {
-    return this.#aborted
-  }
-
   onAborted(handler: () => void): void {
-    this.#handlers.push(handler)
+    this.handlers.push(handler)
   }
 
+  /** May be told several times. */
   closed(): void {
-    this.streams.delete(this.outgoing)
-    if (!this.#done) {
-      this.#aborted = true
-      for (const handler of this.#handlers) handler()
-    }
+    this.streams.delete(this)
+    if (this.aborted || this.state === 'answered') return
+    this.aborted = true
     this.reader.abort()
+    for (const handler of this.handlers) handler()
   }
 
-  send(status: number, headers: Headers, body?: Uint8Array | string, closeConnection = false): void {
-    if (this.#aborted || this.#done) return
-    this.#done = true
-    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+  destroy(): void {
+    if (this.state !== 'answered') this.outgoing.destroy()
+  }
+
+  send(status: number, headers: Headers, body: Uint8Array | string = '', closeConnection = false): void {
+    if (this.aborted || this.state !== 'waiting') return
     const framing: Record<string, string> = { ...headers }
-    if (status !== 204) framing['Content-Length'] = String(length)
+    if (status !== 204) framing['Content-Length'] = String(Buffer.byteLength(body))
     if (closeConnection) framing.Connection = 'close'
     this.outgoing.writeHead(status, framing)
-    this.outgoing.end(body)
-    this.reader.release()
+    this.end(body)
     if (closeConnection) this.outgoing.on('finish', () => this.outgoing.socket?.destroySoon())
   }
 
   stream(status: number, headers: Headers): BodyStream {
-    this.outgoing.writeHead(status, headers)
-    this.streams.add(this.outgoing)
+    if (!this.aborted && this.state === 'waiting') {
+      this.outgoing.writeHead(status, headers)
+      this.state = 'streaming'
+      this.streams.add(this)
+    }
     return {
-      write: (chunk) => (this.#aborted ? false : this.outgoing.write(chunk)),
+      write: (chunk) => !this.aborted && this.state === 'streaming' && this.outgoing.write(chunk),
       end: () => {
-        this.#done = true
-        if (!this.#aborted) this.outgoing.end()
-        this.reader.release()
+        if (!this.aborted && this.state === 'streaming') this.end()
       },
     }
+  }
+
+  private end(body: Uint8Array | string = ''): void {
+    this.state = 'answered'
+    this.streams.delete(this)
+    this.reader.answering()
+    this.outgoing.end(body)
+    if (!this.reader.complete) this.linger()
+  }
+
+  private linger(): void {
+    const timer = setTimeout(() => this.outgoing.req.destroy(), lingerMs)
+    this.outgoing.req.once('close', () => clearTimeout(timer))
   }
 }
 

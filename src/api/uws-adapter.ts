@@ -1,13 +1,13 @@
 /**
- * The HTTP interface over µWebSockets.js. Main thread. The library's request object lives only during the call of the route
- * handler, so everything is copied out of it first; its response object must not be touched after an abort.
+ * The HTTP interface over µWebSockets.js. The library's request object lives only during the call of the route handler, so
+ * everything is copied out of it first; its response object must not be touched after an abort or the end. Thread: main.
  */
 import { createRequire } from 'node:module'
 import { createConnection } from 'node:net'
 import { errorText, type ShardlineError } from '../errors.js'
 import { BodyReader, type PausableSocket } from './body-reader.js'
 import type { BodyStream, Handler, Headers, HttpServer, ListenOptions, Request, Response } from './http.js'
-import { statusTexts } from './http.js'
+import { declaredBytes, statusTexts } from './http.js'
 import { listenError } from './listen-error.js'
 
 /** What is used of the library; its own type file is not part of every build of it. */
@@ -60,12 +60,10 @@ export function loadUws(): { library: UwsLibrary } | { library: undefined; reaso
   }
 }
 
-export async function listenUws(
-  library: UwsLibrary,
-  handler: Handler,
-  options: ListenOptions,
-  maxBodyBytes: number,
-): Promise<HttpServer> {
+/** Well below the ten seconds that the library gives a body that stalls or a client that does not read. */
+const keepAliveMs = 4_000
+
+export async function listenUws(library: UwsLibrary, handler: Handler, options: ListenOptions): Promise<HttpServer> {
   const active: ActiveResponses = { answering: new Set(), streaming: new Set() }
   let closing = false
   const app = options.tls === undefined ? library.App() : library.SSLApp(tlsOptions(options))
@@ -75,21 +73,21 @@ export async function listenUws(
       res.close()
       return
     }
-    const headers: Record<string, string> = {}
+    const headers: Record<string, string> = Object.create(null) as Record<string, string>
     req.forEach((name, value) => {
       headers[name] = name in headers ? `${headers[name]}, ${value}` : value
     })
+    const method = req.getCaseSensitiveMethod()
     const socket = new UwsSocket(res)
-    const reader = new BodyReader(options.gate, Number(headers['content-length'] ?? 0) || 0, socket, maxBodyBytes)
-    const response = new UwsHttpResponse(res, reader, active)
-    socket.response = response
+    const reader = new BodyReader(declaredBytes(headers), socket, options.body)
+    const response = new UwsHttpResponse(socket, reader, active, method === 'HEAD')
     const request: Request = {
-      method: req.getCaseSensitiveMethod(),
+      method,
       path: req.getUrl(),
       query: req.getQuery() ?? '',
       headers,
       remoteAddress: plainAddress(Buffer.from(res.getRemoteAddressAsText()).toString()),
-      body: (limit) => reader.read(limit),
+      body: (limit, gate) => reader.read(limit, gate),
       recycleBody: () => reader.recycle(),
     }
     res.onData((chunk, last) => {
@@ -100,6 +98,10 @@ export async function listenUws(
   })
   const socket = await listen(library, app, options)
   const port = library.us_socket_local_port(socket)
+  const keepAlive = setInterval(() => {
+    for (const response of active.answering) response.keepAlive()
+    for (const response of active.streaming) response.keepAlive()
+  }, keepAliveMs)
   return {
     kind: 'uws',
     port,
@@ -110,6 +112,7 @@ export async function listenUws(
       const end = Date.now() + deadlineMs
       while (active.answering.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
       for (const response of [...active.answering]) response.destroy()
+      clearInterval(keepAlive)
     },
   }
 }
@@ -163,26 +166,37 @@ function plainAddress(address: string): string {
         .join('.')
 }
 
-/** Pauses the connection of one request. */
+/** The library's response object, with what is known of its life: all its methods throw after an abort or the end. */
 class UwsSocket implements PausableSocket {
-  response: Response | undefined
-  #paused = false
+  /** Neither answered nor aborted. */
+  open = true
+  private paused = false
 
-  constructor(private readonly res: UwsResponse) {}
+  constructor(readonly res: UwsResponse) {}
 
   pause(): void {
-    this.#paused = true
+    if (!this.open) return
+    this.paused = true
     this.res.pause()
     // The library starts its idle timer after the route handler; only pausing once more stops it.
     setImmediate(() => {
-      if (this.#paused && this.response?.aborted === false) this.res.pause()
+      if (this.paused && this.open) this.res.pause()
     })
   }
 
   resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
+    if (!this.paused || !this.open) return
+    this.paused = false
     this.res.resume()
+  }
+
+  /** Resuming starts the library's timer anew. */
+  keepAlive(): void {
+    if (!this.paused && this.open) this.res.resume()
+  }
+
+  close(): void {
+    if (this.open) this.res.close()
   }
 }
 
@@ -194,78 +208,91 @@ interface ActiveResponses {
 }
 
 class UwsHttpResponse implements Response {
-  #aborted = false
-  readonly #handlers: (() => void)[] = []
+  aborted = false
+  private readonly handlers: (() => void)[] = []
 
   constructor(
-    private readonly res: UwsResponse,
+    private readonly socket: UwsSocket,
     private readonly reader: BodyReader,
     private readonly active: ActiveResponses,
+    private readonly headOnly: boolean,
   ) {
     active.answering.add(this)
-    res.onAborted(() => {
-      this.#aborted = true
-      this.#forget()
+    socket.res.onAborted(() => {
+      this.aborted = true
+      socket.open = false
+      this.forget()
       reader.abort()
-      for (const handler of this.#handlers) handler()
+      for (const handler of this.handlers) handler()
     })
-  }
-
-  get aborted(): boolean {
-    return this.#aborted
   }
 
   onAborted(handler: () => void): void {
-    this.#handlers.push(handler)
+    this.handlers.push(handler)
+  }
+
+  /** What the library would cut off too early: bodies that come slowly, and followers that do not read for a while. */
+  keepAlive(): void {
+    if (this.reader.arriving || this.active.streaming.has(this)) this.socket.keepAlive()
   }
 
   destroy(): void {
-    if (!this.#aborted) this.res.close()
+    this.socket.close()
   }
 
-  send(status: number, headers: Headers, body?: Uint8Array | string, closeConnection = false): void {
-    if (this.#aborted || !this.active.answering.has(this)) return
-    this.#forget()
-    this.res.cork(() => {
-      this.#head(status, headers, closeConnection)
-      // With an argument, even undefined, the library announces a length.
-      if (status === 204 && !closeConnection) this.res.endWithoutBody()
-      else if (body === undefined) this.res.end('', closeConnection)
-      else this.res.end(body, closeConnection)
+  send(status: number, headers: Headers, body: Uint8Array | string = '', closeConnection = false): void {
+    const { res } = this.socket
+    if (!this.active.answering.has(this)) return
+    this.end(() => {
+      this.head(status, headers, closeConnection)
+      if (status !== 204 && !this.headOnly) {
+        res.end(body, closeConnection)
+        return
+      }
+      // Given the length itself, the library waits for the body and closes the connection at the next request.
+      if (status !== 204) res.writeHeader('Content-Length', String(Buffer.byteLength(body)))
+      res.endWithoutBody()
     })
-    this.reader.release()
-  }
-
-  #forget(): void {
-    this.active.answering.delete(this)
-    this.active.streaming.delete(this)
   }
 
   stream(status: number, headers: Headers): BodyStream {
-    this.active.answering.delete(this)
-    this.active.streaming.add(this)
-    this.res.cork(() => this.#head(status, headers, false))
+    const { socket, active } = this
+    if (active.answering.delete(this)) {
+      active.streaming.add(this)
+      socket.res.cork(() => this.head(status, headers, false))
+    }
     return {
       write: (chunk) => {
-        if (this.#aborted) return false
+        if (!active.streaming.has(this)) return false
         let ok = false
-        this.res.cork(() => {
-          ok = this.res.write(chunk)
+        socket.res.cork(() => {
+          ok = socket.res.write(chunk)
         })
         return ok
       },
       end: () => {
-        if (this.#aborted || !this.active.streaming.has(this)) return
-        this.#forget()
-        this.res.cork(() => this.res.end())
-        this.reader.release()
+        if (active.streaming.has(this)) this.end(() => socket.res.end())
       },
     }
   }
 
-  #head(status: number, headers: Headers, closeConnection: boolean): void {
-    this.res.writeStatus(`${status} ${statusTexts[status] ?? 'Unknown'}`)
-    for (const name of Object.keys(headers)) this.res.writeHeader(name, headers[name]!)
-    if (closeConnection) this.res.writeHeader('Connection', 'close')
+  /** The last that happens to the socket. */
+  private end(write: () => void): void {
+    this.forget()
+    this.reader.answering()
+    this.socket.res.cork(write)
+    this.socket.open = false
+  }
+
+  private forget(): void {
+    this.active.answering.delete(this)
+    this.active.streaming.delete(this)
+  }
+
+  private head(status: number, headers: Headers, closeConnection: boolean): void {
+    const { res } = this.socket
+    res.writeStatus(`${status} ${statusTexts[status] ?? 'Unknown'}`)
+    for (const name of Object.keys(headers)) res.writeHeader(name, headers[name]!)
+    if (closeConnection) res.writeHeader('Connection', 'close')
   }
 }

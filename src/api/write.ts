@@ -1,36 +1,45 @@
 /**
  * POST /write and /kapacitor/v1/write: decompress, parse, check `db`, publish. All or nothing; errors are plain text under
- * the JSON content type. 503 with Retry-After only before anything was published. Main thread.
+ * the JSON content type. 503 with Retry-After only before anything was published. Thread: main.
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import { Permits } from '../abortable.js'
 import { isBlank } from '../columns/line-tokens.js'
 import { errorText } from '../errors.js'
 import { type CheckedLine, checkLine, lineEnd } from '../ingest/line-grammar.js'
 import type { Log } from '../log.js'
 import type { Engine, Precision, WriteResult } from '../route/engine-api.js'
 import { basePath } from './api.js'
+import type { BodyGate } from './body-gate.js'
 import { type Call, jsonType } from './call.js'
-import { BodyTooLarge } from './http.js'
+import { BodyTooLarge, RequestAborted } from './http.js'
 import type { Router } from './router.js'
 
 export interface WriteSettings {
   readonly defaultRetentionPolicy: string
   readonly maxBodyBytes: number
   readonly tracing: boolean
+  /** Where bodies wait for their turn. */
+  readonly gate: BodyGate
 }
 
 /** Any other text silently means nanoseconds. */
-const precisions: Readonly<Record<string, Precision>> = { u: 'u', ms: 'ms', s: 's', m: 'm', h: 'h' }
+const precisions: ReadonlyMap<string, Precision> = new Map(Object.entries({ u: 'u', ms: 'ms', s: 's', m: 'm', h: 'h' }))
 
 const unzip = promisify(gunzip)
 const gzipHeaderBytes = 10
 
+/** Each may take the memory of the largest body, and the threads that unpack are four. */
+const unpackedAtOnce = 4
+
 export function addWrite(router: Router, engine: Pick<Engine, 'write'>, settings: WriteSettings, log: Log): void {
+  const unpacking = new Permits(unpackedAtOnce)
   const write = async (call: Call): Promise<void> => {
-    let body = await call.body(settings.maxBodyBytes)
+    let body = await call.body(settings.maxBodyBytes, settings.gate)
     if (call.request.headers['content-encoding'] === 'gzip') {
-      const plain = await decompress(body, settings.maxBodyBytes)
+      await unpacking.take(goneSignal(call))
+      const plain = await decompress(body, settings.maxBodyBytes).finally(() => unpacking.give())
       if (typeof plain === 'string') {
         call.raw(400, jsonType, `${plain}\n`)
         return
@@ -39,7 +48,7 @@ export function addWrite(router: Router, engine: Pick<Engine, 'write'>, settings
     }
     const { query } = call
     const db = query.get('db') ?? ''
-    const precision = precisions[query.get('precision') ?? ''] ?? 'n'
+    const precision = precisions.get(query.get('precision') ?? '') ?? 'n'
     if (settings.tracing) log.debug('write body received by handler', { body: Buffer.from(body).toString() })
     if (db === '') {
       const error = bodyErrors(body, precision)
@@ -55,6 +64,13 @@ export function addWrite(router: Router, engine: Pick<Engine, 'write'>, settings
   }
   router.add('POST', '/write', write)
   router.add('POST', `${basePath}/write`, write)
+}
+
+/** Aborts when the client leaves. */
+function goneSignal(call: Call): AbortSignal {
+  const gone = new AbortController()
+  call.response.onAborted(() => gone.abort(new RequestAborted()))
+  return gone.signal
 }
 
 function answer(call: Call, result: WriteResult): void {

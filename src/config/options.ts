@@ -34,6 +34,10 @@ export const sections = {
       'https-enabled': flag(false, 'Speak TLS.'),
       'https-certificate': text('/etc/ssl/kapacitor.pem', 'Certificate file.'),
       'https-private-key': text('', 'Key file; empty: it is in the certificate file.'),
+      'body-timeout': duration(
+        '1m0s',
+        'How long the body of a request may take to arrive, once it is let in; then the answer is 408. 0s: for ever.',
+      ),
       'shutdown-timeout': duration('10s', 'How long active requests may go on at shutdown.'),
       'shared-secret': text('', 'Secret of the web tokens.'),
     },
@@ -56,8 +60,14 @@ export const sections = {
         'drop-oldest',
         'Datagrams that find no room: which to drop, or leave them to the kernel.',
       ),
-      'waiting-bytes': bytes('64mb', 'Bodies of writes that are being read or wait for room, all together.'),
-      'write-timeout': duration('10s', 'How long a write may wait for room before it is answered 503.'),
+      'waiting-bytes': bytes(
+        '64mb',
+        'Bodies of writes that are being read, and those that wait for room; so much of each.',
+      ),
+      'write-timeout': duration(
+        '10s',
+        'How long a write may wait for room before it is answered 503, first for its body and then for its points.',
+      ),
       'state-policy': choice(
         ['drop-oldest', 'drop-newest', 'block'],
         'drop-oldest',

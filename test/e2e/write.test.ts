@@ -56,6 +56,18 @@ describe.each(implementations)('writes over %s', (implementation) => {
     expect(await post('/write?db=db', '# only\n\n#comments')).toMatchObject({ status: 204 })
   })
 
+  test('a precision that there is not means nanoseconds', async () => {
+    for (const [precision, second] of [
+      ['zz', 5],
+      ['constructor', 6],
+    ] as const) {
+      const query = `db=db&rp=rp&precision=${precision}`
+      expect(await post(`/write?${query}`, `m v=1 150000120${second}000000000`)).toMatchObject({ status: 204 })
+      const time = `03:00:0${second}Z`
+      await server.until(async () => (JSON.stringify(await last()).includes(time) ? true : undefined), 'the row')
+    }
+  })
+
   test('gzip', async () => {
     const gzip = { 'Content-Encoding': 'gzip' }
     const packed = gzipSync('m v=7 1500001207')

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { createConnection } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BodyGate } from '../../../src/api/body-gate.js'
 import { startHttpServer } from '../../../src/api/http-server.js'
 import { loadUws } from '../../../src/api/uws-adapter.js'
 import { ShardlineError } from '../../../src/errors.js'
@@ -52,6 +53,22 @@ describe.each(implementations)('HTTP over %s', (kind) => {
         stream.end()
       })
       router.add('GET', '/kapacitor/v1preview/only', (call) => call.json(200, {}))
+      router.add('GET', '/kapacitor/v1/breaks-off', async (call) => {
+        call.stream(200, 'text/plain').write('one\n')
+        await Promise.resolve()
+        throw new Error('behind the beginning')
+      })
+      router.add('GET', '/kapacitor/v1/twice', async (call) => {
+        call.json(200, { answer: 1 })
+        call.json(200, { answer: 2 })
+        expect(() => call.stream(200, 'text/plain')).toThrow('answered once')
+        call.response.send(200, {}, 'again')
+        call.response.stream(200, {}).end()
+        throw new ShardlineError('teapot', 'behind the answer', 409)
+      })
+      router.add('GET', '/kapacitor/v1/silent', async () => undefined)
+      router.add('GET', '/kapacitor/v1/no-body', (call) => call.raw(200, 'text/plain', 5 as unknown as string))
+      router.add('GET,HEAD', '/kapacitor/v1/text', (call) => call.raw(200, 'text/plain', 'grün'))
     })
   })
   afterAll(() => served.http.close(1000))
@@ -74,6 +91,58 @@ describe.each(implementations)('HTTP over %s', (kind) => {
   test('HEAD answers as GET, without a body', async () => {
     expect((await get('/kapacitor/v1/ping', { method: 'HEAD' })).status).toBe(204)
     expect((await get('/kapacitor/v1/nope', { method: 'HEAD' })).status).toBe(404)
+  })
+
+  test('HEAD says how long the body would be', async () => {
+    for (const [path, length] of [
+      ['text', 5],
+      ['nope', 56],
+    ]) {
+      const head = `HEAD /kapacitor/v1/${path} HTTP/1.1\r\nHost: x\r\n\r\nGET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n`
+      const reply = await rawRequest(served.http.port, head, (r) => r.includes('204 No Content'))
+      expect(reply).toContain(`\r\nContent-Length: ${length}\r\n`)
+      expect(reply).toContain('\r\n\r\nHTTP/1.1 204 No Content')
+    }
+    const plain = { headers: { 'Accept-Encoding': 'identity' } }
+    expect((await get('/kapacitor/v1/nope', plain)).headers.get('content-length')).toBe('56')
+  })
+
+  test('an answer that breaks off is no whole answer', async () => {
+    await expect(get('/kapacitor/v1/breaks-off').then((reply) => reply.text())).rejects.toThrow()
+    expect((await get('/kapacitor/v1/ping')).status).toBe(204)
+  })
+
+  test('the first answer counts, whatever happens behind it', async () => {
+    const reply = await get('/kapacitor/v1/twice')
+    expect(await reply.json()).toEqual({ answer: 1 })
+    expect((await get('/kapacitor/v1/ping')).status).toBe(204)
+  })
+
+  test('a resource that gives no answer is an error', async () => {
+    const reply = await get('/kapacitor/v1/silent')
+    expect(reply.status).toBe(500)
+    expect(await reply.json()).toMatchObject({ error: 'the resource gave no answer' })
+  })
+
+  test('an answer that cannot be sent cuts its connection, no more', async () => {
+    await expect(get('/kapacitor/v1/no-body')).rejects.toThrow()
+    expect((await get('/kapacitor/v1/ping')).status).toBe(204)
+  })
+
+  test('the body of a request that is answered without it is passed over', async () => {
+    for (const path of ['nope', 'throws']) {
+      const verb = path === 'nope' ? 'POST' : 'GET'
+      const head = `${verb} /kapacitor/v1/${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`
+      const next = 'GET /kapacitor/v1/text HTTP/1.1\r\nHost: x\r\n\r\n'
+      const reply = await rawRequest(served.http.port, head + 'x'.repeat(100_000) + next, (r) => r.endsWith('grün'))
+      expect(reply).toMatch(/^HTTP\/1.1 (404|409) /)
+    }
+  })
+
+  test('names of headers are no more than names', async () => {
+    const request =
+      'POST /kapacitor/v1/echo HTTP/1.1\r\nHost: x\r\nconstructor: a\r\nvalueOf: b\r\nContent-Length: 2\r\n\r\nhi'
+    expect(await rawRequest(served.http.port, request, (r) => r.endsWith('}'))).toContain('"length": 2')
   })
 
   test('a request id is never taken from the client', async () => {
@@ -196,7 +265,8 @@ describe.each(implementations)('HTTP over %s', (kind) => {
   })
 
   test('an address in use is one clear line', async () => {
-    const settings = { server: kind, host: '127.0.0.1', port: served.http.port, waitingBytes: 1, maxBodyBytes: 1 }
+    const body = { hardLimitBytes: 1, timeoutMs: 1000 }
+    const settings = { server: kind, host: '127.0.0.1', port: served.http.port, body }
     await expect(startHttpServer(settings, () => undefined, silentLog)).rejects.toThrow(
       `open server: open service *httpd.Service: listen tcp 127.0.0.1:${served.http.port}: bind: address already in use`,
     )
@@ -277,19 +347,16 @@ describe.each(implementations)('bodies are bounded in memory over %s', (kind) =>
     const firstStarted = new Promise<void>((resolve) => {
       first = resolve
     })
-    const served = await serve(
-      kind,
-      ({ router }) => {
-        router.add('POST', '/in', async (call) => {
-          await call.body(1 << 20)
-          started++
-          first()
-          await opened
-          call.empty(204)
-        })
-      },
-      { waitingBytes: 400_000 },
-    )
+    const gate = new BodyGate({ capBytes: 400_000, waitMs: 60_000 })
+    const served = await serve(kind, ({ router }) => {
+      router.add('POST', '/in', async (call) => {
+        await call.body(1 << 20, gate)
+        started++
+        first()
+        await opened
+        call.empty(204)
+      })
+    })
     const body = 'x'.repeat(300_000)
     const replies = Array.from({ length: 5 }, () => fetch(`${served.url}/in`, { method: 'POST', body }))
     await firstStarted
@@ -298,6 +365,29 @@ describe.each(implementations)('bodies are bounded in memory over %s', (kind) =>
     open()
     for (const reply of await Promise.all(replies)) expect(reply.status).toBe(204)
     expect(started).toBe(5)
+    await served.http.close(1000)
+  })
+})
+
+describe.each(implementations)('bodies have a deadline over %s', (kind) => {
+  test('a body that stops is answered 408 and closes its connection, one that is whole has time', async () => {
+    const served = await serve(
+      kind,
+      ({ router }) => {
+        router.add('POST', '/in', async (call) => {
+          await call.body(1000)
+          await new Promise((resolve) => setTimeout(resolve, 300))
+          call.empty(204)
+        })
+      },
+      { bodyTimeoutMs: 200 },
+    )
+    const head = 'POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n'
+    const late = await rawRequest(served.http.port, `${head}hello`, () => false)
+    expect(late).toMatch(/^HTTP\/1.1 408 Request Timeout/)
+    expect(late).toContain('X-Shardline-Error: body-late')
+    expect(late).toContain('did not arrive within 0.2s')
+    expect(await rawRequest(served.http.port, `${head}hellohello`, headComplete)).toMatch(/^HTTP\/1.1 204/)
     await served.http.close(1000)
   })
 })
@@ -325,6 +415,16 @@ describe('authentication', () => {
     [`Bearer ${token({ username: 'bob', exp }, secret, 'HS512')}`, 204, ''],
     ['', 401, 'unable to parse authentication credentials'],
     ['Token x', 401, 'unable to parse authentication credentials'],
+    [
+      `Bearer ${token({ username: 'bob', exp }, secret, 'none')}`,
+      401,
+      'invalid token: unexpected signing method: none',
+    ],
+    [
+      `Bearer ${token({ username: 'bob', exp }, secret, 'constructor')}`,
+      401,
+      'invalid token: unexpected signing method: constructor',
+    ],
     ['Bearer x', 401, 'invalid token: token contains an invalid number of segments'],
     [`Bearer ${token({ username: 'bob', exp }, 'other')}`, 401, 'invalid token: signature is invalid'],
     [

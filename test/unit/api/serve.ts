@@ -24,7 +24,7 @@ export interface Served {
 export async function serve(
   server: 'uws' | 'node',
   prepare: (api: Api) => void,
-  options: { settings?: Partial<ApiSettings>; waitingBytes?: number; maxBodyBytes?: number } = {},
+  options: { settings?: Partial<ApiSettings>; maxBodyBytes?: number; bodyTimeoutMs?: number } = {},
 ): Promise<Served> {
   const api = new Api({ ...openSettings, ...options.settings }, silentLog)
   prepare(api)
@@ -33,8 +33,7 @@ export async function serve(
       server,
       host: '127.0.0.1',
       port: 0,
-      waitingBytes: options.waitingBytes ?? 1 << 20,
-      maxBodyBytes: options.maxBodyBytes ?? 1 << 20,
+      body: { hardLimitBytes: options.maxBodyBytes ?? 1 << 20, timeoutMs: options.bodyTimeoutMs ?? 60_000 },
     },
     api.handle,
     silentLog,
