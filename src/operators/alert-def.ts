@@ -2,6 +2,7 @@
  * `alert` as TICKscript sees it: properties, defaults and checks (spec alerts 2). Thread: any.
  */
 import { compileHtmlTemplate, compileTextTemplate } from '../alert/template/index.js'
+import { checkVars } from '../alert/template/vars.js'
 import { alertHandlers, checkLogHandler, logHandlerFailure } from '../alert-handlers/script-methods.js'
 import { ShardlineError } from '../errors.js'
 import type { ArgDef, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../tickscript/node-def.js'
@@ -68,9 +69,13 @@ export const alertDef: NodeDef = {
     lambda('infoReset', 'Must hold before INFO may be left downwards.'),
     lambda('warnReset', 'Must hold before WARNING may be left downwards.'),
     lambda('critReset', 'Must hold before CRITICAL may be left downwards.'),
-    text('id', 'Template of the event id.', defaultId),
-    text('message', 'Template of the message.', defaultMessage),
-    text('details', 'HTML template of the details.', defaultDetails),
+    text('id', 'Template of the event id; `{{ .Vars.name }}` is a var of the task.', defaultId),
+    text('message', 'Template of the message; `{{ .Vars.name }}` is a var of the task.', defaultMessage),
+    text(
+      'details',
+      'HTML template of the details. Values are escaped for the place where they stand; `{{ safeHTML .Message }}` is HTML as it is, `{{ .Vars.name }}` a var of the task.',
+      defaultDetails,
+    ),
     text('topic', 'Topic that also gets the events.'),
     text('category', 'Category of the events, which inhibitors look at.'),
     {
@@ -133,6 +138,8 @@ export const alertDef: NodeDef = {
     compileTextTemplate('id', textProp(node, 'id', defaultId))
     compileTextTemplate('message', textProp(node, 'message', defaultMessage))
     compileHtmlTemplate('details', textProp(node, 'details', defaultDetails))
+    const vars = new Set(node.vars.keys())
+    for (const name of ['id', 'message', 'details']) checkVars(name, textProp(node, name, ''), vars)
     for (const h of node.handlers) {
       if (h.kind !== 'log') continue
       checkLogHandler(String(h.props.path), BigInt(String(h.props.mode ?? 0o600)), `${logHandlerFailure}: `)

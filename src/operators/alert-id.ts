@@ -64,5 +64,5 @@ function valueAt([name, ...rest]: readonly string[]): Part {
   if (name === 'Group' && rest.length === 0) return group
   if (name === 'Tags' && rest.length === 1) return { kind: 'tag', name: rest[0] }
   // The same for all events that can be compared, or nearly so.
-  return name === 'Name' || name === 'TaskName' || name === 'ServerInfo' ? text : other
+  return name === 'Name' || name === 'TaskName' || name === 'ServerInfo' || name === 'Vars' ? text : other
 }

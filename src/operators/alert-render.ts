@@ -39,6 +39,8 @@ export class AlertRenderer {
   private readonly message: Template
   private readonly details: Template
   private readonly server: GoStruct
+  /** `.Vars`, which does not print with the rest: `json .` is what it was. */
+  private readonly hidden: ReadonlyMap<string, TemplateValue> | undefined
 
   constructor(
     node: PipelineNode,
@@ -47,6 +49,8 @@ export class AlertRenderer {
     this.id = compileTextTemplate('id', textProp(node, 'id', alertDefaults.id))
     this.message = compileTextTemplate('message', textProp(node, 'message', alertDefaults.message))
     this.details = compileHtmlTemplate('details', textProp(node, 'details', alertDefaults.details))
+    const vars = new GoMap('map[string]interface {}', node.vars, 'interface {}')
+    this.hidden = node.vars.size > 0 ? new Map([['Vars', vars]]) : undefined
     const server = ctx.server ?? unknownServer
     this.server = goStruct('kapacitor.serverInfo', {
       Hostname: server.hostname,
@@ -63,7 +67,7 @@ export class AlertRenderer {
   /** `row` is the first row of the window on a batch edge. */
   renderId(chunk: Chunk, row: number, group: number): string {
     const info = this.idInfo(chunk, this.tags(chunk, row, group), chunk.grouping.idText(group))
-    return this.run(this.id, new GoStruct('kapacitor.idInfo', info))
+    return this.run(this.id, this.struct('kapacitor.idInfo', info))
   }
 
   /** `row` is the row whose fields the event shows. */
@@ -72,7 +76,7 @@ export class AlertRenderer {
     const groupText = chunk.grouping.idText(group)
     // One map grows from the id's data to those of the message and the details.
     const info = this.idInfo(chunk, tags, groupText)
-    const id = this.run(this.id, new GoStruct('kapacitor.idInfo', info))
+    const id = this.run(this.id, this.struct('kapacitor.idInfo', info))
     const fields = new Map<string, TemplateValue>()
     for (const [k, v] of chunk.fieldsOf(row)) fields.set(k, templateValue(v))
     info.set('ID', id)
@@ -80,9 +84,9 @@ export class AlertRenderer {
     info.set('Level', levelNames[level])
     info.set('Time', new Timestamp(timeNs))
     info.set('Duration', new Duration(durationNs))
-    const message = this.run(this.message, new GoStruct('kapacitor.messageInfo', info))
+    const message = this.run(this.message, this.struct('kapacitor.messageInfo', info))
     info.set('Message', message)
-    const details = this.run(this.details, new GoStruct('kapacitor.detailsInfo', info))
+    const details = this.run(this.details, this.struct('kapacitor.detailsInfo', info))
     return { id, message, details, tags, group: groupText }
   }
 
@@ -94,6 +98,10 @@ export class AlertRenderer {
       ['Tags', new GoMap('map[string]string', tags, 'string')],
       ['ServerInfo', this.server],
     ])
+  }
+
+  private struct(typeName: string, info: ReadonlyMap<string, TemplateValue>): GoStruct {
+    return new GoStruct(typeName, info, undefined, this.hidden)
   }
 
   /** A template that fails stops the task. */

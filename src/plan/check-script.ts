@@ -18,6 +18,7 @@ import { type StringLiteral, stringLiterals } from '../tickscript/string-literal
 import { type Dbrp, dbrpsOf } from '../tickscript/task-facts.js'
 import { type Piece, parseTolerantly, type TolerantScript } from '../tickscript/tolerant-parser.js'
 import type { JsonVar } from '../tickscript/vars.js'
+import { flawedDetails } from './check-details.js'
 import { listsInStrings, sharedId } from './check-groups.js'
 import { absentFields, checkInRows } from './check-rows.js'
 import { DryRun } from './dry-context.js'
@@ -204,6 +205,8 @@ class EnableChecks {
       else this.warn(checkInRows(place, node, shapes))
     }
     for (const { literal, text, ...advice } of listsInStrings(node)) this.warnAt(node, literal, text, advice)
+    const flawed = flawedDetails(node)
+    if (flawed !== null) this.warnAt(node, flawed.literal, flawed.text, { hint: flawed.hint })
     if (shapes === null || this.evaluation.tainted.has(node)) return
     for (const { field, text, ...advice } of absentFields(node, shapes)) this.warnAt(node, field, text, advice)
     const shared = sharedId(node, shapes)
@@ -238,7 +241,7 @@ class EnableChecks {
       check()
     } catch (err) {
       if (!(err instanceof ShardlineError)) throw err
-      this.report('error', err.message, this.placeOf(node), {})
+      this.report('error', err.message, this.placeOf(node), { hint: err.hint })
     }
   }
 

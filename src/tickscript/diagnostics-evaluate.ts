@@ -132,7 +132,7 @@ class TolerantEvaluator extends Evaluator {
   all(): TolerantEvaluation {
     this.convertVars()
     for (const statement of this.program.statements) this.statement(statement)
-    const pipeline = this.builder.build(this.type)
+    const pipeline = this.builder.build(this.type, this.plainVars())
     for (const node of pipeline.nodes) this.validate(node)
     const { statements } = this.program
     const complete = this.faults.length === 0 && this.complete

@@ -22,6 +22,7 @@ import {
   type NodeDef,
   type Pipeline,
   type PipelineNode,
+  type PlainValue,
   Reference,
   Regex,
   type ScriptValue,
@@ -121,7 +122,7 @@ export class Evaluator {
     const { deadman } = this.options
     if (deadman?.global === true)
       this.addDeadman(this.sourceNode, [deadman.threshold, new Duration(deadman.intervalNs)])
-    const pipeline = this.builder.build(this.type)
+    const pipeline = this.builder.build(this.type, this.plainVars())
     for (const node of pipeline.nodes) {
       node.def.validate?.(node)
       for (const call of node.handlers) {
@@ -131,6 +132,17 @@ export class Evaluator {
     if (this.unsupported !== null) throw this.unsupported
     if (pipeline.nodes.length <= 1) throw new ShardlineError('tickscript', 'task does nothing')
     return { type: this.type, pipeline, vars: this.vars, dbrps: dbrpsOf(this.program) }
+  }
+
+  /** Vars of the script whose values are numbers, texts, booleans or durations. */
+  protected plainVars(): ReadonlyMap<string, PlainValue> {
+    const plain = new Map<string, PlainValue>()
+    for (const name of Object.keys(this.vars)) {
+      const value = this.scope.get(name)
+      if (value === undefined) continue
+      if (typeof value !== 'object' || value instanceof Duration) plain.set(name, value)
+    }
+    return plain
   }
 
   protected noteUnsupported(pos: Position, text: string): void {

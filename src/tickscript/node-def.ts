@@ -36,6 +36,11 @@ export type ScriptValue =
   | PipelineNode
   | ScriptValue[]
 
+/** A value that a text can show. */
+export type PlainValue = bigint | number | string | boolean | Duration
+
+const noVars: ReadonlyMap<string, PlainValue> = new Map()
+
 export type EdgeType = 'stream' | 'batch' | 'none'
 
 /** The type of one argument or property value. 'dimension' = string or star; 'any' is checked by the node itself. */
@@ -220,6 +225,8 @@ export class PipelineNode {
   edge: EdgeType = 'none'
   /** The node that a stats node watches. */
   observed: PipelineNode | null = null
+  /** Vars of the task with plain values, for templates. */
+  vars: ReadonlyMap<string, PlainValue> = noVars
 
   constructor(readonly def: NodeDef) {}
 

@@ -5,6 +5,7 @@ import {
   type NodeDef,
   type Pipeline,
   PipelineNode,
+  type PlainValue,
   type PropertyDef,
   type ScriptValue,
 } from './node-def.js'
@@ -57,8 +58,10 @@ export class PipelineBuilder {
     child.parents.push(parent)
   }
 
-  build(type: 'stream' | 'batch'): Pipeline {
-    return { type, sources: this.sources, nodes: walk(this.sources) }
+  build(type: 'stream' | 'batch', vars: ReadonlyMap<string, PlainValue>): Pipeline {
+    const nodes = walk(this.sources)
+    for (const node of nodes) node.vars = vars
+    return { type, sources: this.sources, nodes }
   }
 
   private takeId(node: PipelineNode): void {

@@ -280,9 +280,11 @@ export class Executor {
     const method = methodOf(receiver, name)
     if (method !== null) return this.callMethod(dot, name, n, method, args, final)
     this.node = n
-    if (receiver instanceof GoStruct && receiver.fields.has(name)) {
+    const fields =
+      receiver instanceof GoStruct ? [receiver.fields, receiver.hidden].find((m) => m?.has(name)) : undefined
+    if (fields !== undefined) {
       if (hasArgs) this.fail(`${name} has arguments but cannot be invoked as function`)
-      return receiver.fields.get(name)
+      return fields.get(name)
     }
     if (receiver instanceof GoMap) {
       if (hasArgs) this.fail(`${name} is not a method but has arguments`)

@@ -42,6 +42,8 @@ export class GoStruct {
     readonly fields: ReadonlyMap<string, TemplateValue>,
     /** Absent: the names of the fields. */
     readonly json?: JsonMembers,
+    /** Fields that can be read, but are not part of what prints. */
+    readonly hidden?: ReadonlyMap<string, TemplateValue>,
   ) {}
 }
 

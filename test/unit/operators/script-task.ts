@@ -22,6 +22,7 @@ export interface ScriptOptions {
   /** Names that the written rows have as columns. */
   readonly reads?: readonly string[]
   readonly budgetBytes?: number
+  readonly vars?: TaskSpec['vars']
 }
 
 export class ScriptTask {
@@ -66,7 +67,7 @@ export class ScriptTask {
       taskMaster: 'main',
       type: 'stream',
       script,
-      vars: {},
+      vars: options.vars ?? {},
       dbrps: [{ db: 'db', rp: 'rp' }],
       statsOffset: 0,
       routes: [],

@@ -745,6 +745,40 @@ describe('templates and vars', () => {
   })
 })
 
+describe('templates of alerts', () => {
+  const alert = (property: string) => `var warn = 2.5\nvar l = lambda: TRUE\nstream|from()|alert().crit(l)${property}`
+
+  test.each<[string, string[]]>([
+    ['.message(\'{{ .Vars.warn }} {{ index .Vars "warn" }} {{ $.Vars.warn }}\')', []],
+    [".message('{{ with .Fields }}{{ .Vars.x }}{{ end }}{{ range .Tags }}{{ .Vars.y }}{{ end }}')", []],
+    [
+      ".message('{{ .Vars.warm }}')",
+      [
+        '3:15 [alert] template: message:1:8: the task has no var "warm" that a template can show | Templates can show warn.',
+      ],
+    ],
+    [
+      '.id(\'{{ if true }}{{ print (index .Vars "l") }}{{ end }}\')',
+      ['3:15 [alert] template: id:1:35: the task has no var "l" that a template can show | Templates can show warn.'],
+    ],
+    [
+      ".details('{{ range .Tags }}{{ $.Vars.x | html }}{{ end }}')",
+      [
+        '3:15 [alert] template: details:1:21: the task has no var "x" that a template can show | Templates can show warn.',
+      ],
+    ],
+    [
+      '.details(\'<a href="{{ .ID }}"\')',
+      [
+        `warning 3:39 ['<a href="{{ .ID }}"'] the first event stops the task: html/template:details: ends in a non-text context: {stateTag delimNone urlPartNone jsCtxRegexp attrNone elementNone <nil>} | Close tags, quotes and comments, on each branch: a value is escaped for the place where it stands.`,
+      ],
+    ],
+    [".details('<b>{{ .ID }}</b>')", []],
+  ])('%s', (property, expected) => {
+    expect(problems(alert(property))).toEqual(expected)
+  })
+})
+
 describe('vars', () => {
   const script = "var n int\nvar l lambda\nstream|from()|where(l)|window().period(1m * n).every(1m)|httpOut('o')"
 
