@@ -1,9 +1,9 @@
 /** The data plane in this process, with a task on it, for benchmarks. No HTTP, no store. */
 
-import { evaluateScript } from '../src/plan/evaluate-script.js'
+import { evaluateScript } from '../src/compile/evaluate-script.js'
+import { ShardlineEngine } from '../src/engine/engine.js'
+import type { RunningTask } from '../src/engine/engine-api.js'
 import { planTask } from '../src/plan/plan.js'
-import { ShardlineEngine } from '../src/route/engine.js'
-import type { RunningTask } from '../src/route/engine-api.js'
 
 export const topTrafficScript = (warn: number, crit: number): string => `var streamCounts = stream
     |from()

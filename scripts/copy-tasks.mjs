@@ -3,7 +3,7 @@
 // Tasks arrive disabled unless --enable is given: two servers that run the same tasks would alert twice. What exists already at
 // the destination is left alone. Data of the old server is only read.
 import { goJson } from '../dist/src/columns/json-encode.js'
-import { exactJson, parseLosslessJson } from '../dist/src/tasks/lossless-json.js'
+import { exactJson, parseLosslessJson } from '../dist/src/go/lossless-json.js'
 
 const [from, to, ...flags] = process.argv.slice(2)
 if (from === undefined || to === undefined || flags.some((f) => f !== '--enable')) {

@@ -3,10 +3,10 @@ import type { Bench } from 'tinybench'
 import { Chunk, maxChunkRows } from '../../src/columns/chunk.js'
 import { Column } from '../../src/columns/column.js'
 import { Kind } from '../../src/columns/kinds.js'
-import { GroupAssign } from '../../src/operators/group-assign.js'
-import { fnvOffset, fnvPrime, mixHash } from '../../src/route/routes.js'
-import { Grouping } from '../../src/shard/grouping.js'
-import { ShardMemory, StateAllocator } from '../../src/shard/pages.js'
+import { GroupAssign } from '../../src/operators/kit/group-assign.js'
+import { Grouping } from '../../src/state/grouping.js'
+import { ShardMemory, StateAllocator } from '../../src/state/pages.js'
+import { fnvOffset, fnvPrime, mixHash } from '../../src/transport/routes.js'
 
 const groupCount = 94_000
 const chunkCount = 48

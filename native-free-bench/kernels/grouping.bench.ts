@@ -2,9 +2,9 @@
 import type { Bench } from 'tinybench'
 import { Column } from '../../src/columns/column.js'
 import { Kind } from '../../src/columns/kinds.js'
-import { fnvOffset, fnvPrime, mixHash } from '../../src/route/routes.js'
-import { Grouping } from '../../src/shard/grouping.js'
-import { ShardMemory, StateAllocator } from '../../src/shard/pages.js'
+import { Grouping } from '../../src/state/grouping.js'
+import { ShardMemory, StateAllocator } from '../../src/state/pages.js'
+import { fnvOffset, fnvPrime, mixHash } from '../../src/transport/routes.js'
 
 const groupCount = 94_000
 const batchRows = 8192

@@ -4,7 +4,7 @@ import { BatchColumns, recordBatchOf } from '../../src/columns/arrow.js'
 import { BatchStage } from '../../src/ingest/batch-stage.js'
 import { BatchWriter } from '../../src/ingest/batch-write.js'
 import { Tables } from '../../src/ingest/tables.js'
-import type { Partition } from '../../src/route/routes.js'
+import type { Partition } from '../../src/transport/routes.js'
 
 const rows = 5000
 const slotBytes = 1 << 20

@@ -3,7 +3,7 @@
  * each. An operation is one batch of one group; a shard does nothing else meanwhile.
  */
 import type { Bench } from 'tinybench'
-import { HoltWinters } from '../../src/operators/holt-winters.js'
+import { HoltWinters } from '../../src/operators/aggregates/holt-winters-model.js'
 
 export const boundBy =
   'the chain of floating-point operations from one value of the series to the next: about 16,000 passes, nothing to do in parallel'

@@ -4,7 +4,7 @@ import { Chunk, type GroupInfo, maxChunkRows } from '../../src/columns/chunk.js'
 import { Column, encodeUtf8, setSafeInt } from '../../src/columns/column.js'
 import { Kind } from '../../src/columns/kinds.js'
 import { compileLambda, type LambdaTuning } from '../../src/lambda/compile.js'
-import { ShardMemory, StateAllocator } from '../../src/shard/pages.js'
+import { ShardMemory, StateAllocator } from '../../src/state/pages.js'
 import { Lambda } from '../../src/tickscript/node-def.js'
 import { parseLambdaBody } from '../../src/tickscript/parser.js'
 

@@ -4,9 +4,9 @@ import { Chunk } from '../../src/columns/chunk.js'
 import { OutColumn } from '../../src/columns/chunk-builder.js'
 import { encodeUtf8 } from '../../src/columns/column.js'
 import { LineRows } from '../../src/columns/line-rows.js'
-import { LineEncoder } from '../../src/operators/line-encoder.js'
-import { Grouping } from '../../src/shard/grouping.js'
-import { ShardMemory, StateAllocator } from '../../src/shard/pages.js'
+import { LineEncoder } from '../../src/operators/outside/line-encoder.js'
+import { Grouping } from '../../src/state/grouping.js'
+import { ShardMemory, StateAllocator } from '../../src/state/pages.js'
 import { combinedBody, cpuBody, linesPerBody } from './scanner.bench.js'
 
 const rows = linesPerBody

@@ -1,8 +1,8 @@
 /** Paged columns against one flat array: random read-modify-write of 94 000 groups, growth, and the byte heap. */
 import type { Bench } from 'tinybench'
-import { ByteHeap } from '../../src/shard/byte-heap.js'
-import { ShardMemory, StateAllocator } from '../../src/shard/pages.js'
-import { TimerWheel } from '../../src/shard/timer-wheel.js'
+import { ByteHeap } from '../../src/state/byte-heap.js'
+import { ShardMemory, StateAllocator } from '../../src/state/pages.js'
+import { TimerWheel } from '../../src/state/timer-wheel.js'
 
 const groupCount = 94_000
 const rows = 8192

@@ -1,7 +1,7 @@
 /** Hand-offs through the rings: what main and a shard spend per entry, and per frame of the output ring. */
 import type { Bench } from 'tinybench'
-import { OutputReader, OutputWriter, outputBuffer } from '../../src/shard/output-ring.js'
-import { emptyEntry, RingConsumer, RingProducer, ringBuffer, Source } from '../../src/shard/ring.js'
+import { OutputReader, OutputWriter, outputBuffer } from '../../src/transport/output-ring.js'
+import { emptyEntry, RingConsumer, RingProducer, ringBuffer, Source } from '../../src/transport/ring.js'
 
 const entries = 1024
 

@@ -4,9 +4,9 @@
  */
 import type { Bench } from 'tinybench'
 import { LineWriter } from '../../src/ingest/line-writer.js'
-import { SlotPool } from '../../src/ingest/slots.js'
 import { Tables } from '../../src/ingest/tables.js'
-import type { Partition } from '../../src/route/routes.js'
+import type { Partition } from '../../src/transport/routes.js'
+import { SlotPool } from '../../src/transport/slots.js'
 
 export const linesPerBody = 5000
 const startNs = 1_611_111_060_000_000_000n

@@ -5,10 +5,10 @@
 import type { Bench } from 'tinybench'
 import { maxChunkRows } from '../../src/columns/chunk.js'
 import { Kind } from '../../src/columns/kinds.js'
-import { influxqlEntries } from '../../src/operators/influxql-defs.js'
+import { influxqlEntries } from '../../src/operators/influxql/influxql-defs.js'
 import type { Operator } from '../../src/operators/operator.js'
-import { windowDef, windowEntry } from '../../src/operators/window.js'
-import { ShardMemory } from '../../src/shard/pages.js'
+import { windowDef, windowEntry } from '../../src/operators/window/window.js'
+import { ShardMemory } from '../../src/state/pages.js'
 import { groupCount, kernelContext, link, planned, randomChunks, Sink, seconds, startMs } from './panes.bench.js'
 
 function windowThen(memory: ShardMemory, period: number, every: number, method: string): Operator {

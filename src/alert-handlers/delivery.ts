@@ -1,9 +1,9 @@
 /** One event on its way to the handlers of one topic. Thread: main. */
 
-import { GoList, GoMap, GoStruct, type TemplateValue } from '../alert/template/index.js'
-import { GoEnum } from '../alert/template/values.js'
 import { Duration, Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { GoList, GoMap, GoStruct, type TemplateValue } from '../templates/index.js'
+import { GoEnum } from '../templates/values.js'
 import { type AlertEvent, eventJson, levelTexts } from './event-frame.js'
 import { decodeRows, type TypedEventRow } from './event-rows.js'
 

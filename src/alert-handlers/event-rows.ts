@@ -9,7 +9,7 @@ import type { Row } from '../columns/point.js'
 import { rfc3339Ns } from '../columns/time.js'
 import { Duration, Timestamp, type Value } from '../columns/values.js'
 import { errorText } from '../errors.js'
-import { isObject, type Json, JsonNumber, parseLosslessJson } from '../tasks/lossless-json.js'
+import { isObject, type Json, JsonNumber, parseLosslessJson } from '../go/lossless-json.js'
 
 export interface EventRows {
   /** `{"series":…}`; cells that JSON cannot hold are null in it. */

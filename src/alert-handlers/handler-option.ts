@@ -3,7 +3,7 @@
  * are case-insensitive, nothing is converted but floats to integers (spec alerts 11.2). One entry per kind. Any thread.
  */
 
-import type { HandlerOptions } from '../alert/handler-spec.js'
+import type { HandlerOptions } from '../alerts/handler-spec.js'
 import { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import type { ScriptValue } from '../tickscript/node-def.js'

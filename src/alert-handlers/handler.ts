@@ -1,6 +1,6 @@
 /** What a handler kind is made of: one file per kind here, one line in registry.ts. Main thread. */
 
-import type { AlertHandler } from '../alert/handler-queue.js'
+import type { AlertHandler } from '../alerts/handler-queue.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { TlsFiles } from '../net/tls-files.js'

@@ -4,7 +4,7 @@
  * A Kafka cluster `default` exists without configuration, as in the original.
  */
 
-import type { AlertHandler } from '../alert/handler-queue.js'
+import type { AlertHandler } from '../alerts/handler-queue.js'
 import { errorText, ShardlineError } from '../errors.js'
 import { defaultDeadlineMs, type HandlerEnv, type HandlerKind, type HandlerProps, textOf } from './handler.js'
 import { execKind } from './kinds/exec.js'

@@ -1,12 +1,12 @@
 /** /kapacitor/v1/recordings: record streams, list, get, delete (spec http-cli 6.3). Main thread. */
 import { ShardlineError } from '../errors.js'
 import { decodeMembers } from '../go/json-members.js'
+import { basePath } from '../http/api.js'
+import type { Router } from '../http/router.js'
+import type { RecordingManager } from '../recordings/recording-manager.js'
+import { recordingListItem, recordingView } from '../recordings/recording-view.js'
 import { listParams, pageOf } from '../tasks/list-params.js'
-import type { RecordingManager } from '../tasks/recording-manager.js'
-import { recordingListItem, recordingView } from '../tasks/recording-view.js'
-import { basePath } from './api.js'
 import { requestStruct } from './request-struct.js'
-import type { Router } from './router.js'
 import { timeNs, zeroTime } from './times.js'
 
 const path = `${basePath}/recordings`

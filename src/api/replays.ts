@@ -1,14 +1,14 @@
 /** /kapacitor/v1/replays: replay recordings, list, get, delete (spec http-cli 6.4). Main thread. */
 import { ShardlineError } from '../errors.js'
 import { decodeMembers, type JsonMembers } from '../go/json-members.js'
+import { basePath } from '../http/api.js'
+import type { Router } from '../http/router.js'
+import type { ReplayManager } from '../recordings/replay-manager.js'
+import type { ReplayClock } from '../recordings/replay-record.js'
+import { replayListItem, replayView } from '../recordings/replay-view.js'
 import { listParams, pageOf } from '../tasks/list-params.js'
-import type { ReplayManager } from '../tasks/replay-manager.js'
-import type { ReplayClock } from '../tasks/replay-record.js'
-import { replayListItem, replayView } from '../tasks/replay-view.js'
 import type { TaskManager } from '../tasks/task-manager.js'
-import { basePath } from './api.js'
 import { requestStruct } from './request-struct.js'
-import type { Router } from './router.js'
 
 const path = `${basePath}/replays`
 const prefix = `${path}/`

@@ -1,6 +1,6 @@
 /** POST /kapacitor/v1/sideload/reload. Main thread. */
-import { basePath } from './api.js'
-import type { Router } from './router.js'
+import { basePath } from '../http/api.js'
+import type { Router } from '../http/router.js'
 
 export function addSideload(router: Router, sources: { reload(): Promise<void> }): void {
   router.add('POST', `${basePath}/sideload/reload`, async (call) => {

@@ -2,12 +2,12 @@
 import { goJson } from '../columns/json-encode.js'
 import { ShardlineError } from '../errors.js'
 import { decodeMembers, type JsonStruct } from '../go/json-members.js'
+import { basePath } from '../http/api.js'
+import type { Call } from '../http/call.js'
+import type { Router } from '../http/router.js'
 import type { LogLevel } from '../log.js'
 import { jsonLine, type LogLine, type LogOutput, logfmtLine } from '../observe/logger.js'
 import { invalidJson } from '../tasks/task-request.js'
-import { basePath } from './api.js'
-import type { Call } from './call.js'
-import type { Router } from './router.js'
 
 export interface SystemParts {
   readonly logs: LogOutput

@@ -1,15 +1,16 @@
 /** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
+
+import { explainInTurns, explainText } from '../compile/explain.js'
 import { ShardlineError } from '../errors.js'
-import { explainInTurns, explainText } from '../plan/explain.js'
+import { basePath } from '../http/api.js'
+import { type Call, jsonType } from '../http/call.js'
+import type { Router } from '../http/router.js'
 import { listParams, pageOf } from '../tasks/list-params.js'
 import type { TaskEntry, TaskManager } from '../tasks/task-manager.js'
 import type { TaskRecord } from '../tasks/task-record.js'
 import { decodeTaskRequest } from '../tasks/task-request.js'
 import type { TaskRun } from '../tasks/task-run.js'
 import { dotViewOf, scriptFormatOf, taskListItem, taskView, type ViewOptions } from '../tasks/task-view.js'
-import { basePath } from './api.js'
-import { type Call, jsonType } from './call.js'
-import type { Router } from './router.js'
 
 const path = `${basePath}/tasks`
 const prefix = `${path}/`

@@ -1,13 +1,13 @@
 /** /kapacitor/v1/templates: list, create, get, update, delete. Main thread. */
 import { ShardlineError } from '../errors.js'
+import { basePath } from '../http/api.js'
+import type { Call } from '../http/call.js'
+import type { Router } from '../http/router.js'
 import { listParams, pageOf } from '../tasks/list-params.js'
 import { decodeTemplateRequest } from '../tasks/task-request.js'
 import { scriptFormatOf } from '../tasks/task-view.js'
 import type { TemplateManager } from '../tasks/template-manager.js'
 import { type TemplateViewOptions, templateListItem, templateView } from '../tasks/template-view.js'
-import { basePath } from './api.js'
-import type { Call } from './call.js'
-import type { Router } from './router.js'
 
 const path = `${basePath}/templates`
 const prefix = `${path}/`

@@ -1,8 +1,9 @@
 /** Times in request bodies: RFC 3339 as Go reads them, with Go's texts. */
-import { goQuote } from '../columns/go-format.js'
+
 import { zeroTimeNs } from '../columns/time.js'
 import { ShardlineError } from '../errors.js'
-import { type Json, JsonNumber } from '../tasks/lossless-json.js'
+import { goQuote } from '../go/go-format.js'
+import { type Json, JsonNumber } from '../go/lossless-json.js'
 
 /** What an absent time is. */
 export const zeroTime = zeroTimeNs

@@ -1,6 +1,6 @@
 /** JSON patch (RFC 6902) over lossless JSON, for handlers of topics. Any thread. The given document is not changed. */
 import { ShardlineError } from '../errors.js'
-import { isObject, type Json, JsonNumber } from '../tasks/lossless-json.js'
+import { isObject, type Json, JsonNumber } from '../go/lossless-json.js'
 
 const bad = (text: string): ShardlineError => new ShardlineError('bad-patch', `failed to apply patch: ${text}`, 400)
 

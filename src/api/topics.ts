@@ -3,22 +3,22 @@
  * thread. Ids with a slash are reachable: escaped as a topic, escaped or not as an event.
  */
 
-import { type HandlerOptions, type HandlerSpec, handlerSpecMembers } from '../alert/handler-spec.js'
-import type { HandlerSpecService } from '../alert/handler-spec-service.js'
-import type { EventState, TopicService, TopicView } from '../alert/topics.js'
 import { levelTexts } from '../alert-handlers/event-frame.js'
-import { goDuration } from '../columns/go-duration.js'
+import { type HandlerOptions, type HandlerSpec, handlerSpecMembers } from '../alerts/handler-spec.js'
+import type { HandlerSpecService } from '../alerts/handler-spec-service.js'
+import type { EventState, TopicService, TopicView } from '../alerts/topics.js'
 import { goJson } from '../columns/json-encode.js'
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { globMatcher, parseGlob } from '../go/glob.js'
+import { goDuration } from '../go/go-duration.js'
 import { decodeJson, type JsonStruct, membersOf } from '../go/json-members.js'
+import { exactJson, type Json, JsonSyntaxError, parseLosslessJson } from '../go/lossless-json.js'
 import { linkSegment } from '../go/url-path.js'
-import { globMatcher, parseGlob } from '../tasks/glob.js'
-import { exactJson, type Json, JsonSyntaxError, parseLosslessJson } from '../tasks/lossless-json.js'
+import { basePath } from '../http/api.js'
+import type { Call } from '../http/call.js'
+import type { Router } from '../http/router.js'
 import { invalidJson } from '../tasks/task-request.js'
-import { basePath } from './api.js'
-import type { Call } from './call.js'
-import type { Router } from './router.js'
 import { applyPatch } from './topics-json-patch.js'
 
 const path = `${basePath}/alerts/topics`

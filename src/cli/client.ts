@@ -2,10 +2,10 @@
 import { gunzipSync } from 'node:zlib'
 import { goJson } from '../columns/json-encode.js'
 import { errorText } from '../errors.js'
+import { type Json, parseLosslessJson, plainJson } from '../go/lossless-json.js'
 import { requestTarget } from '../go/url-path.js'
 import { HttpClient, type HttpRequest } from '../net/http-client.js'
 import { noTls } from '../net/tls-files.js'
-import { type Json, parseLosslessJson, plainJson } from '../tasks/lossless-json.js'
 
 /** The command failed: message alone on stderr, exit 3. */
 export class CommandError extends Error {}

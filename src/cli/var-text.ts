@@ -1,6 +1,6 @@
 /** Values of vars as `show` and `show-template` print them. */
-import { goDuration } from '../columns/go-duration.js'
-import { isObject, type Json, JsonNumber } from '../tasks/lossless-json.js'
+import { goDuration } from '../go/go-duration.js'
+import { isObject, type Json, JsonNumber } from '../go/lossless-json.js'
 
 export function varText(type: string, value: Json): string {
   if (type === 'star') return '*'

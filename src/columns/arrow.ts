@@ -24,7 +24,7 @@ import {
   TimestampNanosecond,
   Uint8,
 } from 'apache-arrow'
-import { type BatchSchema, batchOffsets } from '../ingest/batch-layout.js'
+import { type BatchSchema, batchOffsets } from './batch-layout.js'
 
 const int32 = new Int32()
 const int64 = new Int64()

@@ -2,8 +2,9 @@
  * How one configuration option describes itself: type, default, documentation. The table made of these (options.ts) drives
  * parsing, environment overrides, the printed default and the reference page.
  */
-import { durationMs } from '../durations.js'
+
 import { errorText } from '../errors.js'
+import { durationMs } from '../go/durations.js'
 
 export type OptionType =
   | 'string'

@@ -1,5 +1,5 @@
 /** The configuration as text: the commented default, the effective values, and the reference page. */
-import { goDuration } from '../columns/go-duration.js'
+import { goDuration } from '../go/go-duration.js'
 import type { Config } from './config.js'
 import { allSections } from './load.js'
 import type { Option } from './option.js'

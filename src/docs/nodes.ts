@@ -1,7 +1,7 @@
 /** Reference pages of the nodes: what the definitions in operators/ say of themselves, and an example each. */
 import { Duration } from '../columns/values.js'
+import { evaluateScript } from '../compile/evaluate-script.js'
 import { operatorEntries } from '../operators/registry.js'
-import { evaluateScript } from '../plan/evaluate-script.js'
 import { influxDuration } from '../tickscript/literals.js'
 import type {
   ArgDef,

@@ -4,14 +4,7 @@
  * objects become one. What does not fit is refused with Go's text. For request bodies and files, never for points.
  */
 import type { ShardlineError } from '../errors.js'
-import {
-  isObject,
-  type Json,
-  JsonNumber,
-  type JsonObject,
-  JsonSyntaxError,
-  parseFirstJson,
-} from '../tasks/lossless-json.js'
+import { isObject, type Json, JsonNumber, type JsonObject, JsonSyntaxError, parseFirstJson } from './lossless-json.js'
 
 /** A struct of the original that JSON is read into. */
 export interface JsonStruct {

@@ -5,11 +5,11 @@
  * once, on one URL. Time-outs cover the whole request.
  */
 import { errorText, ShardlineError } from '../errors.js'
+import { quoteIdent } from '../influxql/ident.js'
 import { basicAuth, type HttpClient } from '../net/http-client.js'
 import { HttpError } from '../net/http-error.js'
 import type { TlsFiles } from '../net/tls-files.js'
-import type { InfluxWriteRequest, InfluxWriteTarget } from '../tasks/influxdb-writer.js'
-import { quoteIdent } from './ident.js'
+import type { InfluxWriteRequest, InfluxWriteTarget } from '../sinks/influxdb-writer.js'
 
 export interface InfluxClientOptions {
   readonly urls: readonly string[]

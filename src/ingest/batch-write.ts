@@ -1,8 +1,9 @@
 /**
  * Copies staged rows into a slot as a batch (batch-layout.ts), hashes them per route and lists them per shard. Thread: main.
  */
-import { fnvOffset, fnvPrime, type Route, shardOf } from '../route/routes.js'
-import { type BatchSchema, batchOffsets } from './batch-layout.js'
+
+import { type BatchSchema, batchOffsets } from '../columns/batch-layout.js'
+import { fnvOffset, fnvPrime, type Route, shardOf } from '../transport/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import type { TableRoute } from './table.js'
 

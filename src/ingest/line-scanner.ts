@@ -8,7 +8,7 @@
  */
 import { Kind } from '../columns/kinds.js'
 import { EscapeSet } from '../columns/line-tokens.js'
-import { fnvOffset, fnvPrime, mixHash } from '../route/routes.js'
+import { fnvOffset, fnvPrime, mixHash } from '../transport/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import { asciiAt, negate, pow10, setBigInt, setProduct } from './numbers.js'
 import { matchesKey, ShapeFinder, type ShapeNode } from './shapes.js'

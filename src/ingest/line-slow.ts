@@ -5,7 +5,7 @@
 import { decodeUtf8 } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
 import { boolAt, EscapeSet, isBlank, LineTokens, textAt } from '../columns/line-tokens.js'
-import { compareBytes, hashSeriesTags } from '../route/routes.js'
+import { compareBytes, hashSeriesTags } from '../transport/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import { type CheckedLine, checkLine, lineEnd } from './line-grammar.js'
 import type { Placement } from './line-scanner.js'

@@ -7,6 +7,8 @@
  * slot-fill.ts owns the bytes and rows, point-tally.ts the counts, line-scanner.ts and line-slow.ts read a line. Lines of tables
  * that no task reads are validated, counted and left behind, like comments and blanks.
  */
+
+import type { SlotPool } from '../transport/slots.js'
 import type { BatchStage } from './batch-stage.js'
 import { defaultTime } from './line-grammar.js'
 import { LineScanner, notPlain } from './line-scanner.js'
@@ -14,7 +16,6 @@ import { ExactLines, LineResult } from './line-slow.js'
 import { unitNs } from './numbers.js'
 import { PointTally } from './point-tally.js'
 import { type PreparedSlot, SlotFill } from './slot-fill.js'
-import type { SlotPool } from './slots.js'
 import type { Scope, Table } from './table.js'
 import type { Tables } from './tables.js'
 

@@ -2,7 +2,7 @@
  * The schemas that batches are written with. Thread: main. A schema is forgotten when no table writes it any more and no batch
  * of it waits to be published; batches that the shards have in hand are the concern of who is told (`onForget`).
  */
-import type { BatchSchema } from './batch-layout.js'
+import type { BatchSchema } from '../columns/batch-layout.js'
 
 interface Known {
   readonly schema: BatchSchema

@@ -6,7 +6,7 @@
  * get a node: such lines take the slow path.
  */
 import { decodeUtf8 } from '../columns/column.js'
-import { compareBytes } from '../route/routes.js'
+import { compareBytes } from '../transport/routes.js'
 
 const maxSiblings = 32
 const maxKeyBytes = 256

@@ -7,10 +7,11 @@
  * Raw bytes are copied in *runs* of consecutive lines that some task reads; the run that is open starts at `runStart` of the
  * body. Rows wait in stages. Invariant: used + open run + `stagedBytes` (what the stages' batches will take at most) ≤ place.extra.
  */
+
+import type { SlotPool } from '../transport/slots.js'
 import { type BatchStage, StagePool } from './batch-stage.js'
 import { BatchWriter, type PreparedBatch } from './batch-write.js'
 import type { Placement } from './line-scanner.js'
-import type { SlotPool } from './slots.js'
 import type { Table } from './table.js'
 
 /** A filled slot, still FILLING. `refs`: shards that have rows in it; `bytes`: how much of it is in use. */

@@ -2,8 +2,9 @@
  * A table: what lines of one (db, rp, measurement) are encoded as and where they go. Thread: main. Tables (tables.ts) makes
  * them, brings them up to date with the routes and forgets them.
  */
-import type { Route } from '../route/routes.js'
-import type { BatchSchema } from './batch-layout.js'
+
+import type { BatchSchema } from '../columns/batch-layout.js'
+import type { Route } from '../transport/routes.js'
 import type { BatchStage } from './batch-stage.js'
 import type { ShapeNode } from './shapes.js'
 

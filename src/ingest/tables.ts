@@ -6,9 +6,10 @@
  * longest unused ones are forgotten, those without routes first. Where all are in use, lines that no task reads share one
  * table that is never listed; a table that a task reads is made in any case (a write's batches are bounded, see LineWriter).
  */
+
+import type { BatchSchema } from '../columns/batch-layout.js'
 import { decodeUtf8 } from '../columns/column.js'
-import { fnvOffset, fnvPrime, type Route } from '../route/routes.js'
-import type { BatchSchema } from './batch-layout.js'
+import { fnvOffset, fnvPrime, type Route } from '../transport/routes.js'
 import { isPrivateDb, publicDb } from './private-db.js'
 import { Schemas } from './schemas.js'
 import { ShapeNode } from './shapes.js'

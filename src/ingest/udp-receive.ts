@@ -7,7 +7,7 @@ import { isIPv6 } from 'node:net'
 import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorText } from '../errors.js'
-import { RingCounter, RingProducer, type SharedRing } from './byte-ring.js'
+import { RingCounter, RingProducer, type SharedRing } from '../transport/byte-ring.js'
 
 export interface ReceiverStart {
   readonly ring: SharedRing

@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import { makeRing, RingConsumer, RingCounter } from './byte-ring.js'
+import { makeRing, RingConsumer, RingCounter } from '../transport/byte-ring.js'
 import { kernelDrops } from './kernel-drops.js'
 import { AppendResult, type LineWriter, type Prepared } from './line-writer.js'
 import type { FromReceiver, ReceiverStart } from './udp-receive.js'

@@ -4,9 +4,9 @@
  * where no operator or signature fits any of them, none will at run time. Of a reference only its name is known, so it can be
  * any type that a cell has.
  */
-import { goQuote } from '../columns/go-format.js'
+import { goQuote } from '../go/go-format.js'
 import type { BinaryNode, Expression, FunctionNode } from '../tickscript/ast.js'
-import { nearest } from '../tickscript/diagnostics-suggest.js'
+import { nearest } from '../tickscript/diagnostics/suggest.js'
 import type { FunctionDef, Signature } from './functions/function-def.js'
 import { functionByName, functions, signaturesText } from './functions/registry.js'
 import { buildProgram, textOf } from './program.js'

@@ -1,7 +1,8 @@
 /** Expressions outside lambdas (spec tickscript 6): evaluated like a lambda with no field in scope. */
-import { goQuote } from '../columns/go-format.js'
+
 import { missing, type Value } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { goQuote } from '../go/go-format.js'
 import type { Expression } from '../tickscript/ast.js'
 import { evaluateProgram } from './interpreter.js'
 import { buildProgram } from './program.js'

@@ -4,8 +4,9 @@
  * a node for its type under the row's values without evaluating anything, `evalAs` evaluates it as one wanted type.
  * Both throw Failure; nothing is remembered from one row to the next but the stateful functions' state.
  */
-import { goQuote } from '../columns/go-format.js'
+
 import { Duration, kindOf, missing, Timestamp, type Value } from '../columns/values.js'
+import { goQuote } from '../go/go-format.js'
 import type { Operand } from './functions/function-def.js'
 import { matchSignature, signaturesText } from './functions/registry.js'
 import {

@@ -9,7 +9,7 @@
 import type { Chunk } from '../columns/chunk.js'
 import type { Column } from '../columns/column.js'
 import type { Value } from '../columns/values.js'
-import type { StateAllocator } from '../shard/pages.js'
+import type { StateAllocator } from '../state/pages.js'
 import type { Lambda } from '../tickscript/node-def.js'
 
 /** Result of a predicate per row. */

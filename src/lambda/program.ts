@@ -6,9 +6,9 @@
  * function, at a fixed slot.
  */
 
-import { goDuration } from '../columns/go-duration.js'
-import { formatFloatG } from '../columns/go-format.js'
 import { Duration } from '../columns/values.js'
+import { goDuration } from '../go/go-duration.js'
+import { formatFloatG } from '../go/go-format.js'
 import type { BinaryOp, Expression } from '../tickscript/ast.js'
 import type { FunctionDef, Operand } from './functions/function-def.js'
 import { functionByName } from './functions/registry.js'

@@ -1,8 +1,8 @@
 /** Statistics in the layout of Go's expvar, as the CLI and existing dashboards read them (spec http-cli 6.10, 12). */
 import { randomUUID } from 'node:crypto'
-import { goDuration } from '../columns/go-duration.js'
+import type { EngineStatsView } from '../engine/engine-api.js'
+import { goDuration } from '../go/go-duration.js'
 import type { UdpStats } from '../ingest/udp-service.js'
-import type { EngineStatsView } from '../route/engine-api.js'
 import type { TaskManager } from '../tasks/task-manager.js'
 import { kapacitorVersion } from '../version.js'
 

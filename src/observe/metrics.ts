@@ -3,8 +3,8 @@
  * tasks, nodes, shards and reasons; never by measurements, groups or tag values.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { EngineStatsView } from '../engine/engine-api.js'
 import type { UdpStats } from '../ingest/udp-service.js'
-import type { EngineStatsView } from '../route/engine-api.js'
 import type { TaskManager } from '../tasks/task-manager.js'
 
 export interface MetricsParts {

@@ -2,10 +2,11 @@
  * What the id template of an alert node says of an event's group. Groups whose ids are equal share their stored level, so they
  * must meet on one shard. Thread: any.
  */
-import { builtins } from '../alert/template/functions.js'
-import type { CommandNode, Operand, Statement } from '../alert/template/nodes.js'
-import { parseTemplate } from '../alert/template/parser.js'
+
 import { ShardlineError } from '../errors.js'
+import { builtins } from '../templates/functions.js'
+import type { CommandNode, Operand, Statement } from '../templates/nodes.js'
+import { parseTemplate } from '../templates/parser.js'
 
 /** A piece of the printed id: fixed text, the group, the value of a tag, or something that is not known beforehand. */
 type Part = { readonly kind: 'text' | 'group' | 'other' } | { readonly kind: 'tag'; readonly name: string }

@@ -9,10 +9,10 @@
  * Rows and groups dropped are always counted through `ctx`.
  */
 import type { Chunk, GroupInfo } from '../columns/chunk.js'
-import type { Grouping } from '../shard/grouping.js'
-import type { StateAllocator } from '../shard/pages.js'
-import type { TimerSet } from '../shard/timer-wheel.js'
-import type { TopicStates } from '../shard/topic-mirror.js'
+import type { Grouping } from '../state/grouping.js'
+import type { StateAllocator } from '../state/pages.js'
+import type { TimerSet } from '../state/timer-wheel.js'
+import type { TopicStates } from '../state/topic-mirror.js'
 
 /** Cells of one node in the statistics block; see observe/stat-block.ts for the layout. */
 export interface NodeStats {

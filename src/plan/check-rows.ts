@@ -1,7 +1,7 @@
 /** Names that an expression or a node reads and that no row has at their place any more: `check` warns of them. Any thread. */
 import { anyCell, bitsOf, type CellTypes, checkLambda, type LambdaProblem } from '../lambda/check.js'
 import { Type } from '../lambda/types.js'
-import { stringsOf } from '../operators/dimensions.js'
+import { stringsOf } from '../operators/kit/dimensions.js'
 import type { Expression, ReferenceNode } from '../tickscript/ast.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import type { LambdaPlace } from './lambda-places.js'

@@ -3,7 +3,7 @@
  * effective grouping tags at every operator that keeps state; a tag that the task itself writes or removes upstream of a
  * grouping leaves the key, because main hashes what was written, not what the task makes of it.
  */
-import { fnvOffset, fnvPrime, mixHash, type Partition, shardOf } from '../route/routes.js'
+import { fnvOffset, fnvPrime, mixHash, type Partition, shardOf } from '../transport/routes.js'
 
 /** A set of tags: these, or (for grouping by `*`) all tags except these. */
 export type TagSet =

@@ -2,7 +2,7 @@
  * Plans a task: effective groupings, partition key, what each edge must carry, and which windows keep panes instead of rows.
  * Main and every shard plan for themselves; the result depends on the script, the task id and the number of shards only.
  */
-import { canFuse } from '../operators/fused-window.js'
+import { canFuse } from '../operators/window/fused-window.js'
 import type { NodeEffects, Pipeline, PipelineNode } from '../tickscript/node-def.js'
 import { type Demand, demandThrough, noDemand, unionDemand } from './needs.js'
 import { describe, everyTag, intersect, noTags, partitionOf, pinnedTo, type TagSet, without } from './partition.js'

@@ -4,7 +4,7 @@
  */
 import { anyCell, cellTypes, type Types, typesOf } from '../lambda/check.js'
 import { Type } from '../lambda/types.js'
-import { listOf, stringsOf } from '../operators/dimensions.js'
+import { listOf, stringsOf } from '../operators/kit/dimensions.js'
 import { Lambda, type MadeType, type NodeEffects, type PipelineNode, Star } from '../tickscript/node-def.js'
 
 const bit = (type: Type): Types => 1 << type

@@ -1,6 +1,7 @@
 /** A planned task: what main routes by and what every shard builds its operators from. Pure data and pipeline nodes. */
-import type { Partition } from '../route/routes.js'
+
 import type { Pipeline, PipelineNode } from '../tickscript/node-def.js'
+import type { Partition } from '../transport/routes.js'
 
 /** Which cells of a row something downstream looks at. null = all of them. */
 export interface Needs {

@@ -11,14 +11,14 @@
  */
 
 import { BatchColumns, recordBatchOf } from '../columns/arrow.js'
+import { type BatchOffsets, type BatchSchema, batchOffsets } from '../columns/batch-layout.js'
 import { Chunk, type GroupInfo, maxChunkRows, type NamedColumn } from '../columns/chunk.js'
 import { Column } from '../columns/column.js'
 import { Kind } from '../columns/kinds.js'
 import { LineRows } from '../columns/line-rows.js'
 import { msOf, subOf } from '../columns/time.js'
-import { type BatchOffsets, type BatchSchema, batchOffsets } from '../ingest/batch-layout.js'
-import type { SharedSlots } from '../ingest/slots.js'
-import type { Route } from '../route/routes.js'
+import type { Route } from '../transport/routes.js'
+import type { SharedSlots } from '../transport/slots.js'
 
 /** Arrow's wrapper, and views instead of copies, are cheaper only from this many rows on. */
 const minViewRows = 64

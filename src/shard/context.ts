@@ -6,6 +6,13 @@
  * NodeContext   the OperatorContext of one node
  */
 
+import type { DropReason, NodeStats, Operator, OperatorContext, Outbox, ServerInfo } from '../operators/operator.js'
+import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
+import { Grouping } from '../state/grouping.js'
+import { type ShardMemory, StateAllocator } from '../state/pages.js'
+import type { TimerSet, TimerWheel } from '../state/timer-wheel.js'
+import type { TopicMirror, TopicStates } from '../state/topic-mirror.js'
+import type { TaskSpec } from '../transport/messages.js'
 import {
   type NodeCells,
   ShardCell,
@@ -13,16 +20,9 @@ import {
   TaskCell,
   type TaskLayout,
   taskLayout,
-} from '../observe/stat-block.js'
-import type { DropReason, NodeStats, Operator, OperatorContext, Outbox, ServerInfo } from '../operators/operator.js'
-import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
+} from '../transport/stat-block.js'
 import { instrument } from './exec-timer.js'
-import { Grouping } from './grouping.js'
-import type { TaskSpec } from './messages.js'
-import { type ShardMemory, StateAllocator } from './pages.js'
 import { TaskClock } from './task-clock.js'
-import type { TimerSet, TimerWheel } from './timer-wheel.js'
-import type { TopicMirror, TopicStates } from './topic-mirror.js'
 
 /** The shard's side of the output ring. */
 export interface ShardOutbox {

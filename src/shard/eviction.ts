@@ -14,10 +14,11 @@
  * do not tell shows as refusals: rounds that follow refusals in close succession double what they take, up to a quarter of
  * the budget; rounds far apart halve it. Pages in which some group lives stay with their task.
  */
-import { TaskCell } from '../observe/stat-block.js'
-import type { Grouping } from './grouping.js'
-import type { StatePolicy } from './messages.js'
-import type { ShardMemory } from './pages.js'
+
+import type { Grouping } from '../state/grouping.js'
+import type { ShardMemory } from '../state/pages.js'
+import type { StatePolicy } from '../transport/messages.js'
+import { TaskCell } from '../transport/stat-block.js'
 import type { ShardTask } from './task.js'
 
 /** Most groups evicted in one round, and looked at in one step of the idle sweep. */

@@ -5,11 +5,12 @@
  * A batch holds the rows of one table, so what is interleaved in a body comes as several batches. The position of a row's line
  * in the slot is its place in the order; runs of rows of one table become chunks.
  */
+
+import type { BatchSchema } from '../columns/batch-layout.js'
 import type { Chunk } from '../columns/chunk.js'
-import type { BatchSchema } from '../ingest/batch-layout.js'
-import type { Route } from '../route/routes.js'
+import type { RingEntry } from '../transport/ring.js'
+import type { Route } from '../transport/routes.js'
 import type { BatchSource } from './batch-source.js'
-import type { RingEntry } from './ring.js'
 
 interface RouteTasks<T> {
   readonly route: Route

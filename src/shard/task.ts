@@ -6,9 +6,9 @@
 import type { Chunk } from '../columns/chunk.js'
 import { Edge, type Operator } from '../operators/operator.js'
 import type { PlannedNode } from '../plan/task-plan.js'
+import type { Grouping } from '../state/grouping.js'
+import type { TaskSpec } from '../transport/messages.js'
 import type { ShardEnv, TaskRuntime } from './context.js'
-import type { Grouping } from './grouping.js'
-import type { TaskSpec } from './messages.js'
 
 export interface ShardTask {
   readonly key: number

@@ -2,8 +2,9 @@
  * Entry point of a shard's thread: the function of its one Piscina task, which returns when main sends `shutdown`. While it
  * runs the thread's event loop stands still; everything reaches it through shared memory and `receiveMessageOnPort`.
  */
+
+import type { FromShard, ShardInit } from '../transport/messages.js'
 import { ShardLoop } from './loop.js'
-import type { FromShard, ShardInit } from './messages.js'
 import type { BuildTask } from './task.js'
 
 export default async function run(init: ShardInit): Promise<void> {

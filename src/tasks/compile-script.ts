@@ -1,6 +1,7 @@
 /** From a script and its vars to what a task needs: type, pipeline, dbrps. Any thread. */
+
+import { evaluateScript } from '../compile/evaluate-script.js'
 import { ShardlineError } from '../errors.js'
-import { evaluateScript } from '../plan/evaluate-script.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import { dbrpsOf, type Evaluation } from '../tickscript/evaluate.js'
 import { format } from '../tickscript/format.js'

@@ -1,6 +1,6 @@
 /** Parameters that all list endpoints share: `pattern`, `fields`, `offset`, `limit`. */
 import { ShardlineError } from '../errors.js'
-import { globMatcher } from './glob.js'
+import { globMatcher } from '../go/glob.js'
 
 export interface ListParams {
   readonly matches: (id: string) => boolean

@@ -1,7 +1,7 @@
 /** A task as it is stored, and its form in the store. Times are ns since the epoch; null is the zero time. */
 import { goJson } from '../columns/json-encode.js'
 import { ShardlineError } from '../errors.js'
-import { isObject, type JsonObject, parseLosslessJson, plainJson } from './lossless-json.js'
+import { isObject, type JsonObject, parseLosslessJson, plainJson } from '../go/lossless-json.js'
 
 export interface Dbrp {
   readonly db: string

@@ -4,7 +4,7 @@
  */
 import { ShardlineError } from '../errors.js'
 import { decodeMembers, type JsonMembers, type JsonStruct, membersOf } from '../go/json-members.js'
-import { type Json, JsonNumber } from './lossless-json.js'
+import { type Json, JsonNumber } from '../go/lossless-json.js'
 import type { Dbrp, TaskStatus } from './task-record.js'
 
 /** A var as sent; JSON numbers are kept as JsonNumber. */

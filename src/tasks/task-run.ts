@@ -4,11 +4,12 @@
  * A run ends once, however many ask for it, and everything of it has ended when `stop` resolves: only then may the task's
  * next run start, for topics and pages are named after tasks.
  */
+
+import type { Engine, RunningTask, StartTask, TaskStatsView } from '../engine/engine-api.js'
+import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import { errorText, ShardlineError, TaskFailure } from '../errors.js'
 import type { Log } from '../log.js'
 import type { TaskPlan } from '../plan/task-plan.js'
-import type { Engine, RunningTask, StartTask, TaskStatsView } from '../route/engine-api.js'
-import type { RunFollower, RunInfo, RunPart, RunStart } from '../route/run-part.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { TaskRecord } from './task-record.js'
 

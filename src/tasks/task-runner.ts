@@ -2,14 +2,15 @@
  * Plans tasks and starts their runs, and tells each run what the engine says of it. Thread: main. A live task is run under its
  * own id, a replay under an id that no task can have.
  */
+
+import { evaluateScript } from '../compile/evaluate-script.js'
+import type { Engine } from '../engine/engine-api.js'
+import type { RunFollower } from '../engine/run-part.js'
 import { ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import { edgeMismatches } from '../plan/edges.js'
-import { evaluateScript } from '../plan/evaluate-script.js'
 import { planTask } from '../plan/plan.js'
 import type { TaskPlan } from '../plan/task-plan.js'
-import type { Engine } from '../route/engine-api.js'
-import type { RunFollower } from '../route/run-part.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import { type RunRecord, TaskRun } from './task-run.js'
 

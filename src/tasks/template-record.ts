@@ -1,10 +1,10 @@
 /** A template as it is stored, and what its script says: type, vars, pipeline with zero values for vars without default. */
 import { goJson } from '../columns/json-encode.js'
+import { evaluateScript } from '../compile/evaluate-script.js'
 import { ShardlineError } from '../errors.js'
-import { evaluateScript } from '../plan/evaluate-script.js'
+import { isObject, type JsonObject, parseLosslessJson } from '../go/lossless-json.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
-import { isObject, type JsonObject, parseLosslessJson } from './lossless-json.js'
 import type { TaskType } from './task-record.js'
 
 export interface TemplateRecord {

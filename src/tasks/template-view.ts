@@ -1,8 +1,8 @@
 /** Templates as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
+import { bareDot } from '../compile/dot.js'
 import { ShardlineError } from '../errors.js'
 import { linkSegment } from '../go/url-path.js'
-import { bareDot } from '../plan/dot.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Evaluation } from '../tickscript/evaluate.js'
 import { formatScript } from './compile-script.js'

@@ -1,7 +1,7 @@
 /** Vars of a request as they are stored and shown: durations as integer ns, integers exact, the original's error texts. */
 import { ShardlineError } from '../errors.js'
+import { isObject, type Json, JsonNumber } from '../go/lossless-json.js'
 import { durationLiteral } from '../tickscript/literals.js'
-import { isObject, type Json, JsonNumber } from './lossless-json.js'
 import type { TaskVar } from './task-record.js'
 import { invalidJson, type RequestVar } from './task-request.js'
 

@@ -1,8 +1,8 @@
 /** `node|deadman(threshold, interval, lambda…)`: stats, derivative and alert in one call. */
 
-import { goDuration } from '../columns/go-duration.js'
 import type { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
+import { goDuration } from '../go/go-duration.js'
 import type { Expression, Position } from './ast.js'
 import type { Methods } from './calls.js'
 import { Lambda, type NodeDef, type PipelineNode, type ScriptValue } from './node-def.js'

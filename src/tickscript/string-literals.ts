@@ -1,6 +1,6 @@
 /** The strings of a script that stand alone as values, and where: arguments, items of lists, values of vars. Any thread. */
 import type { Expression, Statement } from './ast.js'
-import { pieceOf } from './diagnostics-span.js'
+import { pieceOf } from './diagnostics/span.js'
 import type { Source } from './positions.js'
 import type { Piece } from './tolerant-parser.js'
 

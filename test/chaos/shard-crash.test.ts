@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Gate, TestEngine } from '../unit/route/engine-harness.js'
+import { Gate, TestEngine } from '../unit/engine/engine-harness.js'
 
 let t: TestEngine | undefined
 afterEach(async () => {

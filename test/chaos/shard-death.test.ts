@@ -1,7 +1,7 @@
 /** A thread that dies at any point between taking an entry and releasing it: nothing is lost, and nothing is freed twice. */
 import { afterEach, describe, expect, it } from 'vitest'
-import type { SlotPool } from '../../src/ingest/slots.js'
-import { Gate, TestEngine } from '../unit/route/engine-harness.js'
+import type { SlotPool } from '../../src/transport/slots.js'
+import { Gate, TestEngine } from '../unit/engine/engine-harness.js'
 
 const workerFile = new URL('../fixtures/dying-worker.mjs', import.meta.url).href
 

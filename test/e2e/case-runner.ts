@@ -4,7 +4,7 @@
  * shape of the case's `expected`. Numbers keep their text. `@SINK@` in scripts stands for the sink's URL.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Json, JsonNumber, type JsonObject, parseLosslessJson } from '../../src/tasks/lossless-json.js'
+import { type Json, JsonNumber, type JsonObject, parseLosslessJson } from '../../src/go/lossless-json.js'
 import type { TestServer } from './server.js'
 import { Sink } from './sink.js'
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/cli/commands.js'
-import { checkScript } from '../../src/plan/check-script.js'
+import { checkScript } from '../../src/compile/check-script.js'
 import { freePort, root, TestServer, taskBody } from './server.js'
 
 const guides = readdirSync(join(root, 'docs')).filter((f) => f.endsWith('.md'))

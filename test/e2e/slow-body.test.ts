@@ -4,7 +4,7 @@
  */
 import { createConnection, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
-import { implementations } from '../unit/api/serve.js'
+import { implementations } from '../unit/http/serve.js'
 import { TestServer, taskBody } from './server.js'
 
 class Client {

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { implementations } from '../unit/api/serve.js'
+import { implementations } from '../unit/http/serve.js'
 import { TestServer, taskBody } from './server.js'
 
 describe.each(implementations)('writes over %s', (implementation) => {

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { influxqlEntries } from '../../src/operators/influxql-defs.js'
+import { influxqlEntries } from '../../src/operators/influxql/influxql-defs.js'
 import type { ScriptValue } from '../../src/tickscript/node-def.js'
 import { Collector, connect, Harness, plan, valueText } from '../unit/operators/harness.js'
 

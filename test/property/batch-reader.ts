@@ -1,12 +1,12 @@
 /** Reads prepared batches back, the way a shard does, into plain objects. */
 import { BatchColumns, recordBatchOf } from '../../src/columns/arrow.js'
+import { RouteReader } from '../../src/columns/batch-layout.js'
 import { decodeUtf8, int64At } from '../../src/columns/column.js'
 import { Kind } from '../../src/columns/kinds.js'
 import { LineRows } from '../../src/columns/line-rows.js'
 import type { Value } from '../../src/columns/values.js'
-import { RouteReader } from '../../src/ingest/batch-layout.js'
 import type { Prepared } from '../../src/ingest/line-writer.js'
-import type { SlotPool } from '../../src/ingest/slots.js'
+import type { SlotPool } from '../../src/transport/slots.js'
 
 export interface ReadRow {
   table: string

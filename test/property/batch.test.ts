@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AppendResult, LineWriter } from '../../src/ingest/line-writer.js'
-import { SlotPool } from '../../src/ingest/slots.js'
 import { Tables } from '../../src/ingest/tables.js'
+import { SlotPool } from '../../src/transport/slots.js'
 import { readPrepared } from './batch-reader.js'
 import { refParse } from './scanner-reference.js'
 

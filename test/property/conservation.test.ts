@@ -1,7 +1,7 @@
 /** Whatever happens to the rings, every point that was accepted is processed, dropped for a reason, or of no task. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Gate, TestEngine } from '../unit/route/engine-harness.js'
+import { Gate, TestEngine } from '../unit/engine/engine-harness.js'
 
 const action = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('http' as const), rows: fc.integer({ min: 1, max: 300 }) }) },

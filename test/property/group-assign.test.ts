@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/columns/column.js'
 import { LineRows } from '../../src/columns/line-rows.js'
-import { GroupAssign } from '../../src/operators/group-assign.js'
-import { Grouping } from '../../src/shard/grouping.js'
-import { StateAllocator } from '../../src/shard/pages.js'
+import { GroupAssign } from '../../src/operators/kit/group-assign.js'
+import { Grouping } from '../../src/state/grouping.js'
+import { StateAllocator } from '../../src/state/pages.js'
 import { Harness, type TestRow } from '../unit/operators/harness.js'
 
 const value = fc.oneof(fc.constantFrom('', 'a', 'b', 'é', 'ab'), fc.string({ maxLength: 300, unit: 'grapheme' }))

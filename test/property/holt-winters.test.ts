@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HoltWinters } from '../../src/operators/holt-winters.js'
+import { HoltWinters } from '../../src/operators/aggregates/holt-winters-model.js'
 
 /** φ^t as Go computes it for whole exponents. */
 function power(x: number, n: number): number {

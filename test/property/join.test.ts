@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fnvOffset, fnvPrime, mixHash } from '../../src/route/routes.js'
+import { fnvOffset, fnvPrime, mixHash } from '../../src/transport/routes.js'
 import { Harness } from '../unit/operators/harness.js'
 import { type ScriptBench, scriptBench } from '../unit/operators/join-script.js'
 

@@ -7,7 +7,7 @@ import { EscapeSet, LineTokens, textAt } from '../../src/columns/line-tokens.js'
 import { PackedRows, packRow, RowScratch } from '../../src/columns/packed-rows.js'
 import type { Value } from '../../src/columns/values.js'
 import { checkLine, lineEnd } from '../../src/ingest/line-grammar.js'
-import { LineEncoder } from '../../src/operators/line-encoder.js'
+import { LineEncoder } from '../../src/operators/outside/line-encoder.js'
 import { Harness, type TestRow } from '../unit/operators/harness.js'
 
 // A backslash before a character that needs an escape is ambiguous in line protocol itself.

@@ -9,8 +9,8 @@ import { readLineFields, readLineTags } from '../../src/columns/line-rows.js'
 import { EscapeSet, LineTokens, textAt } from '../../src/columns/line-tokens.js'
 import type { Value } from '../../src/columns/values.js'
 import { WriteTap } from '../../src/ingest/write-tap.js'
-import { RecordingFile } from '../../src/tasks/recording-file.js'
-import { RecordingReader } from '../../src/tasks/replay-reader.js'
+import { RecordingFile } from '../../src/recordings/recording-file.js'
+import { RecordingReader } from '../../src/recordings/replay-reader.js'
 
 let dir: string
 beforeAll(() => {

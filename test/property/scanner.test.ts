@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LineWriter, type Prepared } from '../../src/ingest/line-writer.js'
-import { SlotPool } from '../../src/ingest/slots.js'
 import { Tables } from '../../src/ingest/tables.js'
-import { hashPartition, type Route, shardOf } from '../../src/route/routes.js'
+import { hashPartition, type Route, shardOf } from '../../src/transport/routes.js'
+import { SlotPool } from '../../src/transport/slots.js'
 import { readPrepared, valueText } from './batch-reader.js'
 import { type RefPoint, refParse } from './scanner-reference.js'
 

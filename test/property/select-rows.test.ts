@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Chunk } from '../../src/columns/chunk.js'
-import { RowSelector } from '../../src/operators/select-rows.js'
+import { RowSelector } from '../../src/operators/kit/select-rows.js'
 import { Harness, pointText, type TestRow } from '../unit/operators/harness.js'
 
 const cell = fc.oneof(

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { BatchSchema } from '../../src/ingest/batch-layout.js'
+import type { BatchSchema } from '../../src/columns/batch-layout.js'
 import { LineWriter } from '../../src/ingest/line-writer.js'
-import { SlotPool } from '../../src/ingest/slots.js'
 import { Tables } from '../../src/ingest/tables.js'
-import type { Partition, Route } from '../../src/route/routes.js'
 import { BatchSource, SlotViews } from '../../src/shard/batch-source.js'
-import { emptyEntry, type RingEntry } from '../../src/shard/ring.js'
 import { TableMerge } from '../../src/shard/table-merge.js'
+import { emptyEntry, type RingEntry } from '../../src/transport/ring.js'
+import type { Partition, Route } from '../../src/transport/routes.js'
+import { SlotPool } from '../../src/transport/slots.js'
 
 const shards = 2
 const partition: Partition = { kind: 'tags', tags: ['h'] }

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { decodeHTML } from 'entities'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compileHtmlTemplate, goStruct } from '../../src/alert/template/index.js'
+import { compileHtmlTemplate, goStruct } from '../../src/templates/index.js'
 
 const rawText = new Set(['script', 'style', 'title', 'textarea'])
 

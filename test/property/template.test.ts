@@ -1,9 +1,9 @@
 /** Templates never hang, never run code, and print texts and numbers back as they are. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { floatText } from '../../src/alert/template/float-text.js'
-import { compileHtmlTemplate, compileTextTemplate, goStruct } from '../../src/alert/template/index.js'
 import { ShardlineError } from '../../src/errors.js'
+import { floatText } from '../../src/templates/float-text.js'
+import { compileHtmlTemplate, compileTextTemplate, goStruct } from '../../src/templates/index.js'
 
 const piece = fc.constantFrom(
   '{{',

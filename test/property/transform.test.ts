@@ -5,8 +5,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Duration } from '../../src/columns/values.js'
+import { transformEntries } from '../../src/operators/influxql/transform-defs.js'
 import type { Operator } from '../../src/operators/operator.js'
-import { transformEntries } from '../../src/operators/transform-defs.js'
 import type { ScriptValue } from '../../src/tickscript/node-def.js'
 import { Collector, connect, Harness, plan, timeText, valueText } from '../unit/operators/harness.js'
 

@@ -6,10 +6,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Duration } from '../../src/columns/values.js'
-import { canFuse, createFusedWindow } from '../../src/operators/fused-window.js'
-import { influxqlEntries } from '../../src/operators/influxql-defs.js'
+import { influxqlEntries } from '../../src/operators/influxql/influxql-defs.js'
 import type { Operator } from '../../src/operators/operator.js'
-import { windowDef, windowEntry } from '../../src/operators/window.js'
+import { canFuse, createFusedWindow } from '../../src/operators/window/fused-window.js'
+import { windowDef, windowEntry } from '../../src/operators/window/window.js'
 import type { ScriptValue } from '../../src/tickscript/node-def.js'
 import { Collector, connect, Harness, plan, type TestContext } from '../unit/operators/harness.js'
 

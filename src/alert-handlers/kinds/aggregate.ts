@@ -4,13 +4,13 @@
  * far as they fit into a bounded memory.
  */
 
-import { type AlertHandler, queueCapacity } from '../../alert/handler-queue.js'
-import { compileTextTemplate, goStruct } from '../../alert/template/index.js'
-import type { TopicService } from '../../alert/topics.js'
+import { type AlertHandler, queueCapacity } from '../../alerts/handler-queue.js'
+import type { TopicService } from '../../alerts/topics.js'
 import { spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { Log } from '../../log.js'
+import { compileTextTemplate, goStruct } from '../../templates/index.js'
 import type { Delivery } from '../delivery.js'
 import { type AlertEvent, eventJsonHead } from '../event-frame.js'
 import { type EventRows, joinRows } from '../event-rows.js'

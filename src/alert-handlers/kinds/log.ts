@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { queueCapacity } from '../../alert/handler-queue.js'
+import { queueCapacity } from '../../alerts/handler-queue.js'
 import { openAppend } from '../../regular-file.js'
 import { defaultDeadlineMs, type HandlerKind, textOf } from '../handler.js'
 import { checkLogHandler, logHandlerFailure } from '../script-methods.js'

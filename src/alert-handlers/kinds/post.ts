@@ -1,10 +1,10 @@
 /** Posts each event as JSON, or through the endpoint's template, to a URL (spec alerts 12.1). */
 
-import { compileTextTemplate, jsonFunctions } from '../../alert/template/index.js'
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import { basicAuth } from '../../net/http-client.js'
 import { noTls } from '../../net/tls-files.js'
+import { compileTextTemplate, jsonFunctions } from '../../templates/index.js'
 import { defaultDeadlineMs, type HandlerKind, type HandlerProps, listOf, postEvent, textOf } from '../handler.js'
 import type { HttpPostConfig } from '../http-endpoints.js'
 

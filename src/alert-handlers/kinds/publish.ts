@@ -1,8 +1,8 @@
 /** Hands each event on to other topics of this process, where the previous level is looked up anew. */
 
-import type { AlertHandler } from '../../alert/handler-queue.js'
-import { queueCapacity } from '../../alert/handler-queue.js'
-import type { TopicService } from '../../alert/topics.js'
+import type { AlertHandler } from '../../alerts/handler-queue.js'
+import { queueCapacity } from '../../alerts/handler-queue.js'
+import type { TopicService } from '../../alerts/topics.js'
 import { ShardlineError } from '../../errors.js'
 import { defaultDeadlineMs, type HandlerProps, listOf } from '../handler.js'
 

@@ -1,11 +1,11 @@
 /** `define-topic-handler`: creates a handler of a topic from a file, or replaces it. */
 import { extname } from 'node:path'
 import { parse as parseYaml } from 'yaml'
-import { handlerSpecMembers } from '../../alert/handler-spec.js'
+import { handlerSpecMembers } from '../../alerts/handler-spec.js'
 import { errorText } from '../../errors.js'
 import { withMemberNames } from '../../go/json-members.js'
+import { exactJson, parseLosslessJson } from '../../go/lossless-json.js'
 import { requestSegment } from '../../go/url-path.js'
-import { exactJson, parseLosslessJson } from '../../tasks/lossless-json.js'
 import { CommandError } from '../client.js'
 import { type Command, UsageError } from '../command.js'
 import { topicPath } from '../resources.js'

@@ -1,6 +1,7 @@
 /** `show-template`: one template with its script, vars and graph. */
+
+import { isObject } from '../../go/lossless-json.js'
 import { requestSegment } from '../../go/url-path.js'
-import { isObject } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { dateInItsZone, padEnd } from '../layout.js'
 import { varText } from '../var-text.js'

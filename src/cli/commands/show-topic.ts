@@ -1,7 +1,7 @@
 /** `show-topic`, `show-topic-handler`. */
 import { goJson } from '../../columns/json-encode.js'
+import { exactJson, isObject } from '../../go/lossless-json.js'
 import { requestSegment } from '../../go/url-path.js'
-import { exactJson, isObject } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { columnWidth, localDate, padEnd } from '../layout.js'
 import { type ListedTopic, listHandlers, topicPath } from '../resources.js'

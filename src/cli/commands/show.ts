@@ -1,7 +1,7 @@
 /** `show`: one task with its script, vars and graph. */
 import { parseGoFlags } from '../../flags.js'
+import { isObject, type Json } from '../../go/lossless-json.js'
 import { requestSegment } from '../../go/url-path.js'
-import { isObject, type Json } from '../../tasks/lossless-json.js'
 import { type Command, UsageError } from '../command.js'
 import { dateInItsZone, dbrpsText, padEnd } from '../layout.js'
 import { tasksPath } from '../tasks.js'

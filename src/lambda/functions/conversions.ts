@@ -1,4 +1,6 @@
 /** bool, int, float, string, duration (spec tickscript 8.2). */
+
+import { Duration } from '../../columns/values.js'
 import {
   formatFloatF,
   formatFloatG,
@@ -7,8 +9,7 @@ import {
   parseFloat64,
   parseInt64,
   strconvError,
-} from '../../columns/go-format.js'
-import { Duration } from '../../columns/values.js'
+} from '../../go/go-format.js'
 import { Failure, floatToInt64, Type } from '../types.js'
 import { type FunctionDef, type Kernel, type Operand, sig } from './function-def.js'
 

@@ -1,6 +1,7 @@
 /** humanBytes, if, isPresent (spec tickscript 8.5). */
-import { formatFixed } from '../../columns/go-format.js'
+
 import { missing } from '../../columns/values.js'
+import { formatFixed } from '../../go/go-format.js'
 import { floatToInt64, Type } from '../types.js'
 import { type FunctionDef, sig } from './function-def.js'
 

@@ -7,8 +7,8 @@ import { Kind } from '../../columns/kinds.js'
 import { nsOf, spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import type { ArgDef, PipelineNode } from '../../tickscript/node-def.js'
-import { HoltWinters } from '../holt-winters.js'
 import { type Aggregate, fieldArg, type RowSet, type Series } from './aggregate.js'
+import { HoltWinters } from './holt-winters-model.js'
 
 const args: readonly ArgDef[] = [
   fieldArg,

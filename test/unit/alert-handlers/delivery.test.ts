@@ -1,8 +1,8 @@
 /** What templates of post handlers and endpoints see of an event. */
 import { describe, expect, it } from 'vitest'
-import { compileTextTemplate, jsonFunctions } from '../../../src/alert/template/index.js'
 import { Duration, Timestamp } from '../../../src/columns/values.js'
-import { delivery } from '../alert/events.js'
+import { compileTextTemplate, jsonFunctions } from '../../../src/templates/index.js'
+import { delivery } from '../alerts/events.js'
 
 const cells = { f: 9, i: 9n, s: 'x', d: new Duration(90_000_000_000n), t: new Timestamp(1_500_001_200_500_000_000n) }
 const data = delivery({ cells, tags: { host: 'a' } }, 1).templateData()

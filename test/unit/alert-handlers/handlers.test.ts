@@ -19,7 +19,7 @@ import { writeAll } from '../../../src/alert-handlers/kinds/log.js'
 import { createHandler, createScriptHandler } from '../../../src/alert-handlers/registry.js'
 import { Duration } from '../../../src/columns/values.js'
 import { HttpClient } from '../../../src/net/http-client.js'
-import { delivery, event, TestLog } from '../alert/events.js'
+import { delivery, event, TestLog } from '../alerts/events.js'
 
 const http = new HttpClient()
 afterAll(() => http.close())

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { applyPatch } from '../../../src/api/topics-json-patch.js'
-import { type Json, parseLosslessJson, plainJson } from '../../../src/tasks/lossless-json.js'
+import { type Json, parseLosslessJson, plainJson } from '../../../src/go/lossless-json.js'
 
 const json = (value: unknown): Json => parseLosslessJson(JSON.stringify(value))
 const patch = (document: unknown, operations: unknown): unknown =>

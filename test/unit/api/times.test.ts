@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { timeNs, zeroTime } from '../../../src/api/times.js'
-import { parseLosslessJson } from '../../../src/tasks/lossless-json.js'
+import { parseLosslessJson } from '../../../src/go/lossless-json.js'
 
 const layout = '"\\"2006-01-02T15:04:05Z07:00\\""'
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Explanation } from '../../../src/plan/explain.js'
+import type { Explanation } from '../../../src/compile/explain.js'
 import { runCli, TestServer, taskBody } from '../../e2e/server.js'
 
 let dir: string

@@ -2,8 +2,8 @@ import { RecordBatch, RecordBatchStreamWriter, tableFromIPC } from 'apache-arrow
 import { expect, test } from 'vitest'
 import { BatchColumns, recordBatchOf } from '../../../src/columns/arrow.js'
 import { LineWriter } from '../../../src/ingest/line-writer.js'
-import { SlotPool } from '../../../src/ingest/slots.js'
 import { Tables } from '../../../src/ingest/tables.js'
+import { SlotPool } from '../../../src/transport/slots.js'
 
 const body = 'cpu,host=a v=1.5,n=7i 1500000000000000001\ncpu,host=bb n=-1i 1500000000000000002\ncpu v=t 3\n'
 

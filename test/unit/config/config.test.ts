@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { allSections, findConfigFile, loadConfig, parseConfig, splitAddress } from '../../../src/config/load.js'
 import { parseBytes } from '../../../src/config/option.js'
 import { configReference, printDefaultConfig, printEffectiveConfig } from '../../../src/config/print.js'
-import { durationMs } from '../../../src/durations.js'
+import { durationMs } from '../../../src/go/durations.js'
 
 const error = (source: string, env = {}): string => {
   try {

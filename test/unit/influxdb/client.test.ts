@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { InfluxClient, type InfluxClientOptions, InfluxError } from '../../../src/influxdb/client.js'
-import { quoteIdent } from '../../../src/influxdb/ident.js'
+import { quoteIdent } from '../../../src/influxql/ident.js'
 import { HttpClient } from '../../../src/net/http-client.js'
 import { noTls } from '../../../src/net/tls-files.js'
 import { FakeInfluxDB } from './fake-influxdb.js'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AppendResult, LineWriter } from '../../../src/ingest/line-writer.js'
-import { SlotPool } from '../../../src/ingest/slots.js'
 import { Tables } from '../../../src/ingest/tables.js'
+import { SlotPool } from '../../../src/transport/slots.js'
 import { readPrepared, valueText } from '../../property/batch-reader.js'
 
 function make(slots = 8, slotBytes = 1 << 16, maxLineBytes?: number) {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { BatchSchema } from '../../../src/ingest/batch-layout.js'
+import type { BatchSchema } from '../../../src/columns/batch-layout.js'
 import { privateDb } from '../../../src/ingest/private-db.js'
 import { Tables } from '../../../src/ingest/tables.js'
-import type { Route } from '../../../src/route/routes.js'
+import type { Route } from '../../../src/transport/routes.js'
 
 const route = (id: number, measurement: string | null, tags: string[]): Route => ({
   id,

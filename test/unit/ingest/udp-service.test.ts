@@ -2,10 +2,10 @@ import { createSocket } from 'node:dgram'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { dropsIn } from '../../../src/ingest/kernel-drops.js'
 import { LineWriter, type Prepared } from '../../../src/ingest/line-writer.js'
-import { SlotPool } from '../../../src/ingest/slots.js'
 import { Tables } from '../../../src/ingest/tables.js'
 import { splitAddress, UdpListener, type UdpSink } from '../../../src/ingest/udp-service.js'
 import { silentLog } from '../../../src/log.js'
+import { SlotPool } from '../../../src/transport/slots.js'
 import { readPrepared } from '../../property/batch-reader.js'
 
 // Threads run the built code.

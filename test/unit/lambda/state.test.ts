@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { missing } from '../../../src/columns/values.js'
 import { compileLambda } from '../../../src/lambda/compile.js'
-import { ShardMemory, StateAllocator } from '../../../src/shard/pages.js'
+import { ShardMemory, StateAllocator } from '../../../src/state/pages.js'
 import { Lambda } from '../../../src/tickscript/node-def.js'
 import { parseLambdaBody } from '../../../src/tickscript/parser.js'
 import { chunkOf, compiled, compileExpression, compileText, evaluateAll, interpreted, testAll } from './helpers.js'

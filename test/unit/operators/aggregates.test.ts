@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { influxqlEntries } from '../../../src/operators/influxql-defs.js'
+import { influxqlEntries } from '../../../src/operators/influxql/influxql-defs.js'
 import type { ScriptValue } from '../../../src/tickscript/node-def.js'
 import { Collector, connect, type FeedOptions, Harness, type PlanOptions, plan } from './harness.js'
 

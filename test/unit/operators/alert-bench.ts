@@ -6,11 +6,11 @@ import {
   type InhibitFrame,
 } from '../../../src/alert-handlers/event-frame.js'
 import { Duration } from '../../../src/columns/values.js'
-import { alertEntry } from '../../../src/operators/alert.js'
-import { alertDef } from '../../../src/operators/alert-def.js'
-import { Out } from '../../../src/shard/output.js'
+import { alertEntry } from '../../../src/operators/alert/alert.js'
+import { alertDef } from '../../../src/operators/alert/alert-def.js'
 import { Lambda, type ScriptValue } from '../../../src/tickscript/node-def.js'
 import { parse } from '../../../src/tickscript/parser.js'
+import { Out } from '../../../src/transport/output.js'
 import { bench, type TestBench } from './bench.js'
 import { type FeedOptions, plan } from './harness.js'
 

@@ -1,6 +1,6 @@
 /** What the nodes' effects mean for the plan: partition keys and the cells that edges carry. */
 import { describe, expect, it } from 'vitest'
-import { evaluateScript } from '../../../src/plan/evaluate-script.js'
+import { evaluateScript } from '../../../src/compile/evaluate-script.js'
 import { planTask } from '../../../src/plan/plan.js'
 import type { TaskPlan } from '../../../src/plan/task-plan.js'
 

@@ -1,9 +1,9 @@
 /** Joins and unions behind a silent parent, with the shard's eviction: the budget holds and the accounts close. */
 import { describe, expect, it } from 'vitest'
-import { StatPart } from '../../../src/observe/stat-block.js'
 import { Evictor } from '../../../src/shard/eviction.js'
-import type { Grouping } from '../../../src/shard/grouping.js'
 import type { ShardTask } from '../../../src/shard/task.js'
+import type { Grouping } from '../../../src/state/grouping.js'
+import { StatPart } from '../../../src/transport/stat-block.js'
 import { type ScriptBench, scriptBench } from './join-script.js'
 
 function taskOf(b: ScriptBench, groupings: () => Grouping[]): ShardTask {

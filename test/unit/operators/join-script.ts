@@ -3,9 +3,9 @@
  * in are written as in harness.ts.
  */
 import type { Chunk, GroupInfo } from '../../../src/columns/chunk.js'
+import { evaluateScript } from '../../../src/compile/evaluate-script.js'
 import type { Operator } from '../../../src/operators/operator.js'
 import { entryOf } from '../../../src/operators/registry.js'
-import { evaluateScript } from '../../../src/plan/evaluate-script.js'
 import { planTask } from '../../../src/plan/plan.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import { Collector, connect, type Feed, type FeedOptions, Harness, type TestContext } from './harness.js'

@@ -3,15 +3,15 @@
  * Every node's output can be collected.
  */
 import { type AlertEvent, decodeAlertFrame } from '../../../src/alert-handlers/event-frame.js'
-import { StatPart } from '../../../src/observe/stat-block.js'
-import { buildTask } from '../../../src/plan/instantiate.js'
+import { buildTask } from '../../../src/compile/instantiate.js'
 import type { ShardEnv } from '../../../src/shard/context.js'
-import type { TaskSpec } from '../../../src/shard/messages.js'
-import { Out } from '../../../src/shard/output.js'
-import { ShardMemory } from '../../../src/shard/pages.js'
 import type { ShardTask } from '../../../src/shard/task.js'
-import { TimerWheel } from '../../../src/shard/timer-wheel.js'
-import { TopicMirror } from '../../../src/shard/topic-mirror.js'
+import { ShardMemory } from '../../../src/state/pages.js'
+import { TimerWheel } from '../../../src/state/timer-wheel.js'
+import { TopicMirror } from '../../../src/state/topic-mirror.js'
+import type { TaskSpec } from '../../../src/transport/messages.js'
+import { Out } from '../../../src/transport/output.js'
+import { StatPart } from '../../../src/transport/stat-block.js'
 import { Collector, connect, type Feed, Harness, parseRow } from './harness.js'
 
 export interface ScriptOptions {

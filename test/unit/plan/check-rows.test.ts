@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { checkScript } from '../../../src/plan/check-script.js'
+import { checkScript } from '../../../src/compile/check-script.js'
 import { decodeTaskRequest } from '../../../src/tasks/task-request.js'
 import { storedVars } from '../../../src/tasks/vars.js'
-import { problems } from './problems.js'
+import { problems } from '../compile/problems.js'
 
 const windowed = 'stream|from()|window().period(1s).every(1s)'
 const grouped = "stream|from().groupBy('host')|window().period(1s).every(1s)"

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { StatPart } from '../../../src/observe/stat-block.js'
-import { ByteHeap } from '../../../src/shard/byte-heap.js'
 import { Evictor } from '../../../src/shard/eviction.js'
-import { ShardMemory, StateAllocator } from '../../../src/shard/pages.js'
 import type { ShardTask } from '../../../src/shard/task.js'
+import { ByteHeap } from '../../../src/state/byte-heap.js'
+import { ShardMemory, StateAllocator } from '../../../src/state/pages.js'
+import { StatPart } from '../../../src/transport/stat-block.js'
 
 const MiB = 1024 * 1024
 const rowBytes = 1000

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { globMatcher, parseGlob } from '../../../src/tasks/glob.js'
+import { globMatcher, parseGlob } from '../../../src/go/glob.js'
+import { type JsonNumber, JsonSyntaxError, parseLosslessJson, plainJson } from '../../../src/go/lossless-json.js'
 import { KeyedLock } from '../../../src/tasks/keyed-lock.js'
 import { listParams, pageOf } from '../../../src/tasks/list-params.js'
-import { type JsonNumber, JsonSyntaxError, parseLosslessJson, plainJson } from '../../../src/tasks/lossless-json.js'
 import { decodeTaskRequest } from '../../../src/tasks/task-request.js'
 import { storedVars } from '../../../src/tasks/vars.js'
 

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { EventState } from '../../../src/alert/topics.js'
+import { LmdbTopicStore } from '../../../src/alerts/topic-store.js'
+import type { EventState } from '../../../src/alerts/topics.js'
 import { silentLog } from '../../../src/log.js'
 import type { TaskRecord } from '../../../src/tasks/task-record.js'
 import { Store } from '../../../src/tasks/task-store.js'
-import { LmdbTopicStore } from '../../../src/tasks/topic-store.js'
 
 let dir: string
 beforeEach(() => {

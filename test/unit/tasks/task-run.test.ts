@@ -1,11 +1,11 @@
 /** The life of a run and of the parts that follow it, on a real engine. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { RunFollower, RunInfo, RunPart } from '../../../src/engine/run-part.js'
 import { TaskFailure } from '../../../src/errors.js'
 import { silentLog } from '../../../src/log.js'
-import type { RunFollower, RunInfo, RunPart } from '../../../src/route/run-part.js'
 import type { RunRecord, TaskRun } from '../../../src/tasks/task-run.js'
 import { TaskRunner } from '../../../src/tasks/task-runner.js'
-import { TestEngine } from '../route/engine-harness.js'
+import { TestEngine } from '../engine/engine-harness.js'
 
 let t: TestEngine
 let calls: string[]

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Duration } from '../../../src/columns/values.js'
+import { bareDot } from '../../../src/compile/dot.js'
 import { evaluateConstant } from '../../../src/lambda/constant.js'
-import { bareDot } from '../../../src/plan/dot.js'
 import { dbrpsOf, taskType } from '../../../src/tickscript/evaluate.js'
 import { formatExpression } from '../../../src/tickscript/format.js'
 import { Lambda, type PipelineNode, Reference, Regex, Star } from '../../../src/tickscript/node-def.js'

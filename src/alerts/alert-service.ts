@@ -1,0 +1,246 @@
+/**
+ * Main's side of alert nodes: receives their events from the shards, decides inhibition, feeds the topics and keeps the
+ * nodes' counters. It follows each run that has alert nodes (route/run-part.ts). Main thread.
+ */
+
+import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from '../alert-handlers/event-frame.js'
+import type { HandlerConfigs } from '../alert-handlers/http-endpoints.js'
+import { createHandler, createScriptHandler, isDelivered } from '../alert-handlers/registry.js'
+import { alertHandlers } from '../alert-handlers/script-methods.js'
+import type { AlertStates, Engine, OutputFrame } from '../engine/engine-api.js'
+import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
+import type { Log } from '../log.js'
+import type { HttpClient } from '../net/http-client.js'
+import type { AlertNodeData } from '../operators/alert/alert.js'
+import { anonymousTopic, textProp } from '../operators/alert/alert-def.js'
+import type { PlannedNode } from '../plan/task-plan.js'
+import { Out } from '../transport/output.js'
+import type { AlertHandler } from './handler-queue.js'
+import { InhibitionTable } from './inhibition.js'
+import type { TopicService } from './topics.js'
+
+export interface AlertServiceParts {
+  readonly topics: TopicService
+  readonly configs: HandlerConfigs
+  readonly http: HttpClient
+  readonly log: Log
+}
+
+/** One alert node of a run. */
+class AlertNode {
+  readonly counters: Record<string, number> = {
+    alerts_triggered: 0,
+    alerts_inhibited: 0,
+    oks_triggered: 0,
+    infos_triggered: 0,
+    warns_triggered: 0,
+    crits_triggered: 0,
+    /** Events that some handler's queue refused. */
+    errors: 0,
+  }
+
+  constructor(
+    readonly index: number,
+    readonly name: string,
+    /** '' when the node has no handlers of its own. */
+    readonly anonymous: string,
+    readonly topic: string,
+    /** What the configuration adds. */
+    readonly data: AlertNodeData,
+  ) {}
+}
+
+const isAlert = ({ node }: PlannedNode): boolean => node.def.kind === 'alert'
+
+const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'crits_triggered'] as const
+
+/** Longest time until a shard hears of a new time of an unchanged level, and that an event changed nothing. */
+const settleDelayMs = 100
+
+/** The alerts of one run. */
+class AlertRun implements RunPart {
+  readonly nodes = new Map<number, AlertNode>()
+
+  constructor(
+    readonly info: RunInfo,
+    private readonly service: AlertService,
+  ) {}
+
+  /** Creates the handlers of the nodes. Events come from here on. */
+  async prepare(start: RunStart): Promise<void> {
+    this.service.open(this)
+    for (const node of this.nodes.values()) start.nodeData.set(node.index, node.data)
+    start.alertStates.push(() => this.service.statesOf(this))
+  }
+
+  started(): void {}
+
+  /** The shard's groups are gone; they switch their inhibitors on again when they are restored. */
+  shardRestarted(shard: number): void {
+    this.service.inhibitors.removeShard(this.info.key, shard)
+  }
+
+  draining(deadlineMs: number): Promise<void> {
+    return this.service.drain(this, deadlineMs)
+  }
+
+  stopped(): void {
+    this.service.forget(this)
+  }
+
+  countersOf(nodeIndex: number): Readonly<Record<string, number>> {
+    return this.nodes.get(nodeIndex)?.counters ?? {}
+  }
+
+  /** The nodes' own topics and those they publish to. */
+  topics(): Set<string> {
+    const topics = new Set<string>()
+    for (const { anonymous, topic } of this.nodes.values()) topics.add(anonymous).add(topic)
+    topics.delete('')
+    return topics
+  }
+}
+
+export class AlertService implements RunFollower {
+  readonly inhibitors = new InhibitionTable()
+  /** Events of runs that had already been stopped. */
+  lateEvents = 0
+  /** By key. */
+  private readonly runs = new Map<number, AlertRun>()
+  private engine: Engine | null = null
+  /** States that the shards do not have yet, the last one per id. */
+  private readonly changes = new Map<string, { topic: string; id: string; level: number; timeNs: bigint }>()
+  private flushing: NodeJS.Immediate | null = null
+  private flushTimer: NodeJS.Timeout | null = null
+
+  constructor(private readonly parts: AlertServiceParts) {
+    for (const { kind } of alertHandlers) {
+      if (isDelivered(kind) || !parts.configs.enabledServices.has(kind)) continue
+      parts.log.error('alert service is enabled in the configuration but not supported yet', { handler: kind })
+    }
+    parts.topics.onState((topic, id, level, timeNs, previous) => this.mirror(topic, id, level, timeNs, previous))
+  }
+
+  attach(engine: Engine): void {
+    this.engine = engine
+    engine.onOutput(Out.Alert, (frame) => this.alertFrame(frame))
+    engine.onOutput(Out.Inhibit, (frame) => {
+      this.inhibitors.apply(frame.taskKey, frame.nodeIndex, frame.shard, decodeInhibitFrame(frame.payload))
+    })
+  }
+
+  partOf(run: RunInfo): RunPart | null {
+    return run.plan.nodes.some(isAlert) ? new AlertRun(run, this) : null
+  }
+
+  /** Creates the handlers of a run's nodes. Throws what stops the start; `drain` and `forget` then clean up. */
+  open(run: AlertRun): void {
+    this.runs.set(run.info.key, run)
+    for (const planned of run.info.plan.nodes) {
+      if (isAlert(planned)) this.openNode(run, planned)
+    }
+    for (const topic of run.topics()) this.parts.topics.open(topic)
+  }
+
+  /** What a shard that is about to build the run restores its groups from. */
+  statesOf(run: AlertRun): AlertStates {
+    // States that are OK by now are not among them: the shard must hear of those first.
+    this.flushMirror()
+    return [...run.topics()].flatMap((topic) => this.parts.topics.alertStates(topic))
+  }
+
+  /** Handlers drain side by side; only this run's stop waits for them. */
+  async drain(run: AlertRun, deadlineMs: number): Promise<void> {
+    this.inhibitors.removeTask(run.info.key)
+    const own = [...run.nodes.values()].map((n) => n.anonymous).filter((t) => t !== '')
+    await Promise.all(own.map((t) => this.parts.topics.close(t, deadlineMs)))
+  }
+
+  forget(run: AlertRun): void {
+    this.runs.delete(run.info.key)
+  }
+
+  async close(): Promise<void> {
+    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
+    await this.parts.topics.closeAll()
+  }
+
+  private openNode({ info: run, nodes }: AlertRun, planned: PlannedNode): void {
+    const { node, index } = planned
+    const { topics, configs, http, log } = this.parts
+    const nodeLog = log.with({ task: run.id, node: node.name })
+    const created: AlertHandler[] = node.handlers.map((h) =>
+      createScriptHandler(h.kind, h.props, { configs, http, log: nodeLog }),
+    )
+    const globalSlack = configs.slack.some((s) => s.global && (s.isDefault || configs.slack.length === 1))
+    if (globalSlack && !node.handlers.some((h) => h.kind === 'slack')) {
+      created.push(createHandler('slack', {}, { configs, http, log: nodeLog }))
+    }
+    const anonymous = created.length > 0 ? anonymousTopic(run.taskId, node.name, run.taskMaster) : ''
+    // In 1.5.7 a global slack section alone makes every node send state changes only.
+    const data: AlertNodeData = { stateChangesOnly: globalSlack, anonymous: created.length > 0 }
+    nodes.set(index, new AlertNode(index, node.name, anonymous, textProp(node, 'topic', ''), data))
+    created.forEach((h, i) => {
+      topics.addHandler(anonymous, String(i), h)
+    })
+  }
+
+  private alertFrame(frame: OutputFrame): void {
+    const run = this.runs.get(frame.taskKey)
+    const decoded = decodeAlertFrame(frame.payload, run?.info.taskId ?? frame.taskId)
+    const node = run?.nodes.get(frame.nodeIndex)
+    if (decoded.kind === 'restore') {
+      const { from, to, id } = decoded
+      this.parts.topics.copyState(from, to, id, from === node?.anonymous)
+      return
+    }
+    if (node === undefined) {
+      this.lateEvents++
+      return
+    }
+    this.event(node, decoded.event)
+  }
+
+  private event(node: AlertNode, event: AlertEvent): void {
+    const { topics, log } = this.parts
+    const { counters } = node
+    // Stored or not: the shard that sent it waits for what has become of it.
+    this.flushTimer ??= setTimeout(() => this.flushMirror(), settleDelayMs).unref()
+    if (this.inhibitors.isInhibited(event)) {
+      counters.alerts_inhibited++
+      return
+    }
+    counters.alerts_triggered++
+    counters[levelCounters[event.level]]++
+    log.debug('alert triggered', {
+      task: event.taskId,
+      node: node.name,
+      level: levelTexts[event.level],
+      id: event.id,
+      event_message: event.message,
+    })
+    if (node.anonymous !== '' && !topics.collect(node.anonymous, event)) counters.errors++
+    if (node.topic !== '' && !topics.collect(node.topic, event)) counters.errors++
+  }
+
+  /**
+   * New levels reach the shards at the end of the tick; a new time alone, which only matters for the duration after a
+   * restore, a little later, so that steady alerts cost few messages.
+   */
+  private mirror(topic: string, id: string, level: number, timeNs: bigint, previous: number): void {
+    if (level === 0 && previous === 0) return
+    this.changes.set(`${topic}\0${id}`, { topic, id, level, timeNs })
+    if (level !== previous) this.flushing ??= setImmediate(() => this.flushMirror())
+    else this.flushTimer ??= setTimeout(() => this.flushMirror(), settleDelayMs).unref()
+  }
+
+  private flushMirror(): void {
+    if (this.flushing !== null) clearImmediate(this.flushing)
+    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
+    this.flushing = null
+    this.flushTimer = null
+    const states = [...this.changes.values()]
+    this.changes.clear()
+    this.engine?.mirrorTopicStates(states.map(({ topic, id, level, timeNs }) => [topic, id, level, timeNs.toString()]))
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Match expressions of handler specs: which events of a topic a handler gets (spec alerts 11.3). Main thread.
+ *
+ * A lambda body over `level()`, `changed()`, `name()`, `taskName()`, `alertDuration()`, the levels as bare words, tags as quoted
+ * references and all built-in functions. Stateful functions count over all events of the handler.
+ */
+
+import type { Delivery } from '../alert-handlers/delivery.js'
+import { levelTexts } from '../alert-handlers/event-frame.js'
+import { Duration, missing, Timestamp, type Value } from '../columns/values.js'
+import { errorText, ShardlineError } from '../errors.js'
+import { goQuote } from '../go/go-format.js'
+import { type FunctionDef, sig } from '../lambda/functions/function-def.js'
+import { functionByName } from '../lambda/functions/registry.js'
+import { evaluateProgram } from '../lambda/interpreter.js'
+import { buildProgram, type Program } from '../lambda/program.js'
+import { Failure, Type } from '../lambda/types.js'
+import { resolveExpression } from '../tickscript/lambda-idents.js'
+import { parseLambdaBody } from '../tickscript/parser.js'
+
+export type Match = (delivery: Delivery) => boolean
+
+/** Throws a ShardlineError (500) with the text of creation. A match throws an Error for an event it cannot judge. */
+export function compileMatch(text: string): Match {
+  return new Matcher(text).match
+}
+
+class Matcher {
+  private readonly program: Program
+  private readonly states: Float64Array[]
+  private readonly offsets: number[]
+  private current: Delivery | null = null
+
+  constructor(text: string) {
+    this.program = this.build(text)
+    this.states = this.program.slots.map((n) => new Float64Array(n))
+    this.offsets = this.program.slots.map(() => 0)
+  }
+
+  readonly match = (delivery: Delivery): boolean => {
+    this.current = delivery
+    try {
+      const value = this.evaluate(delivery)
+      if (typeof value === 'boolean') return value
+      throw new Error(`expression returned unexpected type ${goTypeOf(value)}`)
+    } finally {
+      this.current = null
+    }
+  }
+
+  private evaluate({ event }: Delivery): Value {
+    const { references } = this.program
+    try {
+      return evaluateProgram(this.program.root, {
+        type: (_index, name) => {
+          if (!event.tags.has(name)) throw new Failure(`no tag exists for ${name}`)
+          return Type.String
+        },
+        value: (index) => event.tags.get(references[index]!) ?? missing,
+        timeNs: () => event.timeNs,
+        nowNs: () => BigInt(Date.now()) * 1_000_000n,
+        states: this.states,
+        offsets: this.offsets,
+        names: references,
+      })
+    } catch (err) {
+      if (err instanceof Failure) throw new Error(err.text)
+      throw err
+    }
+  }
+
+  private build(text: string): Program {
+    let expression: ReturnType<typeof parseLambdaBody>
+    try {
+      expression = parseLambdaBody(text)
+    } catch (err) {
+      throw invalid(errorText(err))
+    }
+    const resolved = resolveExpression(expression, (name) => {
+      const level = levelTexts.indexOf(name as (typeof levelTexts)[number])
+      if (level < 0) throw new ShardlineError('bad-match', `unknown identifier ${goQuote(name)}`, 500)
+      return BigInt(level)
+    })
+    const own = this.functions()
+    try {
+      return buildProgram(resolved, (name) => own.get(name) ?? functionByName(name))
+    } catch (err) {
+      if (err instanceof Failure) throw invalid(err.text)
+      throw err
+    }
+  }
+
+  private functions(): Map<string, FunctionDef> {
+    const delivery = (): Delivery => {
+      if (this.current === null) throw new Failure('there is no event')
+      return this.current
+    }
+    const about = (name: string, result: Type, call: () => Value): FunctionDef => ({
+      name,
+      family: 'misc',
+      doc: '',
+      params: [],
+      signatures: [sig([], result)],
+      call,
+    })
+    const duration = (): Duration => new Duration(delivery().event.durationNs)
+    const conversion = functionByName('duration')!
+    const defs: FunctionDef[] = [
+      about('level', Type.Int, () => BigInt(delivery().event.level)),
+      about('changed', Type.Bool, () => delivery().event.level !== delivery().previousLevel),
+      about('name', Type.String, () => delivery().event.name),
+      about('taskName', Type.String, () => delivery().event.taskId),
+      about('alertDuration', Type.Duration, duration),
+      {
+        ...conversion,
+        signatures: [sig([], Type.Duration), ...conversion.signatures],
+        call: (args, nowNs) => (args.length === 0 ? duration() : conversion.call(args, nowNs)),
+      },
+    ]
+    return new Map(defs.map((d) => [d.name, d]))
+  }
+}
+
+const invalid = (text: string): ShardlineError =>
+  new ShardlineError('bad-match', `invalid match expression: ${text}`, 500)
+
+function goTypeOf(value: Value): string {
+  if (typeof value === 'bigint') return 'int64'
+  if (typeof value === 'number') return 'float64'
+  if (typeof value === 'string') return 'string'
+  if (value instanceof Duration) return 'time.Duration'
+  return value instanceof Timestamp ? 'time.Time' : '<nil>'
+}

@@ -1,0 +1,321 @@
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { FrameWriter, type InhibitorState } from '../../../src/alert-handlers/event-frame.js'
+import { noHandlerConfigs, readHandlerConfigs } from '../../../src/alert-handlers/http-endpoints.js'
+import { AlertService } from '../../../src/alerts/alert-service.js'
+import { type EventState, TopicService, type TopicStore } from '../../../src/alerts/topics.js'
+import type { AlertStates, Engine, OutputFrame } from '../../../src/engine/engine-api.js'
+import type { RunPart, RunStart } from '../../../src/engine/run-part.js'
+import { HttpClient } from '../../../src/net/http-client.js'
+import { alertDef } from '../../../src/operators/alert/alert-def.js'
+import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
+import type { HandlerCall, ScriptValue } from '../../../src/tickscript/node-def.js'
+import { Out } from '../../../src/transport/output.js'
+import { plan } from '../operators/harness.js'
+import { TestLog } from './events.js'
+
+const http = new HttpClient()
+afterAll(() => http.close())
+
+/** Keeps states in memory while tasks are stopped. */
+const keepStates: TopicStore = {
+  topics: () => [],
+  load: (): [string, EventState][] => [],
+  put() {},
+  delete() {},
+}
+
+function planOf(...nodes: { props?: Record<string, ScriptValue>; handlers?: HandlerCall[] }[]): TaskPlan {
+  const planned: PlannedNode[] = nodes.map(({ props = {}, handlers = [] }, i) => {
+    const p = plan(alertDef, [], props)
+    p.node.id = i + 2
+    p.node.handlers.push(...handlers)
+    return { ...p, index: i + 2 }
+  })
+  return {
+    pipeline: { type: 'stream', sources: [], nodes: [] },
+    nodes: planned,
+    partition: { kind: 'pinned', shard: 0 },
+    partitionReason: '',
+    reads: [],
+    measurements: null,
+  }
+}
+
+/** The service between a hand-driven engine and its topics. */
+function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates) {
+  const log = new TestLog()
+  const topics = new TopicService(store, log)
+  const alerts = new AlertService({ topics, configs, http, log })
+  const outputs = new Map<number, (frame: OutputFrame) => void>()
+  const mirrored: [string, string, number, string][] = []
+  /** How many states the shards were told of, each time. */
+  const tellings: number[] = []
+  const engine: Pick<Engine, 'onOutput' | 'mirrorTopicStates'> = {
+    onOutput: (type, handler) => void outputs.set(type, handler),
+    mirrorTopicStates(states) {
+      tellings.push(states.length)
+      for (const s of states) mirrored.push([...s])
+    },
+  }
+  alerts.attach(engine as Engine)
+  const frames = new FrameWriter()
+  const parts = new Map<number, RunPart>()
+  /** What the shards get with the run. */
+  const start = async (id: string, key: number, p: TaskPlan): Promise<{ states: AlertStates; data: unknown[] }> => {
+    const part = alerts.partOf({ key, id, taskId: id, taskMaster: 'main', dbrps: [], plan: p })
+    if (part === null) throw new Error('no alert nodes')
+    parts.set(key, part)
+    const into: RunStart = { nodeData: new Map(), alertStates: [] }
+    await part.prepare(into)
+    return { states: into.alertStates.flatMap((states) => [...states()]), data: [...into.nodeData] }
+  }
+  const part = (key: number): RunPart => {
+    const found = parts.get(key)
+    if (found === undefined) throw new Error(`no run ${key}`)
+    return found
+  }
+  const stop = async (key: number): Promise<void> => {
+    await part(key).draining(1000)
+    part(key).stopped()
+  }
+  const frame = (type: number, taskId: string, taskKey: number, nodeIndex: number, payload: Uint8Array) =>
+    outputs.get(type)!({ type, shard: 0, life: 0, taskKey, taskId, nodeIndex, payload })
+  const send = (
+    taskId: string,
+    key: number,
+    node: number,
+    e: { id: string; level: number; t?: number; category?: string; tags?: Record<string, string> },
+  ) =>
+    frame(
+      Out.Alert,
+      taskId,
+      key,
+      node,
+      frames.event(
+        {
+          id: e.id,
+          level: e.level,
+          message: `${e.id} message`,
+          details: '',
+          name: 'm',
+          group: '',
+          category: e.category ?? '',
+          recoverable: true,
+          ms: (e.t ?? 0) * 1000,
+          sub: 0,
+          timeNs: BigInt(e.t ?? 0) * 1_000_000_000n,
+          durationNs: 0n,
+          tags: new Map(Object.entries(e.tags ?? {})),
+        },
+        [],
+      ),
+    )
+  const inhibit = (taskId: string, key: number, node: number, on: boolean, inhibitors: InhibitorState[], group = 0) =>
+    frame(Out.Inhibit, taskId, key, node, frames.inhibit(on, group, inhibitors))
+  return {
+    log,
+    part,
+    stop,
+    topics,
+    alerts,
+    start,
+    send,
+    inhibit,
+    frame,
+    frames,
+    mirrored,
+    tellings,
+  }
+}
+
+const logTo = (path: string): HandlerCall => ({ kind: 'log', props: { path, mode: 0o600n } })
+const nextTick = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('alert service', () => {
+  it('feeds the anonymous topic and the named one, and counts per level', async () => {
+    const s = setup()
+    await s.start('t1', 1, planOf({ props: { topic: 'named' }, handlers: [logTo('/dev/null')] }, {}))
+    s.send('t1', 1, 2, { id: 'a', level: 3 })
+    s.send('t1', 1, 2, { id: 'a', level: 0 })
+    s.send('t1', 1, 3, { id: 'b', level: 1 })
+    expect(s.topics.list()).toEqual([
+      { id: 'main:t1:alert2', level: 0, collected: 2 },
+      { id: 'named', level: 0, collected: 2 },
+    ])
+    expect(s.part(1).countersOf(2)).toMatchObject({ alerts_triggered: 2, crits_triggered: 1, oks_triggered: 1 })
+    expect(s.part(1).countersOf(3)).toMatchObject({ alerts_triggered: 1, infos_triggered: 1 })
+    expect(s.part(1).countersOf(9)).toEqual({})
+  })
+
+  it('drops inhibited events before the topics, by category and tags', async () => {
+    const s = setup()
+    await s.start('A', 1, planOf({}))
+    await s.start('B', 2, planOf({ props: { topic: 'b', category: 'app' } }))
+    const b = (host: string, t: number, level = 3) =>
+      s.send('B', 2, 2, { id: host, level, t, category: 'app', tags: { host, x: 'y' } })
+    const a = (on: boolean) => s.inhibit('A', 1, 2, on, [{ category: 'app', tags: [['host', 'h1']] }])
+    b('h1', 40)
+    a(true)
+    b('h1', 42)
+    b('h2', 42)
+    b('h1', 43, 0)
+    a(false)
+    b('h1', 46)
+    expect(s.part(2).countersOf(2)).toMatchObject({ alerts_triggered: 3, alerts_inhibited: 2 })
+    expect(s.topics.events('b')!.get('h1')!.timeNs).toBe(46_000_000_000n)
+    a(true)
+    await s.stop(1)
+    expect(s.alerts.inhibitors.size).toBe(0)
+    b('h1', 47)
+    expect(s.part(2).countersOf(2)).toMatchObject({ alerts_triggered: 4 })
+  })
+
+  it('takes a missing tag as empty and the empty category as one of its own', async () => {
+    const s = setup()
+    await s.start('A', 1, planOf({ props: { topic: 'a' } }))
+    s.inhibit('A', 1, 2, true, [{ category: '', tags: [['rack', '']] }])
+    s.send('A', 1, 2, { id: 'a', level: 3 })
+    s.send('A', 1, 2, { id: 'b', level: 3, tags: { rack: 'r' } })
+    s.send('A', 1, 2, { id: 'c', level: 3, category: 'other' })
+    expect([...s.topics.events('a')!.keys()]).toEqual(['b', 'c'])
+  })
+
+  it('mirrors the last state per id to the shards and gives them to the next start', async () => {
+    const s = setup()
+    const p = () => planOf({ handlers: [logTo('/dev/null')] })
+    expect((await s.start('t1', 1, p())).states).toEqual([])
+    s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+    s.send('t1', 1, 2, { id: 'a', level: 2, t: 2 })
+    s.send('t1', 1, 2, { id: 'b', level: 0, t: 3 })
+    await nextTick()
+    expect(s.mirrored).toEqual([['main:t1:alert2', 'a', 2, '2000000000']])
+    await s.stop(1)
+    expect(s.topics.list()).toEqual([])
+    expect((await s.start('t1', 2, p())).states).toEqual([['main:t1:alert2', 'a', 2, '2000000000']])
+    await s.stop(2)
+    s.topics.removeMatching('main:t1:')
+    expect((await s.start('t1', 3, p())).states).toEqual([])
+    await nextTick()
+    expect(s.mirrored.slice(1)).toEqual([['main:t1:alert2', 'a', 0, '2000000000']])
+  })
+
+  it('tells the shards that an event was handled, also when it has changed nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const s = setup()
+      await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+      await s.start('t2', 2, planOf({}))
+      s.inhibit('t2', 2, 2, true, [{ category: '', tags: [] }])
+      const told = s.tellings.length
+      s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+      vi.advanceTimersByTime(1000)
+      expect(s.tellings.slice(told)).toEqual([0])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('forgets the states at a stop when nothing is persisted', async () => {
+    const s = setup(noHandlerConfigs, null)
+    const p = () => planOf({ handlers: [logTo('/dev/null')] })
+    await s.start('t1', 1, p())
+    s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+    await s.stop(1)
+    expect((await s.start('t1', 2, p())).states).toEqual([])
+  })
+
+  it('copies a state between topics when a shard restored from the other one', async () => {
+    const s = setup()
+    await s.start('t1', 1, planOf({ props: { topic: 'named' }, handlers: [logTo('/dev/null')] }))
+    await s.start('t2', 2, planOf({ props: { topic: 'named' } }))
+    s.send('t2', 2, 2, { id: 'a', level: 3, t: 1 })
+    s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('named', 'main:t1:alert2', 'a'))
+    expect(s.topics.events('main:t1:alert2')!.get('a')).toMatchObject({ level: 3 })
+    s.send('t2', 2, 2, { id: 'a', level: 1, t: 2 })
+    s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
+    expect(s.topics.events('named')!.get('a')).toMatchObject({ level: 3, timeNs: 1_000_000_000n })
+    s.topics.remove('named')
+    s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
+    expect(s.topics.events('named')?.get('a')).toBeUndefined()
+  })
+
+  it('has the states of now for a shard that builds the run again, and drops the inhibitors of its lost groups', async () => {
+    const s = setup()
+    const p = planOf({ props: { topic: 'x' } })
+    const part = s.alerts.partOf({ key: 1, id: 't1', taskId: 't1', taskMaster: 'main', dbrps: [], plan: p })
+    const into: RunStart = { nodeData: new Map(), alertStates: [] }
+    await part?.prepare(into)
+    const states = () => into.alertStates.flatMap((of) => [...of()])
+    expect(states()).toEqual([])
+    s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+    s.send('t1', 1, 2, { id: 'b', level: 3, t: 1 })
+    await s.start('t2', 2, planOf({}))
+    s.inhibit('t1', 1, 2, true, [{ category: 'app', tags: [] }])
+    s.inhibit('t2', 2, 2, true, [{ category: 'app', tags: [] }])
+    await nextTick()
+    s.send('t1', 1, 2, { id: 'b', level: 0, t: 2 })
+    s.mirrored.length = 0
+    part?.shardRestarted(1)
+    expect(s.alerts.inhibitors.size).toBe(2)
+    part?.shardRestarted(0)
+    expect(s.alerts.inhibitors.size).toBe(1)
+    expect(states()).toEqual([['x', 'a', 3, '1000000000']])
+    // What is OK by now is not among the states: the other shards hear of it first.
+    expect(s.mirrored).toEqual([['x', 'b', 0, '2000000000']])
+  })
+
+  it('keeps runs apart that follow each other under one id', async () => {
+    const s = setup()
+    const p = () => planOf({ props: { topic: 'x' }, handlers: [logTo('/dev/null')] })
+    await s.start('t1', 1, p())
+    const draining = s.part(1).draining(1000)
+    await s.start('t1', 2, p())
+    await draining
+    s.part(1).stopped()
+    s.send('t1', 2, 2, { id: 'a', level: 3 })
+    expect(s.part(2).countersOf(2)).toMatchObject({ alerts_triggered: 1 })
+    expect(s.topics.queues('main:t1:alert2')).toHaveLength(1)
+    expect(s.alerts.lateEvents).toBe(0)
+  })
+
+  it('says which enabled services it cannot serve', async () => {
+    const s = setup(
+      readHandlerConfigs({ pagerduty: { enabled: true }, slack: { enabled: true }, udf: { enabled: true } }),
+    )
+    expect(s.log.lines).toEqual([
+      {
+        level: 'error',
+        msg: 'alert service is enabled in the configuration but not supported yet',
+        keys: { handler: 'pagerduty' },
+      },
+    ])
+  })
+
+  it('counts events of tasks that are gone', async () => {
+    const s = setup()
+    await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+    await s.stop(1)
+    s.send('t1', 1, 2, { id: 'a', level: 3 })
+    expect(s.alerts.lateEvents).toBe(1)
+  })
+
+  it('gives nodes the global slack handler and the state changes that go with it', async () => {
+    const s = setup(readHandlerConfigs({ slack: [{ enabled: true, global: true, url: 'http://127.0.0.1:1' }] }))
+    const { data } = await s.start('t1', 1, planOf({}, { handlers: [{ kind: 'slack', props: {} }] }))
+    expect(s.topics.queues('main:t1:alert2').map((h) => h.queue.handler.kind)).toEqual(['slack'])
+    expect(s.topics.queues('main:t1:alert3')).toHaveLength(1)
+    expect(data).toEqual([
+      [2, { stateChangesOnly: true, anonymous: true }],
+      [3, { stateChangesOnly: true, anonymous: true }],
+    ])
+  })
+
+  it('does not start with a handler that cannot work, and cleans up', async () => {
+    const s = setup()
+    const bad = planOf({ handlers: [logTo('/dev/null'), { kind: 'post', props: { urls: [] } }] })
+    await expect(s.start('t1', 1, bad)).rejects.toThrow('Either URL or endpoint must be non-empty')
+    await s.stop(1)
+    await s.start('t1', 2, planOf({ handlers: [logTo('/dev/null')] }))
+    expect(s.topics.queues('main:t1:alert2')).toHaveLength(1)
+  })
+})

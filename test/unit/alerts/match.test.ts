@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest'
+import { compileMatch } from '../../../src/alerts/match.js'
+import { delivery } from './events.js'
+
+/** Level CRITICAL, previously OK, measurement `m`, task `task1`, duration 5 ns, tag host=a. */
+const given = () => delivery({ tags: { host: 'a', level: 'x' } })
+
+describe('match expressions', () => {
+  test.each([
+    ['level() == CRITICAL', true],
+    ['level() > WARNING AND level() >= INFO', true],
+    ['level() == OK OR level() == INFO', false],
+    ['changed()', true],
+    ['changed() == FALSE', false],
+    ["name() == 'm'", true],
+    ["taskName() != 'task1'", false],
+    ['alertDuration() == 5u', false],
+    ['alertDuration() < 1u', true],
+    ['duration() < 1u AND duration(3, 1u) < 4s', true],
+    [`"host" == 'a' AND "level" == 'x'`, true],
+    [`"host" =~ /^[ab]$/`, true],
+    [`isPresent("host")`, true],
+    [`strLength(name()) == 1 AND if(changed(), level(), 0) == 3`, true],
+    [`!changed()`, false],
+    ['TRUE', true],
+    [`day("time") == 13`, true],
+  ])('%s', (text, expected) => {
+    expect(compileMatch(text)(given())).toBe(expected)
+  })
+
+  test.each([
+    ['level( ==', /^invalid match expression: parser: unexpected unknown state, last char: '='/],
+    ['', /^invalid match expression: parser: /],
+    ['level() == BOGUS', /^unknown identifier "BOGUS"$/],
+    ['changed', /^unknown identifier "changed"$/],
+    [`'a' + 1`, /^invalid match expression: .*mismatched type/],
+    [`"host" =~ /(/`, /^invalid match expression: .*regexp/],
+  ])('%j cannot be made', (text, reason) => {
+    expect(() => compileMatch(text)).toThrow(reason)
+  })
+
+  test.each([
+    [`"nope" == 'x'`, 'no tag exists for nope'],
+    ['level()', 'expression returned unexpected type int64'],
+    ['level() * 1.5', /mismatched type/],
+    ['name()', 'expression returned unexpected type string'],
+    ['alertDuration()', 'expression returned unexpected type time.Duration'],
+    ['1.5', 'expression returned unexpected type float64'],
+    ['nope()', 'undefined function: "nope"'],
+    ['level(1)', /Cannot call function "level" with args/],
+  ])('%j cannot be judged', (text, reason) => {
+    expect(() => compileMatch(text)(given())).toThrow(reason)
+  })
+
+  test('stateful functions count over the events of the handler, each handler for itself', () => {
+    const first = compileMatch('count() == 2')
+    const second = compileMatch('count() == 2')
+    expect([first(given()), first(given()), first(given())]).toEqual([false, true, false])
+    expect(second(given())).toBe(false)
+  })
+
+  test('the previous level counts, not the group', () => {
+    expect(compileMatch('changed()')(delivery({}, 3))).toBe(false)
+  })
+})
