@@ -1,7 +1,7 @@
 /**
  * A batch in a slot as an Arrow RecordBatch, without copying. Thread: any that holds the slot.
  *
- *   column             Arrow type                of the layout in ingest/batch-layout.ts
+ *   column             Arrow type                of the layout in columns/batch-layout.ts
  *   time               Timestamp[ns]             times
  *   lineStart          Int32                     lineStarts, relative to the slot
  *   lineLength         Int32                     lineLengths

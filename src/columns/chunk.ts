@@ -33,7 +33,7 @@ export interface RestRows {
   readFields(row: number, into: Map<string, import('./values.js').Value>): void
 }
 
-/** The groups of one task under one grouping: dense ids, see shard/grouping.ts. */
+/** The groups of one task under one grouping: dense ids, see state/grouping.ts. */
 export interface GroupInfo {
   /** Sorted tag names of a group; the same list for every group unless grouped by `*`. */
   tagNames(group: number): readonly string[]
@@ -85,7 +85,7 @@ export class Chunk {
   windows: Windows | null = null
   /** Row r of this chunk is row restIndex[r] of `rest`; null when they are the same. */
   restIndex: Int32Array | null = null
-  /** Per row the hash of the values of `hashedTags` (route/routes.ts), as the router computed it; null when it did not. */
+  /** Per row the hash of the values of `hashedTags` (transport/routes.ts), as the router computed it; null when it did not. */
   hashes: Uint32Array | null = null
   hashedTags: readonly string[] | null = null
 

@@ -1,5 +1,5 @@
 /**
- * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by route/engine.ts.
+ * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by engine/engine.ts.
  */
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'

@@ -14,7 +14,7 @@ import type { StateAllocator } from '../state/pages.js'
 import type { TimerSet } from '../state/timer-wheel.js'
 import type { TopicStates } from '../state/topic-mirror.js'
 
-/** Cells of one node in the statistics block; see observe/stat-block.ts for the layout. */
+/** Cells of one node in the statistics block; see transport/stat-block.ts for the layout. */
 export interface NodeStats {
   /** Adds to a counter by its public name: errors, alerts_triggered, fields_defaulted … */
   add(name: string, n: number): void
@@ -23,7 +23,7 @@ export interface NodeStats {
 
 /** Messages from an operator to the main thread, framed into the shard's output ring. */
 export interface Outbox {
-  /** `type` is a constant of shard/output.ts; the payload is copied. Blocks (backpressure) while the ring is full. */
+  /** `type` is a constant of transport/output.ts; the payload is copied. Blocks (backpressure) while the ring is full. */
   send(type: number, nodeIndex: number, payload: Uint8Array): void
 }
 

@@ -1,7 +1,7 @@
 /**
  * A task as the shard's loop sees it: the operators of one task on one shard. Thread: shard worker.
  *
- * plan/instantiate.ts exports `buildTask`, which the worker loads by name; an error thrown there is the task's start error.
+ * compile/instantiate.ts exports `buildTask`, which the worker loads by name; an error thrown there is the task's start error.
  */
 import type { Chunk } from '../columns/chunk.js'
 import { Edge, type Operator } from '../operators/operator.js'

@@ -1,5 +1,5 @@
 /**
- * One run of a task: its start, the parts of main that follow it (route/run-part.ts), its failure and its end. Thread: main.
+ * One run of a task: its start, the parts of main that follow it (engine/run-part.ts), its failure and its end. Thread: main.
  *
  * A run ends once, however many ask for it, and everything of it has ended when `stop` resolves: only then may the task's
  * next run start, for topics and pages are named after tasks.

@@ -1,6 +1,6 @@
 /**
  * Everything that crosses between main and a shard by MessagePort: control, never points. Points, events and statistics go
- * through shared memory (ring.ts, output.ts, observe/stat-block.ts).
+ * through shared memory (ring.ts, output.ts, transport/stat-block.ts).
  *
  * Order: each ring entry carries the number of control messages that were posted before it was published; the shard handles
  * those first. `afterSeq` makes a command wait until the shard has processed every entry published before it.

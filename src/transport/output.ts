@@ -6,12 +6,12 @@ export const Out = {
   Alert: 2,
   /** The state of an inhibitor, alert/event-frame.ts. */
   Inhibit: 3,
-  /** An httpPost request: binary head, body, typed row; operators/http-post.ts. */
+  /** An httpPost request: binary head, body, typed row; operators/outside/http-post.ts. */
   HttpPost: 4,
-  /** Line protocol to write back into this server; operators/line-frame.ts. */
+  /** Line protocol to write back into this server; operators/outside/line-frame.ts. */
   Loopback: 5,
-  /** Line protocol for InfluxDB; operators/line-frame.ts. */
+  /** Line protocol for InfluxDB; operators/outside/line-frame.ts. */
   InfluxDBOut: 6,
-  /** A call to a cluster: JSON {request, op, resource, count}; operators/autoscale.ts. */
+  /** A call to a cluster: JSON {request, op, resource, count}; operators/outside/autoscale.ts. */
   Autoscale: 7,
 } as const

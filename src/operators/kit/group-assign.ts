@@ -1,7 +1,7 @@
 /**
  * Gives every row of a stream chunk its dense group id under one grouping. Thread: shard worker.
  *
- * The key bytes are those of shard/grouping.ts; the hash is the router's of the same tags (route/routes.ts), so a chunk that
+ * The key bytes are those of state/grouping.ts; the hash is the router's of the same tags (transport/routes.ts), so a chunk that
  * carries hashes of exactly these tags is not hashed again. A grouping by measurement mixes the name in. Grouping by `*`
  * takes the tags from the bytes of the written line where nothing has changed them since, else it decodes all tags of a row.
  */

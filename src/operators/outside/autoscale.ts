@@ -1,6 +1,6 @@
 /**
  * What k8sAutoscale, swarmAutoscale and ec2Autoscale share. Thread: shard worker; calls to the cluster are made on main
- * (tasks/autoscale-sink.ts), one at a time per node.
+ * (sinks/autoscale/autoscale-sink.ts), one at a time per node.
  *
  * Rows, barriers and deletes go through one queue in order. While a call is out everything waits behind it, as in the
  * original; the shard does not. The state of a resource is keyed by its name alone and shared by all groups, so the task runs

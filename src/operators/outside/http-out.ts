@@ -1,6 +1,6 @@
 /**
  * `httpOut`: keeps the last point or batch of every group for reading over HTTP. Thread: shard worker; the answers of all
- * shards are merged by tasks/http-out-views.ts.
+ * shards are merged by sinks/http-out-views.ts.
  *
  * State per group, in pages: refs i32 (the slot's bytes in a byte heap), lengths i32, kinds u8 (SlotKind), marks i32,
  * orders f64 ×2 (clock when the slot appeared, number of the slot). Of a chunk only the last row of each group is kept.

@@ -1,6 +1,6 @@
 /**
  * `httpPost`: sends every point or batch to a URL and passes it on. Thread: shard worker; the requests themselves are made on
- * main (tasks/http-post-sink.ts), one at a time per node and group.
+ * main (sinks/http-post-sink.ts), one at a time per node and group.
  *
  * Without codeField data passes at once. With it the rows of a group wait, in order, for the answers to their requests: a
  * bounded queue of boxed rows per group in flight (as few as HTTP is slow). Barriers and deletes wait in the same queue.

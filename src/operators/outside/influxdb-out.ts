@@ -1,6 +1,6 @@
 /**
  * `influxDBOut`: writes points to InfluxDB. Thread: shard worker, which makes line protocol; main collects it per (database,
- * retention policy), writes and retries (tasks/influxdb-sink.ts). Fields that line protocol does not have (null, missing, not
+ * retention policy), writes and retries (sinks/influxdb-sink.ts). Fields that line protocol does not have (null, missing, not
  * finite) are left out, where the original spoils the whole request with them.
  */
 import type { Chunk } from '../../columns/chunk.js'

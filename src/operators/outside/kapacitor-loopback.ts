@@ -1,6 +1,6 @@
 /**
  * `kapacitorLoopback`: feeds points back into this server's write path. Thread: shard worker; main writes the lines
- * (tasks/loopback-sink.ts), in the order they came, and counts them. Line protocol carries int64 and ns exactly; null, missing
+ * (sinks/loopback-sink.ts), in the order they came, and counts them. Line protocol carries int64 and ns exactly; null, missing
  * and not finite fields are left out, durations become integers of ns.
  */
 import type { PlannedNode } from '../../plan/task-plan.js'

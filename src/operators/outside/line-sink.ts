@@ -11,7 +11,7 @@ import { LineFrameWriter } from './line-frame.js'
 const fullFrameBytes = 256 * 1024
 
 export interface LineSinkOptions extends LineEncoderOptions {
-  /** Constant of shard/output.ts. */
+  /** Constant of transport/output.ts. */
   readonly frameType: number
   /** '' = those of the chunk. */
   readonly db: string

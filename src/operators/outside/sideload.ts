@@ -1,5 +1,5 @@
 /**
- * `sideload`: adds fields and tags from files. Thread: shard worker. Main reads the sources (tasks/sideload-sources.ts) and
+ * `sideload`: adds fields and tags from files. Thread: shard worker. Main reads the sources (sinks/sideload-sources.ts) and
  * hands their values over, at start and after each reload; here they are a table of bytes, charged to the budget.
  *
  * Per row the order templates give paths; of each key the first file that has it counts, else the default. A loaded value that
