@@ -5,6 +5,7 @@
 
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from '../alert-handlers/event-frame.js'
 import type { HandlerConfigs } from '../alert-handlers/http-endpoints.js'
+import { InhibitionTable } from '../alert-handlers/inhibition.js'
 import { createHandler, createScriptHandler, isDelivered } from '../alert-handlers/registry.js'
 import { alertHandlers } from '../alert-handlers/script-methods.js'
 import type { AlertStates, Engine, OutputFrame } from '../engine/engine-api.js'
@@ -16,7 +17,6 @@ import { anonymousTopic, textProp } from '../operators/alert/alert-def.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Out } from '../transport/output.js'
 import type { AlertHandler } from './handler-queue.js'
-import { InhibitionTable } from './inhibition.js'
 import type { TopicService } from './topics.js'
 
 export interface AlertServiceParts {

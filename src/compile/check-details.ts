@@ -1,9 +1,9 @@
 /** Details of alerts that `check` warns of: HTML that cannot be escaped stops the task at its first event. Any thread. */
 
 import { ShardlineError } from '../errors.js'
-import type { GroupProblem } from '../plan/check-groups.js'
 import { compileHtmlTemplate } from '../templates/index.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
+import type { GroupProblem } from './check-groups.js'
 
 export function flawedDetails(node: PipelineNode): GroupProblem | null {
   const { details } = node.props

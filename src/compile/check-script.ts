@@ -7,12 +7,9 @@ import { checkLambda, type LambdaProblem, staticProblems } from '../lambda/check
 import { evaluateConstant } from '../lambda/constant.js'
 import { functions } from '../lambda/functions/registry.js'
 import { entryOf, operatorRegistry } from '../operators/registry.js'
-import { listsInStrings, sharedId } from '../plan/check-groups.js'
-import { absentFields, checkInRows } from '../plan/check-rows.js'
 import { edgeMismatches } from '../plan/edges.js'
 import { type LambdaPlace, lambdasOf, purposeOf } from '../plan/lambda-places.js'
 import { planTask } from '../plan/plan.js'
-import { RowShapes } from '../plan/row-shapes.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import type { Expression } from '../tickscript/ast.js'
 import { type Advice, type Diagnostic, type Fault, toDiagnostics } from '../tickscript/diagnostics/diagnostics.js'
@@ -26,7 +23,10 @@ import { type Dbrp, dbrpsOf } from '../tickscript/task-facts.js'
 import { type Piece, parseTolerantly, type TolerantScript } from '../tickscript/tolerant-parser.js'
 import type { JsonVar } from '../tickscript/vars.js'
 import { flawedDetails } from './check-details.js'
+import { listsInStrings, sharedId } from './check-groups.js'
+import { absentFields, checkInRows } from './check-rows.js'
 import { DryRun } from './dry-context.js'
+import { RowShapes } from './row-shapes.js'
 
 export interface CheckOptions {
   /** Values of vars. Without them the script is checked as a template: vars with a type only have their zero values. */

@@ -7,7 +7,7 @@
  */
 
 import { FrameWriter, type InhibitorState } from '../../alert-handlers/event-frame.js'
-import { InhibitionTable } from '../../alerts/inhibition.js'
+import { InhibitionTable } from '../../alert-handlers/inhibition.js'
 import type { Chunk, GroupInfo } from '../../columns/chunk.js'
 import { rowOfPoint, rowOfWindow } from '../../columns/json-encode.js'
 import { nsOf, type Span, spanOf } from '../../columns/time.js'

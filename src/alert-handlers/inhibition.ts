@@ -5,7 +5,7 @@
  * By category and list of tag names the values that are switched on are counted, so an event costs one look-up per list of
  * names, however many groups are on.
  */
-import type { AlertEvent, InhibitFrame, InhibitorState } from '../alert-handlers/event-frame.js'
+import type { AlertEvent, InhibitFrame, InhibitorState } from './event-frame.js'
 
 /** Inhibitors of one category over the same tags. */
 interface Shape {

@@ -1,0 +1,21 @@
+/**
+ * The floors of the source tree, from the top down. A room is a file or folder below `src`; of nested ones the longest path
+ * counts. Imports go down: to rooms of lower floors, or within the room.
+ */
+export const floors: readonly (readonly string[])[] = [
+  ['daemon.ts', 'cli.ts', 'demo.ts', 'docs'],
+  ['server.ts', 'demo'],
+  ['api'],
+  ['cli', 'sinks', 'recordings', 'observe'],
+  ['tasks'],
+  ['compile', 'alerts'],
+  ['engine'],
+  ['shard'],
+  ['operators'],
+  ['plan', 'ingest'],
+  ['lambda', 'transport', 'alert-handlers'],
+  ['state', 'tickscript', 'templates', 'influxdb', 'http', 'storage'],
+  ['columns', 'influxql', 'config', 'net'],
+  ['go', 'log.ts', 'flags.ts', 'identity.ts', 'regular-file.ts', 'abortable.ts', 'deadline.ts'],
+  ['errors.ts', 'error-codes.ts', 'version.ts'],
+]
