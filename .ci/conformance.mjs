@@ -114,9 +114,11 @@ function pending() {
 function judge(results, stdout) {
   const waiting = pending()
   const wrong = []
+  const names = []
   for (const r of results) {
-    if (!r.passed && !waiting.has(r.id)) wrong.push(`FAIL ${r.id}  ${r.diff}`)
-    if (r.passed && waiting.has(r.id)) wrong.push(`FAIL ${r.id}  passes, but test/conformance-pending.txt lists it`)
+    if (r.passed !== waiting.has(r.id)) continue
+    names.push(`${args.shards} shard(s): ${r.id}`)
+    wrong.push(`FAIL ${r.id}  ${r.passed ? 'passes, but test/conformance-pending.txt lists it' : r.diff}`)
   }
   console.log(
     stdout
@@ -128,6 +130,6 @@ function judge(results, stdout) {
   const ran = results.length - results.filter((r) => waiting.has(r.id)).length
   const passed = results.filter((r) => r.passed && !waiting.has(r.id)).length
   console.log(`${args.shards} shard(s): ${passed} of ${ran} cases as recorded, ${waiting.size} pending`)
-  if (args.out) writeFileSync(args.out, JSON.stringify({ passed, failed: wrong.length }))
+  if (args.out) writeFileSync(args.out, JSON.stringify({ passed, failed: wrong.length, names }))
   return wrong.length === 0 ? 0 : 1
 }

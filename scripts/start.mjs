@@ -1,38 +1,13 @@
 // npm start: builds when dist is missing or older than the sources, then runs a server with its store under ./data.
 // Arguments go to the server: npm start -- -config my.conf
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { build, isBuilt } from './build.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const daemon = path.join(root, 'dist/src/daemon.js')
 const dataDir = path.join(root, 'data')
-
-function newest(dir) {
-  let latest = 0
-  for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile() || entry.parentPath.includes('generated')) continue
-    latest = Math.max(latest, statSync(path.join(entry.parentPath, entry.name)).mtimeMs)
-  }
-  return latest
-}
-
-/** The compiler leaves files alone whose text did not change, so the last build marks its own time. */
-const stamp = path.join(root, 'dist/.built')
-
-function build() {
-  const sources = Math.max(newest(path.join(root, 'src')), newest(path.join(root, 'grammar')))
-  if (existsSync(daemon) && existsSync(stamp) && statSync(stamp).mtimeMs >= sources) return
-  if (!existsSync(path.join(root, 'node_modules'))) {
-    console.error('node_modules is missing: run `npm ci` first.')
-    process.exit(1)
-  }
-  console.error('Building …')
-  const started = new Date()
-  const result = spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
-  if (result.status !== 0) process.exit(result.status ?? 1)
-  writeFileSync(stamp, `${started.toISOString()}\n`)
-}
 
 const args = process.argv.slice(2)
 const ownConfig = args.some((a) => /^--?config(=|$)/.test(a))
@@ -86,7 +61,11 @@ async function answers(url) {
   }
 }
 
-build()
+if (!isBuilt()) {
+  console.error('Building …')
+  const code = await build()
+  if (code !== 0) process.exit(code)
+}
 const file = ownConfig ? undefined : writeConfig()
 const serverArgs = ownConfig ? args : ['-config', file, ...args]
 const url = file === undefined ? undefined : `http://${address(file)}`
