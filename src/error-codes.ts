@@ -66,6 +66,7 @@ export const errorGroups: readonly ErrorGroup[] = [
       'shard-start': 'A shard thread could not start.',
       'no-answer': 'A shard did not answer in time; the request may be sent again.',
       'control-failed': 'A node could not serve a request.',
+      'shard-down': 'A shard has crashed and is started again; the request may be sent again.',
       closing: 'The server is shutting down.',
     },
   },

@@ -152,7 +152,7 @@ export class Server {
       const { username = '', password = '' } = found.basicAuth ?? {}
       return { url: found.url, headers: found.headers, username, password, rowTemplate: found.rowTemplate }
     }
-    const posts = new HttpPostSink({ endpoint, http, ...postLimits(config) })
+    const posts = new HttpPostSink({ endpoint, http, log, ...postLimits(config) })
     const sources = new SideloadSources({ endpoint, http })
     this.reloads.push(() => sources.reload())
     this.onClose('httppost', () => posts.close())

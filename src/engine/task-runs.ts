@@ -212,8 +212,9 @@ export class TaskRuns {
     const values = await within(answers.done, this.options.answerMs)
     this.requests.delete(request)
     if (values === null) throw new ShardlineError('no-answer', 'a shard did not answer in time', 503)
-    const error = values.find((v) => v.error !== null)
+    const error = values.find((v) => v.error !== null && v.error !== shardDown)
     if (error !== undefined) throw new ShardlineError('control-failed', error.error ?? '', 500)
+    if (values.some((v) => v.error === shardDown)) throw new ShardlineError('shard-down', shardDown, 503)
     return values.map((v) => v.body)
   }
 

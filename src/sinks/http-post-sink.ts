@@ -3,7 +3,8 @@
  *
  * Requests of one (task, node, shard, group) follow each other, each after the answer to the one before; different groups run
  * side by side, as many as sinks/post-queue.ts allows. What has no room there is not sent, but answered (code 0) and counted.
- * Errors go back to the shard, where the node counts and logs them.
+ * Errors go back to the shard, where the node counts and logs them; those of requests whose thread has died meanwhile are counted
+ * and logged here.
  *
  * Life of a task here: `prepare` (compiles templates, finds endpoints; throws what enabling the task must answer), `start`,
  * frames, `stop`. Frames that overtake `start` wait for it.
@@ -12,6 +13,7 @@ import { deserialize } from 'node:v8'
 import { Duration, Timestamp } from '../columns/values.js'
 import type { FrameOrigin, OutputFrame, RunningTask } from '../engine/engine-api.js'
 import { errorText, ShardlineError } from '../errors.js'
+import type { Log } from '../log.js'
 import { basicAuth, type HttpAnswer, type HttpClient } from '../net/http-client.js'
 import {
   type HttpPostAnswer,
@@ -29,7 +31,9 @@ import {
   type Template,
   type TemplateValue,
 } from '../templates/index.js'
+import type { PipelineNode } from '../tickscript/node-def.js'
 import { EarlyFrames } from './early-frames.js'
+import { LogLimit } from './log-limit.js'
 import { type PostJob, type PostLimits, PostQueue } from './post-queue.js'
 
 /** A `[[httppost]]` section of the configuration. */
@@ -50,10 +54,13 @@ export interface HttpPostSinkOptions {
   /** Of a request whose node sets none; 0 = none. */
   readonly deadlineMs: number
   readonly limits: PostLimits
+  readonly log: Log
 }
 
 /** One httpPost node, ready to send. */
 interface Target {
+  readonly node: string
+  readonly quiet: boolean
   readonly settings: HttpPostSettings
   readonly url: Template
   readonly row: Template | null
@@ -68,7 +75,11 @@ export type PreparedHttpPosts = ReadonlyMap<number, Target>
 interface TaskSide {
   readonly running: RunningTask
   readonly targets: PreparedHttpPosts
+  /** By node index: errors that no operator takes any more. */
+  readonly orphans: Map<number, number>
 }
+
+type PostError = NonNullable<HttpPostAnswer['error']>
 
 const maxAnswerBytes = 64 * 1024
 const frameHeadBytes = 16
@@ -82,6 +93,7 @@ export class HttpPostSink {
   private refused = 0
   private readonly tasks = new Map<number, TaskSide>()
   private readonly early = new EarlyFrames()
+  private readonly limit = new LogLimit()
   private readonly queue: PostQueue
 
   constructor(private readonly options: HttpPostSinkOptions) {
@@ -96,13 +108,13 @@ export class HttpPostSink {
   prepare(plan: TaskPlan): PreparedHttpPosts {
     const targets = new Map<number, Target>()
     for (const p of plan.nodes) {
-      if (p.node.def.method === 'httpPost') targets.set(p.index, this.targetOf(httpPostSettings(p.node)))
+      if (p.node.def.method === 'httpPost') targets.set(p.index, this.targetOf(p.node))
     }
     return targets
   }
 
   start(running: RunningTask, targets: PreparedHttpPosts): void {
-    this.tasks.set(running.key, { running, targets })
+    this.tasks.set(running.key, { running, targets, orphans: new Map() })
     this.queue.open(running.key)
     for (const f of this.early.take(running.key)) this.onFrame(f)
   }
@@ -131,10 +143,27 @@ export class HttpPostSink {
     }
     const target = task.targets.get(frame.nodeIndex)
     if (target === undefined) return
-    const job = new Job(frame, task.running, target, (request) => this.send(request))
+    const job = new Job(frame, task.running, target, {
+      send: (request) => this.send(request),
+      orphaned: (error) => this.orphaned(task, frame.nodeIndex, error),
+    })
     if (this.queue.offer(frame.taskKey, job)) return
     this.refused++
     job.answer(0, { msg: 'failed to POST data', err: 'too many requests are waiting' }, true)
+  }
+
+  /** Errors counted here, those that the shards do not know. */
+  countersOf(key: number, nodeIndex: number): Readonly<Record<string, number>> {
+    const errors = this.tasks.get(key)?.orphans.get(nodeIndex)
+    return errors === undefined ? {} : { errors }
+  }
+
+  private orphaned({ running, targets, orphans }: TaskSide, nodeIndex: number, error: PostError): void {
+    orphans.set(nodeIndex, (orphans.get(nodeIndex) ?? 0) + 1)
+    const target = targets.get(nodeIndex)
+    if (target === undefined || target.quiet || !this.limit.may()) return
+    const keys = { task: running.id, node: target.node, err: error.err, ...this.limit.suppressed() }
+    this.options.log.error(error.msg, keys)
   }
 
   private send({ url, target, body, signal }: Sending): Promise<HttpAnswer> {
@@ -144,7 +173,8 @@ export class HttpPostSink {
     return this.options.http.send({ method: 'POST', url, headers, body, signal, ...limits })
   }
 
-  private targetOf(settings: HttpPostSettings): Target {
+  private targetOf(node: PipelineNode): Target {
+    const settings = httpPostSettings(node)
     const name = settings.endpoints[0]
     const endpoint = name === undefined ? undefined : this.options.endpoint(name)
     if (name !== undefined && endpoint === undefined)
@@ -159,7 +189,8 @@ export class HttpPostSink {
       setHeader(headers, 'Authorization', basicAuth(endpoint.username, endpoint.password))
     }
     const source = endpoint?.url ?? settings.urls[0]
-    return { settings, url: compiled('url', source), row, headers, plainUrl: source.includes('{{') ? '' : source }
+    const plainUrl = source.includes('{{') ? '' : source
+    return { node: node.name, quiet: node.quiet, settings, url: compiled('url', source), row, headers, plainUrl }
   }
 }
 
@@ -202,7 +233,11 @@ class Job implements PostJob {
     frame: OutputFrame,
     private readonly running: RunningTask,
     private readonly target: Target,
-    private readonly post: (request: Sending) => Promise<HttpAnswer>,
+    private readonly sink: {
+      send(request: Sending): Promise<HttpAnswer>
+      /** Nobody is left to take the error. */
+      orphaned(error: PostError): void
+    },
   ) {
     const { payload, shard, life, nodeIndex } = frame
     this.origin = { shard, life, nodeIndex }
@@ -234,7 +269,7 @@ class Job implements PostJob {
     try {
       if (this.failure !== null) throw this.failure
       const body = target.row === null ? this.body : Buffer.from(target.row.execute(this.templateData()))
-      const { status, body: said } = await this.post({ url, target, body, signal })
+      const { status, body: said } = await this.sink.send({ url, target, body, signal })
       if (signal.aborted) return
       if (status >= 200 && status < 300) {
         if (this.request >= 0) this.answer(status, null, false)
@@ -249,10 +284,10 @@ class Job implements PostJob {
     }
   }
 
-  answer(code: number, error: HttpPostAnswer['error'], dropped: boolean): void {
+  answer(code: number, error: PostError | null, dropped: boolean): void {
     const { group, request } = this
     const message: HttpPostAnswer = { what: 'answer', group, request, code, error, dropped }
-    this.running.reply(this.origin, message)
+    if (!this.running.reply(this.origin, message) && error !== null) this.sink.orphaned(error)
   }
 
   private templateData(): TemplateValue {

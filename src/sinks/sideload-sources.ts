@@ -106,7 +106,12 @@ export class SideloadSources {
         const data = projected(files, user.keys)
         run.nodeData.set(user.index, data)
         const message: SideloadReload = { what: 'sideload', data }
-        await run.running?.control(user.index, message)
+        try {
+          await run.running?.control(user.index, message)
+        } catch (err) {
+          // The shards that live have the values, the others get them with the task.
+          if (!(err instanceof ShardlineError) || err.code !== 'shard-down') throw err
+        }
       }
     }
   }

@@ -47,7 +47,7 @@ export function httpPosts(sink: HttpPostSink, engine: Engine): RunFollower {
         await within(sink.idle(key), deadlineMs)
       },
       stopped: () => sink.stop(key),
-      countersOf: () => noCounters,
+      countersOf: (nodeIndex) => sink.countersOf(key, nodeIndex),
     }
   })
 }

@@ -123,7 +123,7 @@ describe('a shard whose threads cannot be loaded', () => {
     writeFileSync(broken, '')
     await t.write('exit,host=a v=1 1')
     await expect.poll(deaths).toBe(2)
-    await expect(task.control(1, 'rows')).rejects.toThrow('crashed')
+    await expect(task.control(1, 'rows')).rejects.toMatchObject({ code: 'shard-down', status: 503 })
     expect((await t.write(rows('cpu', 5))).status).toBe(204)
     await engine.stopTask(gone.key, 'drain')
     const starting = t.task('later', { measurements: ['cpu'] })

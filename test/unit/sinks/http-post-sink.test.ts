@@ -7,6 +7,7 @@ import { HttpClient } from '../../../src/net/http-client.js'
 import { type HttpPostAnswer, httpPostDef, httpPostEntry } from '../../../src/operators/outside/http-post.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import { type HttpPostEndpoint, HttpPostSink, type HttpPostSinkOptions } from '../../../src/sinks/http-post-sink.js'
+import { TestLog } from '../alerts/events.js'
 import { bench, call, type TestBench } from '../operators/bench.js'
 import { type FeedOptions, plan } from '../operators/harness.js'
 
@@ -69,6 +70,8 @@ function planOf(p: PlannedNode): TaskPlan {
 class Rig {
   readonly b: TestBench
   readonly answers: HttpPostAnswer[] = []
+  /** The thread of the operator. */
+  died = false
   readonly running: RunningTask
 
   constructor(
@@ -86,6 +89,7 @@ class Rig {
       control: () => Promise.resolve([]),
       reply: (to, body) => {
         expect(to).toEqual({ shard: 0, life: 0, nodeIndex: this.planned.index })
+        if (this.died) return false
         this.answers.push(body as HttpPostAnswer)
         this.b.op.control(body)
         return true
@@ -123,8 +127,10 @@ class Rig {
 
 const limits = { requests: 512, requestsPerTask: 64, requestsPerHost: 64, queuedBytes: 64 * 1024 * 1024 }
 
+const log = new TestLog()
+
 function open(options: Partial<HttpPostSinkOptions> = {}): void {
-  sink = new HttpPostSink({ endpoint: () => undefined, http, deadlineMs: 30_000, limits, ...options })
+  sink = new HttpPostSink({ endpoint: () => undefined, http, deadlineMs: 30_000, limits, log, ...options })
 }
 
 /** A server that takes connections and requests, and says nothing. */
@@ -162,6 +168,33 @@ describe('HttpPostSink', () => {
     expect(seen[0].url).toBe('/out')
     expect(seen[0].headers['content-type']).toBe('application/json')
     expect(rig.answers).toEqual([])
+  })
+
+  it('counts and logs the errors of requests whose thread has died, and answers nobody', async () => {
+    open()
+    log.lines.length = 0
+    respond = (req, res) => {
+      res.statusCode = req.body.includes('"h":"b"') ? 200 : 500
+      res.end()
+    }
+    const codes = node([`${base}/x`])
+    codes.node.props.codeField = 'code'
+    const rig = new Rig(codes, { dims: ['h'] })
+    rig.start()
+    rig.b.feed.rows(rig.b.op, ['m,h=a v=1 @1', 'm,h=b v=2 @2', 'm,h=c v=1 @3'])
+    rig.died = true
+    rig.deliver()
+    await sink.idle()
+    expect(seen).toHaveLength(3)
+    expect(rig.answers).toEqual([])
+    expect(rig.b.out.take()).toEqual([])
+    expect(sink.countersOf(7, codes.index)).toEqual({ errors: 2 })
+    expect(log.lines).toHaveLength(2)
+    expect(log.lines[0]).toMatchObject({
+      level: 'error',
+      msg: 'POST returned non 2xx status code',
+      keys: { task: 'task', node: codes.node.name },
+    })
   })
 
   it('lets groups overtake each other', async () => {
@@ -344,7 +377,13 @@ describe('HttpPostSink', () => {
     try {
       open({ deadlineMs: 400, limits: { ...limits, requests: 100 } })
       const stuck = new Rig(node([mute.url]), { dims: ['h'] }, 8)
-      const fine = new Rig(node([`${base}/fine`]), { dims: ['h'] })
+      // Of its own, so that a busy machine does not end its requests too.
+      const fine = new Rig(
+        node([`${base}/fine`], (p) => {
+          p.node.props.timeout = new Duration(60_000_000_000n)
+        }),
+        { dims: ['h'] },
+      )
       stuck.start()
       fine.start()
       const many = (n: number) => Array.from({ length: n }, (_, i) => `m,h=h${i} v=1 @${i}`)
