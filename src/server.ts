@@ -215,6 +215,7 @@ export class Server {
       writeWaitMs: writeWaitMs(this.config),
       waitingBytes: options['waiting-bytes'],
       idleGroupMs: options['idle-ttl'],
+      inspectPort: options['inspect-port'],
       statePolicy: options['state-policy'],
       drainMs: options['drain-timeout'],
       server: { hostname: identity.hostname, clusterId: identity.clusterId, serverId: identity.serverId },

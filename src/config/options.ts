@@ -73,6 +73,10 @@ export const sections = {
         'drop-oldest',
         'What happens when a shard has used its memory.',
       ),
+      'inspect-port': integer(
+        0,
+        'Shard k can be debugged at this port + k of 127.0.0.1, where whoever reaches it can run code. 0: none can.',
+      ),
       'idle-ttl': duration('0s', 'Groups without points for so long are forgotten. 0s: never.'),
       'max-body-size': bytes('64mb', 'Largest body of a write, uncompressed; larger ones are answered 413.'),
       'drain-timeout': duration('20s', 'How long tasks may go on with accepted points at shutdown.'),

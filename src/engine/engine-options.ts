@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly answerMs?: number
   /** V8 heap of each shard; part of `shardMemoryBytes`. */
   readonly heapBytes?: number
+  /** Shard k can be debugged at this port + k of the loopback address; 0: none can. */
+  readonly inspectPort?: number
   readonly clock?: Clock
   readonly log?: Log
   readonly server?: ServerInfo
@@ -85,6 +87,7 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
     shardMemoryBytes: o.shardMemoryBytes,
     slots,
     slotBytes,
+    inspectPort: o.inspectPort ?? 0,
     ringEntries: o.ringEntries ?? 4096,
     outputBytes: o.outputBytes ?? 4 * 1024 * 1024,
     udpPolicy: o.udpPolicy ?? 'drop-oldest',

@@ -119,6 +119,7 @@ export class ShardlineEngine implements Engine {
       statePolicy: options.statePolicy,
       taskPolicy: options.taskPolicy,
       idleGroupMs: options.idleGroupMs,
+      inspectPort: options.inspectPort,
       server: options.server,
     }
     for (let s = 0; s < options.shards; s++) {

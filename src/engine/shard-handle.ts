@@ -77,6 +77,7 @@ export class ShardHandle {
     const init: ShardInit = {
       ...this.shared,
       shard: this.shard,
+      inspectPort: this.shared.inspectPort === 0 ? 0 : this.shared.inspectPort + this.shard,
       port: port2,
       claim: claim.buffer as SharedArrayBuffer,
       ring: this.ring.sab,

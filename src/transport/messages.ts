@@ -36,6 +36,8 @@ export interface ShardInit {
   /** Groups not seen for this long are evicted; 0 = never. */
   readonly idleGroupMs: number
   readonly server: ServerInfo
+  /** Where its thread can be debugged, 0: nowhere. */
+  readonly inspectPort: number
   /** Control messages and entries before this worker's time: of the shard's earlier threads. */
   readonly controls: number
   readonly seq: number
