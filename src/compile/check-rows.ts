@@ -2,9 +2,9 @@
 import { anyCell, bitsOf, type CellTypes, checkLambda, type LambdaProblem } from '../lambda/check.js'
 import { Type } from '../lambda/types.js'
 import { stringsOf } from '../operators/kit/dimensions.js'
-import type { LambdaPlace } from '../plan/lambda-places.js'
 import type { Expression, ReferenceNode } from '../tickscript/ast.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
+import type { LambdaPlace } from './lambda-places.js'
 import type { RowShapes } from './row-shapes.js'
 
 /** Why a name is not there and what to do about it. */
