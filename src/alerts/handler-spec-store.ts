@@ -2,7 +2,7 @@
 import type { Database } from 'lmdb'
 import { exactJson, isObject, parseLosslessJson } from '../go/lossless-json.js'
 import type { Log } from '../log.js'
-import { load } from '../tasks/task-store.js'
+import { load } from '../storage/lmdb.js'
 import { encodeHandlerSpec, type HandlerSpec, type HandlerSpecStore } from './handler-spec.js'
 
 /** Neither part can contain it. */

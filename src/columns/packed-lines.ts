@@ -4,7 +4,7 @@
  */
 import { Kind } from './kinds.js'
 import { boolAt, EscapeSet, LineTokens } from './line-tokens.js'
-import type { RowScratch } from './packed-rows.js'
+import type { RowScratch } from './row-scratch.js'
 
 /** Kind bytes of numbers that are kept as the text of the line. */
 export const TextKind = { Int: 16 + Kind.Int, Float: 16 + Kind.Float } as const

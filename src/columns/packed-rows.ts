@@ -13,8 +13,8 @@ import type { Chunk, NamedColumn, RestRows } from './chunk.js'
 import { type Column, decodeUtf8, encodeUtf8, setInt64 } from './column.js'
 import { Kind } from './kinds.js'
 import { LineRows } from './line-rows.js'
-import { NameBytes } from './name-bytes.js'
 import { packLineFields, packLineTags, TextKind } from './packed-lines.js'
+import type { RowScratch } from './row-scratch.js'
 import { Duration, kindOf, missing, Timestamp, type Value } from './values.js'
 
 /** What `packRow` packs. */
@@ -29,9 +29,6 @@ export interface PackPlan {
 const wordBytes = new ArrayBuffer(8)
 const wordsI32 = new Int32Array(wordBytes)
 const wordsF64 = new Float64Array(wordBytes)
-const encoder = new TextEncoder()
-
-const names = new NameBytes()
 
 /** Encoded names of what `rest` must not give: columns, hidden and skipped ones. The same lists come for a whole chunk. */
 class ExceptNames {
@@ -55,76 +52,6 @@ class ExceptNames {
 
 const exceptTags = new ExceptNames()
 const exceptFields = new ExceptNames()
-
-/** A growable byte buffer that rows are packed into. */
-export class RowScratch {
-  bytes = new Uint8Array(1024)
-  length = 0
-
-  reset(): void {
-    this.length = 0
-  }
-
-  byte(v: number): void {
-    if (this.length === this.bytes.length) this.grow(1)
-    this.bytes[this.length++] = v
-  }
-
-  varint(v: number): void {
-    while (v > 127) {
-      this.byte((v & 127) | 128)
-      v >>>= 7
-    }
-    this.byte(v)
-  }
-
-  raw(src: Uint8Array, offset: number, length: number): void {
-    if (this.length + length > this.bytes.length) this.grow(length)
-    const bytes = this.bytes
-    const at = this.length
-    if (length < 48) for (let i = 0; i < length; i++) bytes[at + i] = src[offset + i]
-    else bytes.set(src.subarray(offset, offset + length), at)
-    this.length = at + length
-  }
-
-  text(src: Uint8Array, offset: number, length: number): void {
-    this.varint(length)
-    this.raw(src, offset, length)
-  }
-
-  name(name: string): void {
-    const b = names.of(name)
-    this.text(b, 0, b.length)
-  }
-
-  string(s: string): void {
-    const max = s.length * 3
-    if (max < 128) {
-      if (this.length + max + 1 > this.bytes.length) this.grow(max + 1)
-      const { written } = encoder.encodeInto(s, this.bytes.subarray(this.length + 1))
-      this.bytes[this.length] = written
-      this.length += written + 1
-    } else {
-      const b = encodeUtf8(s)
-      this.text(b, 0, b.length)
-    }
-  }
-
-  words(lo: number, hi: number): void {
-    if (this.length + 8 > this.bytes.length) this.grow(8)
-    const b = this.bytes
-    let at = this.length
-    for (let i = 0; i < 4; i++) b[at++] = lo >>> (8 * i)
-    for (let i = 0; i < 4; i++) b[at++] = hi >>> (8 * i)
-    this.length = at
-  }
-
-  private grow(by: number): void {
-    const bytes = new Uint8Array(Math.max(this.bytes.length * 2, this.length + by))
-    bytes.set(this.bytes.subarray(0, this.length))
-    this.bytes = bytes
-  }
-}
 
 /**
  * Packs the cells of one row of a chunk into `scratch` (which is reset) and returns the length. `group` as in Chunk.tagsOf.

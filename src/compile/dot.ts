@@ -1,8 +1,8 @@
 /** Graphviz text of a pipeline: bare while it does not run, with counters while it does. */
 
-import type { NodeStatsView, TaskStatsView } from '../engine/engine-api.js'
 import { goDuration } from '../go/go-duration.js'
 import type { Pipeline } from '../tickscript/node-def.js'
+import type { NodeStatsView, TaskStatsView } from '../transport/stats-view.js'
 
 export type DotView = 'attributes' | 'labels'
 

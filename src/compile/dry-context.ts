@@ -2,11 +2,12 @@
  * A context in which operators can be made but never run: what their constructors refuse is known without a server, and so is
  * how much memory they ask for. Any thread.
  */
-import type { DropReason, OperatorContext } from '../operators/operator.js'
+import type { OperatorContext } from '../operators/operator.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Grouping } from '../state/grouping.js'
 import { ShardMemory, StateAllocator } from '../state/pages.js'
 import { type TimerSet, TimerWheel } from '../state/timer-wheel.js'
+import type { DropReason } from '../transport/stat-block.js'
 
 const memoryBytes = 64 << 20
 

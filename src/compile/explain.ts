@@ -1,5 +1,5 @@
 /** The plan of a task for people: where its groups go and why, what each node keeps and what its edge carries. Any thread. */
-import { whyRows } from '../operators/window/fused-window.js'
+import { whyRows } from '../operators/window/fusing.js'
 import { planTask } from '../plan/plan.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
 import type { PipelineNode } from '../tickscript/node-def.js'

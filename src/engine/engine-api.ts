@@ -3,6 +3,7 @@
  */
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
+import type { TaskStatsView } from '../transport/stats-view.js'
 
 export type Precision = 'n' | 'u' | 'ms' | 's' | 'm' | 'h'
 
@@ -45,37 +46,6 @@ export interface StartTask {
   readonly nodeData?: ReadonlyMap<number, unknown>
   /** As in TaskSpec. */
   readonly deadman?: DeadmanDefaults
-}
-
-/** Counters of one node summed over the shards; `collected`/`emitted` of its edges included. */
-export interface NodeStatsView {
-  readonly name: string
-  readonly counters: Record<string, number>
-  /** Bytes of state that the node's operators hold on all shards. */
-  readonly stateBytes: number
-}
-
-export interface EdgeStatsView {
-  readonly parent: string
-  readonly child: string
-  readonly processed: number
-}
-
-export interface TaskStatsView {
-  /** Points (batches) per second collected by the source over the last second. */
-  readonly throughput: number
-  /** In walk order. */
-  readonly nodes: readonly NodeStatsView[]
-  /** In walk order of the parent, then of the child. */
-  readonly edges: readonly EdgeStatsView[]
-  /** delivered = processed + Σ dropped + inRing. Points. */
-  readonly delivered: number
-  readonly processed: number
-  readonly inRing: number
-  readonly dropped: Record<string, number>
-  /** State bytes per shard. */
-  readonly stateBytes: readonly number[]
-  readonly groups: number
 }
 
 export interface ShardStatsView {

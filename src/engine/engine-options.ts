@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { ResourceLimits } from 'node:worker_threads'
 import { ShardlineError } from '../errors.js'
 import { type Log, silentLog } from '../log.js'
-import type { ServerInfo } from '../operators/operator.js'
-import type { StatePolicy, TaskPolicy } from '../transport/messages.js'
+import type { ServerInfo, StatePolicy, TaskPolicy } from '../transport/messages.js'
 import { type Clock, systemClock } from './clock.js'
 
 export interface EngineOptions {

@@ -9,8 +9,8 @@
 
 import { ShardlineError } from '../errors.js'
 import { timerMs } from '../go/durations.js'
+import { BodyTooLarge, RequestAborted } from './body-errors.js'
 import type { BodyGate, BodyTicket } from './body-gate.js'
-import { BodyTooLarge, RequestAborted } from './http.js'
 
 export interface PausableSocket {
   pause(): void

@@ -2,7 +2,6 @@
  * The HTTP interface that resources are written against. Two adapters implement it: uws-adapter.ts and node-adapter.ts.
  * Thread: main.
  */
-import { ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { BodyGate } from './body-gate.js'
 import type { BodyLimits } from './body-reader.js'
@@ -74,18 +73,6 @@ export interface HttpServer {
   readonly port: number
   /** Stops listening at once; active requests may go on until the deadline. */
   close(deadlineMs: number): Promise<void>
-}
-
-export class BodyTooLarge extends ShardlineError {
-  constructor(limitBytes: number) {
-    super('body-too-large', `http: request body too large: more than ${limitBytes} bytes`, 413)
-  }
-}
-
-export class RequestAborted extends Error {
-  constructor() {
-    super('request aborted by the client')
-  }
 }
 
 /** Bytes of the body as the head announces them; 0: there is none, or its length is not known. */

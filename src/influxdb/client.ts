@@ -9,7 +9,7 @@ import { quoteIdent } from '../influxql/ident.js'
 import { basicAuth, type HttpClient } from '../net/http-client.js'
 import { HttpError } from '../net/http-error.js'
 import type { TlsFiles } from '../net/tls-files.js'
-import type { InfluxWriteRequest, InfluxWriteTarget } from '../sinks/influxdb-writer.js'
+import type { InfluxWriteRequest, InfluxWriteTarget } from './write-target.js'
 
 export interface InfluxClientOptions {
   readonly urls: readonly string[]

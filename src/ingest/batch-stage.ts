@@ -5,12 +5,31 @@
  * copies them into the slot. Offsets are relative to the slot already. Invariant: cells at and beyond `rows` are Missing.
  * Stages are pooled: only tables with rows in the current slot have one.
  */
-import type { Table } from './table.js'
+import type { BatchSchema } from '../columns/batch-layout.js'
+import type { Route } from '../transport/routes.js'
 
 const initialRows = 16
 
+/** A route as the scanner follows it. */
+export interface TableRoute {
+  readonly route: Route
+  /** 'tags': the columns of the partition tags, in tag order. */
+  readonly columns: readonly number[]
+  /** 'series': which of the table's series hashes this route uses; -1 otherwise. */
+  readonly seriesHash: number
+}
+
+/** What a stage knows of the table whose rows it holds. */
+export interface StagedTable {
+  readonly schema: BatchSchema | null
+  readonly routes: readonly TableRoute[]
+  /** Distinct `exclude` lists of the 'series' routes. */
+  readonly seriesExcludes: readonly (readonly string[])[]
+  stage: BatchStage | null
+}
+
 export class BatchStage {
-  table!: Table
+  table!: StagedTable
   rows = 0
   capacity = initialRows
   /** Bytes that one row, and the batch without rows, take in the slot at most. */
@@ -34,7 +53,7 @@ export class BatchStage {
   tagColumns = 0
   fieldColumns = 0
 
-  attach(table: Table, shards: number): void {
+  attach(table: StagedTable, shards: number): void {
     this.table = table
     this.rows = 0
     this.markId = -1

@@ -4,8 +4,7 @@
 
 import { type BatchSchema, batchOffsets } from '../columns/batch-layout.js'
 import { fnvOffset, fnvPrime, type Route, shardOf } from '../transport/routes.js'
-import type { BatchStage } from './batch-stage.js'
-import type { TableRoute } from './table.js'
+import type { BatchStage, TableRoute } from './batch-stage.js'
 
 /** A batch in a slot that is not published yet. */
 export interface PreparedBatch {

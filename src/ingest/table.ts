@@ -4,23 +4,13 @@
  */
 
 import type { BatchSchema } from '../columns/batch-layout.js'
-import type { Route } from '../transport/routes.js'
-import type { BatchStage } from './batch-stage.js'
+import type { BatchStage, StagedTable, TableRoute } from './batch-stage.js'
 import type { ShapeNode } from './shapes.js'
-
-/** A route as the scanner follows it. */
-export interface TableRoute {
-  readonly route: Route
-  /** 'tags': the columns of the partition tags, in tag order. */
-  readonly columns: readonly number[]
-  /** 'series': which of the table's series hashes this route uses; -1 otherwise. */
-  readonly seriesHash: number
-}
 
 /** Most tables that are ever seen are read by nobody: what those have costs memory. */
 export const noColumns: ReadonlyMap<string, number> = new Map()
 
-export class Table {
+export class Table implements StagedTable {
   /** Points accepted while the table is remembered. */
   points = 0
   /** Points of the append being scanned. */

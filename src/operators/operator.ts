@@ -13,6 +13,8 @@ import type { Grouping } from '../state/grouping.js'
 import type { StateAllocator } from '../state/pages.js'
 import type { TimerSet } from '../state/timer-wheel.js'
 import type { TopicStates } from '../state/topic-mirror.js'
+import type { ServerInfo } from '../transport/messages.js'
+import type { DropReason } from '../transport/stat-block.js'
 
 /** Cells of one node in the statistics block; see transport/stat-block.ts for the layout. */
 export interface NodeStats {
@@ -25,13 +27,6 @@ export interface NodeStats {
 export interface Outbox {
   /** `type` is a constant of transport/output.ts; the payload is copied. Blocks (backpressure) while the ring is full. */
   send(type: number, nodeIndex: number, payload: Uint8Array): void
-}
-
-/** The server as templates show it; the ids are UUIDs. */
-export interface ServerInfo {
-  readonly hostname: string
-  readonly clusterId: string
-  readonly serverId: string
 }
 
 /** What the loop gives each operator. One per operator instance (task × node × shard). */
@@ -68,8 +63,6 @@ export interface OperatorContext {
   /** Rows dropped here and why (late, memory, …): part of delivered = processed + dropped. */
   dropped(reason: DropReason, n: number): void
 }
-
-export type DropReason = 'late' | 'memory' | 'error' | 'filtered'
 
 /** An edge to a child: counts what passes (points on stream edges, windows on batch edges). */
 export class Edge {

@@ -2,7 +2,6 @@
  * Plans a task: effective groupings, partition key, what each edge must carry, and which windows keep panes instead of rows.
  * Main and every shard plan for themselves; the result depends on the script, the task id and the number of shards only.
  */
-import { canFuse } from '../operators/window/fused-window.js'
 import type { NodeEffects, Pipeline, PipelineNode } from '../tickscript/node-def.js'
 import { type Demand, demandThrough, noDemand, unionDemand } from './needs.js'
 import { describe, everyTag, intersect, noTags, partitionOf, pinnedTo, type TagSet, without } from './partition.js'
@@ -154,8 +153,7 @@ function needsOf(d: Demand): Needs {
 
 function fuse(nodes: readonly PlannedNode[]): void {
   for (const p of nodes) {
-    if (p.node.def.method !== 'window' || p.children.length === 0) continue
-    if (!canFuse(p.node, p.node.children)) continue
+    if (p.children.length === 0 || !p.node.def.keepsPanes?.(p.node, p.node.children)) continue
     // The edge to its first child is watched, so batches must pass there.
     if (nodes.some((n) => n.node.observed === p.node)) continue
     p.fusion = 'window'

@@ -6,21 +6,16 @@
  * NodeContext   the OperatorContext of one node
  */
 
-import type { DropReason, NodeStats, Operator, OperatorContext, Outbox, ServerInfo } from '../operators/operator.js'
+import type { NodeStats, Operator, OperatorContext, Outbox } from '../operators/operator.js'
+import { taskLayout } from '../plan/task-layout.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
 import { Grouping } from '../state/grouping.js'
 import { type ShardMemory, StateAllocator } from '../state/pages.js'
 import type { TimerSet, TimerWheel } from '../state/timer-wheel.js'
 import type { TopicMirror, TopicStates } from '../state/topic-mirror.js'
-import type { TaskSpec } from '../transport/messages.js'
-import {
-  type NodeCells,
-  ShardCell,
-  type StatPart,
-  TaskCell,
-  type TaskLayout,
-  taskLayout,
-} from '../transport/stat-block.js'
+import type { ServerInfo, TaskSpec } from '../transport/messages.js'
+import type { DropReason } from '../transport/stat-block.js'
+import { type NodeCells, ShardCell, type StatPart, TaskCell, type TaskLayout } from '../transport/stat-block.js'
 import { instrument } from './exec-timer.js'
 import { TaskClock } from './task-clock.js'
 

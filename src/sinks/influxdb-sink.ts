@@ -7,11 +7,12 @@
 
 import type { OutputFrame, RunningTask } from '../engine/engine-api.js'
 import { errorText, ShardlineError } from '../errors.js'
+import type { InfluxWriteTarget } from '../influxdb/write-target.js'
 import type { Log } from '../log.js'
 import { type InfluxDBOutSettings, influxDBOutSettings } from '../operators/outside/influxdb-out.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import { EarlyFrames } from './early-frames.js'
-import { InfluxWriter, type InfluxWriteTarget } from './influxdb-writer.js'
+import { InfluxWriter } from './influxdb-writer.js'
 
 export interface InfluxDBSinkOptions {
   /** The cluster of a name, '' for the default one. Throws when there is none. */

@@ -8,28 +8,10 @@
  * its room: the queue is bounded in bytes and gives up the oldest points first. What InfluxDB refuses is given up at once.
  */
 import { errorText } from '../errors.js'
+import { type InfluxWriteTarget, isTransient } from '../influxdb/write-target.js'
 import { type InfluxDBOutSettings, influxDBErrorText } from '../operators/outside/influxdb-out.js'
 import { type LineFrame, readLineFrame } from '../operators/outside/line-frame.js'
 import { LogLimit } from './log-limit.js'
-
-/** Writes to one cluster; implemented by influxdb/client.ts. Rejections with `retry` set may succeed later. */
-export interface InfluxWriteTarget {
-  write(request: InfluxWriteRequest, signal: AbortSignal): Promise<void>
-  createDatabase(db: string, rp: string, signal: AbortSignal): Promise<void>
-}
-
-export interface InfluxWriteRequest {
-  readonly db: string
-  readonly rp: string
-  readonly consistency: string
-  readonly precision: string
-  readonly body: Uint8Array
-}
-
-/** Whether a failed write may succeed later. */
-export function isTransient(err: unknown): boolean {
-  return err instanceof Error && (err as Error & { readonly transient?: boolean }).transient === true
-}
 
 export interface InfluxWriterOptions {
   readonly settings: InfluxDBOutSettings

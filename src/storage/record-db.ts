@@ -3,7 +3,7 @@ import type { Database } from 'lmdb'
 import { goJson } from '../columns/json-encode.js'
 import { isObject, JsonNumber, type JsonObject, parseLosslessJson } from '../go/lossless-json.js'
 import type { Log } from '../log.js'
-import { load } from '../tasks/task-store.js'
+import { load } from './lmdb.js'
 
 export class RecordDb<T extends { readonly id: string }> {
   constructor(

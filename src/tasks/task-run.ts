@@ -5,12 +5,13 @@
  * next run start, for topics and pages are named after tasks.
  */
 
-import type { Engine, RunningTask, StartTask, TaskStatsView } from '../engine/engine-api.js'
+import type { Engine, RunningTask, StartTask } from '../engine/engine-api.js'
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import { errorText, ShardlineError, TaskFailure } from '../errors.js'
 import type { Log } from '../log.js'
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
+import type { TaskStatsView } from '../transport/stats-view.js'
 import type { TaskRecord } from './task-record.js'
 
 /** What a run is made of; a stored task is one. */

@@ -5,17 +5,12 @@
 import { mkdirSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { errorText, ShardlineError } from '../errors.js'
+import { type Loaded, load } from '../storage/lmdb.js'
 import { decodeTask, encodeTask, type TaskRecord } from './task-record.js'
 import { decodeTemplate, encodeTemplate, type TemplateRecord } from './template-record.js'
 
 export interface StoredTasks {
   readonly tasks: readonly TaskRecord[]
-  /** Ids whose record cannot be read, with the reason. */
-  readonly damaged: readonly (readonly [string, string])[]
-}
-
-export interface Loaded<T> {
-  readonly records: readonly T[]
   /** Ids whose record cannot be read, with the reason. */
   readonly damaged: readonly (readonly [string, string])[]
 }
@@ -100,18 +95,4 @@ export class Store {
     await this.#root.flushed
     await this.#root.close()
   }
-}
-
-/** All records of a database; one that cannot be read does not hide the others. */
-export function load<T>(db: Database<string, Buffer>, decode: (text: string) => T): Loaded<T> {
-  const records: T[] = []
-  const damaged: (readonly [string, string])[] = []
-  for (const { key, value } of db.getRange()) {
-    try {
-      records.push(decode(value))
-    } catch (err) {
-      damaged.push([key.toString(), errorText(err)])
-    }
-  }
-  return { records, damaged }
 }

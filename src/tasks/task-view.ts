@@ -1,10 +1,10 @@
 /** Tasks as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
 import { bareDot, type DotView, statsDot } from '../compile/dot.js'
-import type { TaskStatsView } from '../engine/engine-api.js'
 import { ShardlineError } from '../errors.js'
 import { linkSegment } from '../go/url-path.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
+import type { TaskStatsView } from '../transport/stats-view.js'
 import { type Compiled, compiled, formatScript } from './compile-script.js'
 import type { TaskEntry, TaskManager } from './task-manager.js'
 import type { TaskRecord, TaskVars } from './task-record.js'

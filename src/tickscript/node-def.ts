@@ -199,6 +199,8 @@ export interface NodeDef {
   /** Checks when the task is enabled (spec nodes "S:", HTTP 500). Throws ShardlineError. */
   check?(node: PipelineNode, context: StartContext): void
   effects?(node: PipelineNode): NodeEffects
+  /** Whether the node, with these children, is built together with them over accumulators instead of rows. */
+  keepsPanes?(node: PipelineNode, children: readonly PipelineNode[]): boolean
   /** Not runnable yet: define-time error text. */
   readonly unsupported?: string
   /** Extra counters shown in `show` and DOT beside the common ones. */

@@ -7,10 +7,16 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { BatchSchema } from '../columns/batch-layout.js'
-import type { ServerInfo } from '../operators/operator.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Route } from './routes.js'
 import type { SharedSlots } from './slots.js'
+
+/** The server as templates show it; the ids are UUIDs. */
+export interface ServerInfo {
+  readonly hostname: string
+  readonly clusterId: string
+  readonly serverId: string
+}
 
 /** What a worker is started with: the argument of its one Piscina task. */
 export interface ShardInit {

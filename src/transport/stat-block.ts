@@ -7,9 +7,10 @@
  * then one cell per edge. Aligned 64-bit stores do not tear; a reader may see counters of slightly different moments.
  */
 
-import type { EdgeStatsView, NodeStatsView, TaskStatsView } from '../engine/engine-api.js'
-import type { DropReason } from '../operators/operator.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { EdgeStatsView, NodeStatsView, TaskStatsView } from './stats-view.js'
+
+/** Reasons an operator may give. */
+export type DropReason = 'late' | 'memory' | 'error' | 'filtered'
 
 /** Reasons a row delivered to a task was not processed: the operators' and those of the rings and the task's end. */
 export const dropReasons = ['late', 'memory', 'error', 'filtered', 'shed', 'stopped', 'crash'] as const
@@ -27,7 +28,7 @@ export const TaskCell = {
   refusedFrames: 7,
   drops: 8,
 } as const
-const taskCells = TaskCell.drops + dropReasons.length
+export const taskCells = TaskCell.drops + dropReasons.length
 
 /** Cells of a shard as a whole, at the start of its part. */
 export const ShardCell = {
@@ -52,7 +53,7 @@ export const ShardCell = {
 const shardCells = 24
 
 /** Counters every node has, in the order of their cells. */
-const commonCounters = ['errors', 'working_cardinality', 'avg_exec_time_ns'] as const
+export const commonCounters = ['errors', 'working_cardinality', 'avg_exec_time_ns'] as const
 /** Of several shards the value shown is the largest, not the sum. */
 const largest = new Set(['avg_exec_time_ns'])
 
@@ -75,22 +76,6 @@ export interface TaskLayout {
   readonly nodes: readonly NodeLayout[]
   readonly edges: readonly EdgeLayout[]
   readonly cells: number
-}
-
-export function taskLayout(plan: TaskPlan): TaskLayout {
-  let offset = taskCells
-  const nodes: NodeLayout[] = []
-  for (const p of plan.nodes) {
-    const counters = [...new Set([...commonCounters, ...(p.node.def.counters ?? [])])]
-    const state = offset + counters.length
-    nodes.push({ name: p.node.name, offset, counters, state })
-    offset = state + 1
-  }
-  const edges: EdgeLayout[] = []
-  for (const p of plan.nodes) {
-    for (const child of p.children) edges.push({ parent: p.index, child: child.index, offset: offset++ })
-  }
-  return { nodes, edges, cells: (offset + 7) & ~7 }
 }
 
 /** Counters of one node on one shard. A name that the node does not declare (NodeDef.counters) is not kept. */

@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest'
 import { Duration } from '../../src/columns/values.js'
 import { influxqlEntries } from '../../src/operators/influxql/influxql-defs.js'
 import type { Operator } from '../../src/operators/operator.js'
-import { canFuse, createFusedWindow } from '../../src/operators/window/fused-window.js'
+import { createFusedWindow } from '../../src/operators/window/fused-window.js'
+import { whyRows } from '../../src/operators/window/fusing.js'
 import { windowDef, windowEntry } from '../../src/operators/window/window.js'
 import type { ScriptValue } from '../../src/tickscript/node-def.js'
 import { Collector, connect, Harness, plan, type TestContext } from '../unit/operators/harness.js'
@@ -357,10 +358,10 @@ function overPanes(props: WindowProps, events: readonly Event[], pointTimes: boo
   const window = plan(windowDef, [], scriptProps(props), { groupedBy: ['h'] })
   const planned = children(window, pointTimes)
   if (
-    !canFuse(
+    whyRows(
       window.node,
       planned.map((p) => p.node),
-    )
+    ) !== null
   )
     return null
   const ctxs = planned.map(() => h.context())
@@ -407,7 +408,7 @@ describe('windows over panes', () => {
     const h = (props: Record<string, ScriptValue>, method: string): boolean => {
       const window = plan(windowDef, [], props)
       const { def } = influxqlEntries.find((e) => e.def.method === method)!
-      return canFuse(window.node, [plan(def, ['v'], {}, { parent: window }).node])
+      return whyRows(window.node, [plan(def, ['v'], {}, { parent: window }).node]) === null
     }
     const s = (n: number): Duration => new Duration(BigInt(n) * 1_000_000_000n)
     expect(h({ period: s(10), every: s(10) }, 'sum')).toBe(true)

@@ -17,7 +17,8 @@ import {
   templateValue,
 } from '../../templates/index.js'
 import type { PipelineNode } from '../../tickscript/node-def.js'
-import type { OperatorContext, ServerInfo } from '../operator.js'
+import type { ServerInfo } from '../../transport/messages.js'
+import type { OperatorContext } from '../operator.js'
 import { alertDefaults, levelNames, textProp } from './alert-def.js'
 
 const unknownServer: ServerInfo = {

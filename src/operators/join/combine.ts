@@ -8,7 +8,8 @@
  */
 import type { Chunk, GroupInfo } from '../../columns/chunk.js'
 import { encodeUtf8 } from '../../columns/column.js'
-import { PackedRows, RowScratch } from '../../columns/packed-rows.js'
+import { PackedRows } from '../../columns/packed-rows.js'
+import { RowScratch } from '../../columns/row-scratch.js'
 import { TaskFailure } from '../../errors.js'
 import { compileLambda } from '../../lambda/compile.js'
 import { type CompiledLambda, Outcome } from '../../lambda/lambda.js'

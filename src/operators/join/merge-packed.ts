@@ -3,7 +3,7 @@
  * are made.
  */
 import { Kind } from '../../columns/kinds.js'
-import type { RowScratch } from '../../columns/packed-rows.js'
+import type { RowScratch } from '../../columns/row-scratch.js'
 
 /** A reading position in one packed row. After `open` come the tags, after `nextTag()` has said no the fields. */
 export class PackedReader {

@@ -13,7 +13,6 @@
 import type { Chunk, GroupInfo } from '../../columns/chunk.js'
 import { modulo, zeroTimeMs } from '../../columns/time.js'
 import type { PlannedNode } from '../../plan/task-plan.js'
-import type { PipelineNode } from '../../tickscript/node-def.js'
 import { aggregateOf } from '../influxql/influxql-defs.js'
 import { CellReader } from '../kit/cells.js'
 import { Operator, type OperatorContext } from '../operator.js'
@@ -21,57 +20,12 @@ import { PaneLane } from './fused-window-lane.js'
 import { Merged } from './fused-window-merged.js'
 import { FusedOutput, fusible } from './fused-window-output.js'
 import { headerWords, PaneRecords } from './fused-window-records.js'
-import { windowOptions } from './window.js'
+import { type PaneShape, shapeOf } from './fusing.js'
+import { windowOptions } from './window-options.js'
 import type { WindowSchedule } from './window-schedule.js'
 
-/** More panes than this cost more than rows in usual windows. */
-const maxPanes = 128
 /** Rows whose records are brought near at once: they stay in the second-level cache. */
 const blockRows = 512
-
-interface Shape {
-  /** Panes of the ring, or 1. */
-  readonly panes: number
-  /** Length of a slot; 0: one pane. */
-  readonly slotMs: number
-}
-
-function shapeOf(schedule: WindowSchedule): Shape | null {
-  const { period, every, align, offset } = schedule
-  if (every.ns <= 0n || period.ns <= 0n) return null
-  if (period.ns <= every.ns) return { panes: 1, slotMs: 0 }
-  if (!align || period.sub !== 0 || every.sub !== 0 || offset.sub !== 0) return null
-  let a = period.ms
-  let b = every.ms
-  while (b !== 0) [a, b] = [b, a % b]
-  return period.ms / a <= maxPanes ? { panes: period.ms / a, slotMs: a } : null
-}
-
-/** How many panes a group has at most when the window keeps panes. */
-export function panesOf(window: PipelineNode): number {
-  return shapeOf(windowOptions(window).schedule)?.panes ?? 0
-}
-
-/** Whether a window with these children can keep panes. */
-export function canFuse(window: PipelineNode, children: readonly PipelineNode[]): boolean {
-  return window.def.method === 'window' && whyRows(window, children) === null
-}
-
-/** Why a window keeps rows instead of panes; null when it does not. */
-export function whyRows(window: PipelineNode, children: readonly PipelineNode[]): string | null {
-  if (children.length === 0) return 'nothing reads it'
-  const reader = children.find((c) => aggregateOf(c) === undefined || fusible[c.def.method] === undefined)
-  if (reader !== undefined) return `${reader.name} needs the rows`
-  const { periodCount, schedule } = windowOptions(window)
-  if (periodCount !== 0) return 'it is counted in rows'
-  if (shapeOf(schedule) !== null) return null
-  const { period, every, align, offset } = schedule
-  if (every.ns <= 0n) return 'it emits on every row'
-  if (period.ns <= 0n) return 'it has no period'
-  if (!align) return 'it slides without being aligned'
-  if (period.sub !== 0 || every.sub !== 0 || offset.sub !== 0) return 'it is not a whole number of milliseconds'
-  return `it would need more than ${maxPanes} panes`
-}
 
 export interface FusedChild {
   readonly planned: PlannedNode
@@ -119,7 +73,7 @@ class FusedWindow extends Operator {
   constructor(
     ctx: OperatorContext,
     private readonly schedule: WindowSchedule,
-    private readonly shape: Shape,
+    private readonly shape: PaneShape,
     private readonly outputs: readonly FusedOutput[],
   ) {
     super(ctx)

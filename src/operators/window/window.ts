@@ -7,7 +7,6 @@
 
 import type { Chunk, GroupInfo } from '../../columns/chunk.js'
 import { ChunkBuilder } from '../../columns/chunk-builder.js'
-import { spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { PlannedNode } from '../../plan/task-plan.js'
@@ -16,31 +15,10 @@ import { builderOptions, layoutOf, type RowLayout, RowStore } from '../kit/row-s
 import { WindowGroups } from '../kit/window-groups.js'
 import { Operator, type OperatorContext } from '../operator.js'
 import type { OperatorEntry } from '../registry-types.js'
+import { whyRows } from './fusing.js'
+import { ns, type WindowOptions, windowOptions } from './window-options.js'
 import { WindowRing } from './window-ring.js'
-import { WindowSchedule } from './window-schedule.js'
-
-/** The properties of a window node, as the operators want them. */
-export interface WindowOptions {
-  readonly schedule: WindowSchedule
-  readonly periodCount: number
-  readonly everyCount: number
-  readonly fillPeriod: boolean
-}
-
-function ns(v: unknown): bigint {
-  return v instanceof Duration ? v.ns : 0n
-}
-
-export function windowOptions(node: PipelineNode): WindowOptions {
-  const { period, every, align, alignOffset, fillPeriod, periodCount, everyCount } = node.props
-  const offset = spanOf(ns(alignOffset))
-  return {
-    schedule: new WindowSchedule(spanOf(ns(period)), spanOf(ns(every)), align === true, fillPeriod === true, offset),
-    periodCount: Number(periodCount ?? 0n),
-    everyCount: Number(everyCount ?? 0n),
-    fillPeriod: fillPeriod === true,
-  }
-}
+import type { WindowSchedule } from './window-schedule.js'
 
 interface Space {
   readonly groups: WindowGroups
@@ -313,6 +291,7 @@ export const windowDef: NodeDef = {
       reject('window node must have either a non zero period or non zero period count', 500)
   },
   effects: () => ({ reads: [], stateful: true }),
+  keepsPanes: (node, children) => whyRows(node, children) === null,
   counters: ['evicted_rows', 'evicted_windows'],
 }
 

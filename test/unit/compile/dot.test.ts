@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { statsDot } from '../../../src/compile/dot.js'
-import type { TaskStatsView } from '../../../src/engine/engine-api.js'
+import type { TaskStatsView } from '../../../src/transport/stats-view.js'
 import { run } from '../tickscript/nodes.js'
 
 const { pipeline } = run('var a = stream|from() a|log() a|alert()')

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { BodyTooLarge, RequestAborted } from '../../../src/http/body-errors.js'
 import { BodyGate } from '../../../src/http/body-gate.js'
 import { BodyPool } from '../../../src/http/body-pool.js'
 import { BodyReader, type PausableSocket } from '../../../src/http/body-reader.js'
-import { BodyTooLarge, RequestAborted } from '../../../src/http/http.js'
 
 /** As the response of µWebSockets.js: whatever is asked of it after the end or an abort throws. */
 class Socket implements PausableSocket {

@@ -10,13 +10,14 @@ import { Column, encodeUtf8, setInt64 } from '../../../src/columns/column.js'
 import { Kind } from '../../../src/columns/kinds.js'
 import { nsOf, spanOf } from '../../../src/columns/time.js'
 import { Duration, missing, Timestamp, type Value } from '../../../src/columns/values.js'
-import { type DropReason, Edge, Operator, type OperatorContext } from '../../../src/operators/operator.js'
+import { Edge, Operator, type OperatorContext } from '../../../src/operators/operator.js'
 import type { Needs, PlannedNode } from '../../../src/plan/task-plan.js'
 import { Grouping } from '../../../src/state/grouping.js'
 import { ShardMemory, StateAllocator } from '../../../src/state/pages.js'
 import { type TimerSet, TimerWheel } from '../../../src/state/timer-wheel.js'
 import { type NodeDef, PipelineNode, type ScriptValue } from '../../../src/tickscript/node-def.js'
 import { fnvOffset, fnvPrime, mixHash } from '../../../src/transport/routes.js'
+import type { DropReason } from '../../../src/transport/stat-block.js'
 
 export interface TestRow {
   name: string

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { taskLayout } from '../../../src/plan/task-layout.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import { type NodeDef, PipelineNode } from '../../../src/tickscript/node-def.js'
-import { StatBlock, StatPart, TaskCell, taskLayout } from '../../../src/transport/stat-block.js'
+import { StatBlock, StatPart, TaskCell } from '../../../src/transport/stat-block.js'
 
 function planned(kind: string, id: number, counters: string[] = []): PlannedNode {
   const def = { method: kind, kind, goType: '', doc: '', accepts: 'any', emits: 'same', args: [], properties: [] }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../../../src/columns/column.js'
 import { LineRows } from '../../../../src/columns/line-rows.js'
-import { PackedRows, packRow, RowScratch } from '../../../../src/columns/packed-rows.js'
+import { PackedRows, packRow } from '../../../../src/columns/packed-rows.js'
+import { RowScratch } from '../../../../src/columns/row-scratch.js'
 import { LineEncoder, type LineEncoderOptions } from '../../../../src/operators/outside/line-encoder.js'
 import { Harness, parseRow } from '../harness.js'
 
