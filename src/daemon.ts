@@ -2,6 +2,7 @@
 /** shardlined: `[run] [flags]`, `config`, `version`, `help`. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { handlerSections } from './alert-handlers/registry.js'
 import type { Config } from './config/config.js'
 import { findConfigFile, type Loaded, loadConfig } from './config/load.js'
 import { printDefaultConfig, printEffectiveConfig } from './config/print.js'
@@ -77,7 +78,7 @@ function parseFlags(args: readonly string[]): { flags: Flags; words: readonly st
 }
 
 function load(flags: Flags): Loaded {
-  const loaded = loadConfig(findConfigFile(flags.config, process.env), process.env)
+  const loaded = loadConfig(findConfigFile(flags.config, process.env), process.env, handlerSections)
   const logging = {
     ...loaded.config.logging,
     ...(flags.logFile === undefined ? {} : { file: flags.logFile }),
@@ -153,7 +154,11 @@ async function main(args: readonly string[]): Promise<void> {
     case 'run':
       return run(flags)
     case 'config':
-      process.stdout.write(flags.config === undefined ? printDefaultConfig() : printEffectiveConfig(load(flags).config))
+      process.stdout.write(
+        flags.config === undefined
+          ? printDefaultConfig(handlerSections)
+          : printEffectiveConfig(load(flags).config, handlerSections),
+      )
       return
     case 'version':
       process.stdout.write(`Shardline ${shardlineVersion} (compatible with Kapacitor ${kapacitorVersion})\n`)

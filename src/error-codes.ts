@@ -143,6 +143,7 @@ export const errorGroups: readonly ErrorGroup[] = [
       'event-refused': 'A handler of the topic that an event was published to refused it.',
       'exec-failed': 'A program of an exec handler failed.',
       'post-failed': 'The receiver of a post handler answered with an error.',
+      'tcp-failed': 'The receiver of a tcp handler cannot be reached.',
       'slack-config': 'The Slack workspace is not configured.',
       'slack-failed': 'Slack answered with an error.',
       'service-disabled': 'The service is not enabled in the configuration.',

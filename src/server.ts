@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { readHandlerConfigs } from './alert-handlers/http-endpoints.js'
+import { type EndpointSection, endpointOf } from './alert-handlers/http-endpoints.js'
+import { checkSections } from './alert-handlers/registry.js'
 import { AlertService } from './alerts/alert-service.js'
 import { HandlerSpecService } from './alerts/handler-spec-service.js'
 import { LmdbHandlerSpecStore } from './alerts/handler-spec-store.js'
@@ -143,15 +144,11 @@ export class Server {
     this.onClose('http_client', () => http.close())
     this.reloads.push(async () => http.reload())
 
-    const handlerConfigs = readHandlerConfigs(config.foreign)
-    const { topics, alerts } = this.openAlerts(store, engine, handlerConfigs, http)
+    checkSections(config.services)
+    const { topics, alerts } = this.openAlerts(store, engine, http)
     const views = new HttpOutViews()
-    const endpoint = (name: string) => {
-      const found = handlerConfigs.httppost.find((e) => e.endpoint === name)
-      if (found === undefined) return undefined
-      const { username = '', password = '' } = found.basicAuth ?? {}
-      return { url: found.url, headers: found.headers, username, password, rowTemplate: found.rowTemplate }
-    }
+    const endpoints = (config.services.httppost ?? []) as readonly EndpointSection[]
+    const endpoint = (name: string) => endpointOf(endpoints, name)
     const posts = new HttpPostSink({ endpoint, http, log, ...postLimits(config) })
     const sources = new SideloadSources({ endpoint, http })
     this.reloads.push(() => sources.reload())
@@ -160,8 +157,7 @@ export class Server {
     topics.restore((topic) => !topic.startsWith('main:'))
     const handlers = new HandlerSpecService({
       topics,
-      configs: handlerConfigs,
-      http,
+      handlers: { services: config.services, http, collect: (...event) => topics.collect(...event) },
       store: new LmdbHandlerSpecStore(store.database('handler-specs'), log.with({ service: 'alert' })),
       log: log.with({ service: 'alert' }),
     })
@@ -242,7 +238,6 @@ export class Server {
   private openAlerts(
     store: Store,
     engine: ShardlineEngine,
-    configs: ReturnType<typeof readHandlerConfigs>,
     http: HttpClient,
   ): { topics: TopicService; alerts: AlertService } {
     const log = this.log.with({ service: 'alert' })
@@ -250,7 +245,7 @@ export class Server {
     const states = alert['persist-topics'] ? new LmdbTopicStore(store.database('topics'), log) : null
     if (states !== null) this.onClose('topics', () => states.flush())
     const topics = new TopicService(states, log, { queueCapacity: alert['topic-buffer-length'] })
-    const alerts = new AlertService({ topics, configs, http, log })
+    const alerts = new AlertService({ topics, services: this.config.services, http, log })
     alerts.attach(engine)
     this.onClose('alert', () => alerts.close())
     return { topics, alerts }

@@ -4,10 +4,9 @@
  */
 
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from '../alert-handlers/event-frame.js'
-import type { HandlerConfigs } from '../alert-handlers/http-endpoints.js'
 import { InhibitionTable } from '../alert-handlers/inhibition.js'
-import { createHandler, createScriptHandler, isDelivered } from '../alert-handlers/registry.js'
-import { alertHandlers } from '../alert-handlers/script-methods.js'
+import { createScriptHandler, globalHandlers, type HandlerParts, pendingServices } from '../alert-handlers/registry.js'
+import type { Services } from '../config/config.js'
 import type { AlertStates, Engine, OutputFrame } from '../engine/engine-api.js'
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import type { Log } from '../log.js'
@@ -16,12 +15,12 @@ import type { AlertNodeData } from '../operators/alert/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert/alert-def.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Out } from '../transport/output.js'
-import type { AlertHandler } from './handler-queue.js'
 import type { TopicService } from './topics.js'
 
 export interface AlertServiceParts {
   readonly topics: TopicService
-  readonly configs: HandlerConfigs
+  /** What the configuration says about the services of handlers. */
+  readonly services: Services
   readonly http: HttpClient
   readonly log: Log
 }
@@ -114,8 +113,7 @@ export class AlertService implements RunFollower {
   private flushTimer: NodeJS.Timeout | null = null
 
   constructor(private readonly parts: AlertServiceParts) {
-    for (const { kind } of alertHandlers) {
-      if (isDelivered(kind) || !parts.configs.enabledServices.has(kind)) continue
+    for (const kind of pendingServices(parts.services)) {
       parts.log.error('alert service is enabled in the configuration but not supported yet', { handler: kind })
     }
     parts.topics.onState((topic, id, level, timeNs, previous) => this.mirror(topic, id, level, timeNs, previous))
@@ -167,18 +165,15 @@ export class AlertService implements RunFollower {
 
   private openNode({ info: run, nodes }: AlertRun, planned: PlannedNode): void {
     const { node, index } = planned
-    const { topics, configs, http, log } = this.parts
+    const { topics, services, http, log } = this.parts
     const nodeLog = log.with({ task: run.id, node: node.name })
-    const created: AlertHandler[] = node.handlers.map((h) =>
-      createScriptHandler(h.kind, h.props, { configs, http, log: nodeLog }),
-    )
-    const globalSlack = configs.slack.some((s) => s.global && (s.isDefault || configs.slack.length === 1))
-    if (globalSlack && !node.handlers.some((h) => h.kind === 'slack')) {
-      created.push(createHandler('slack', {}, { configs, http, log: nodeLog }))
-    }
+    const parts: HandlerParts = { services, http, log: nodeLog, collect: (...event) => topics.collect(...event) }
+    const { implicit, stateChangesOnly } = globalHandlers(services)
+    const missing = implicit.filter((kind) => node.handlers.every((h) => h.kind !== kind))
+    const calls = [...node.handlers, ...missing.map((kind) => ({ kind, props: {} }))]
+    const created = calls.map((h) => createScriptHandler(h.kind, h.props, parts))
     const anonymous = created.length > 0 ? anonymousTopic(run.taskId, node.name, run.taskMaster) : ''
-    // In 1.5.7 a global slack section alone makes every node send state changes only.
-    const data: AlertNodeData = { stateChangesOnly: globalSlack, anonymous: created.length > 0 }
+    const data: AlertNodeData = { stateChangesOnly, anonymous: created.length > 0 }
     nodes.set(index, new AlertNode(index, node.name, anonymous, textProp(node, 'topic', ''), data))
     created.forEach((h, i) => {
       topics.addHandler(anonymous, String(i), h)

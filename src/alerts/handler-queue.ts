@@ -7,29 +7,9 @@
  */
 import { withSignal } from '../abortable.js'
 import type { Delivery } from '../alert-handlers/delivery.js'
+import { type AlertHandler, type FailDelivery, queueCapacity } from '../alert-handlers/handler.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-
-export const queueCapacity = 5000
-
-/** Delivers events of one handler of one topic. */
-export interface AlertHandler {
-  readonly kind: string
-  /** Most events given to one call of `deliver`. */
-  readonly maxBatch: number
-  /** Longest time of one call, ms. */
-  readonly deadlineMs: number
-  /**
-   * Resolves when the events are out. Rejecting fails all of them; `fail` reports a single one. Must end soon after `signal`
-   * aborts.
-   */
-  deliver(batch: readonly Delivery[], signal: AbortSignal, fail: FailDelivery): Promise<void>
-  close?(): void | Promise<void>
-  /** Hands events on to topics of this process. */
-  readonly internal?: boolean
-}
-
-export type FailDelivery = (delivery: Delivery, err: unknown) => void
 
 export interface QueueCounters {
   readonly offered: number

@@ -4,27 +4,18 @@
  * A spec that cannot be attached at the start of the server (the configuration has changed) stays listed and is logged. Publish
  * and aggregate handlers may not lead back to their own topic: what would make a circle is refused.
  */
-
-import { textOf } from '../alert-handlers/handler.js'
-import { decodeOptions, hasOptions } from '../alert-handlers/handler-option.js'
-import type { HandlerConfigs } from '../alert-handlers/http-endpoints.js'
-import { createAggregate } from '../alert-handlers/kinds/aggregate.js'
-import { createPublish, publishTargets } from '../alert-handlers/kinds/publish.js'
-import { createHandler } from '../alert-handlers/registry.js'
-import { alertHandlers } from '../alert-handlers/script-methods.js'
+import type { AlertHandler } from '../alert-handlers/handler.js'
+import { createSpecHandler, type HandlerParts, specTargets } from '../alert-handlers/registry.js'
 import { compareBytewise } from '../columns/json-encode.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import type { HttpClient } from '../net/http-client.js'
-import type { AlertHandler } from './handler-queue.js'
 import { checkHandlerSpec, type HandlerSpec, type HandlerSpecStore } from './handler-spec.js'
 import { compileMatch, type Match } from './match.js'
 import type { TopicService } from './topics.js'
 
 export interface HandlerSpecParts {
   readonly topics: TopicService
-  readonly configs: HandlerConfigs
-  readonly http: HttpClient
+  readonly handlers: Omit<HandlerParts, 'log'>
   readonly store: HandlerSpecStore
   readonly log: Log
 }
@@ -140,25 +131,16 @@ export class HandlerSpecService {
   }
 
   private build(spec: HandlerSpec, replaced?: HandlerSpec): Built {
-    const { kind } = spec
-    const { topics, configs, http } = this.parts
-    if (!hasOptions(kind)) {
-      const known = alertHandlers.some((h) => h.kind === kind)
-      const text = known ? `alert handler "${kind}" is not supported yet` : `unsupported action kind "${kind}"`
-      throw new ShardlineError('unsupported-handler', text, 500)
-    }
-    const props = decodeOptions(kind, spec.options)
+    const { topic, id, kind, options } = spec
     this.checkCircle(spec, replaced)
     const match = spec.match === '' ? null : compileMatch(spec.match)
-    const log = this.parts.log.with({ topic: spec.topic, handler: spec.id })
-    if (kind === 'publish') return { handler: createPublish(props, topics), match }
-    if (kind === 'aggregate') return { handler: createAggregate(props, topics, log), match }
-    return { handler: createHandler(kind, props, { configs, http, log }), match }
+    const log = this.parts.log.with({ topic, handler: id })
+    return { handler: createSpecHandler(kind, options, { ...this.parts.handlers, log }), match }
   }
 
   private checkCircle(spec: HandlerSpec, replaced: HandlerSpec | undefined): void {
     const reached = new Map<string, string>()
-    const waiting: [string, string][] = targetsOf(spec).map((t) => [t, spec.topic])
+    const waiting: [string, string][] = specTargets(spec.kind, spec.options).map((t) => [t, spec.topic])
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const [topic, from] = next
       if (reached.has(topic)) continue
@@ -178,10 +160,13 @@ function circle(topic: string, reached: ReadonlyMap<string, string>): ShardlineE
   return new ShardlineError('handler-circle', `events would go round in circles: ${path.join(' -> ')}`, 500)
 }
 
-function targetsOf({ kind, options }: HandlerSpec): string[] {
-  if (kind !== 'publish' && kind !== 'aggregate') return []
-  const props = decodeOptions(kind, options)
-  return kind === 'publish' ? publishTargets(props) : [textOf(props, 'topic')]
+/** Of a spec that may be one that cannot be used any more: that hands nothing on. */
+function targetsOf({ kind, options }: HandlerSpec): readonly string[] {
+  try {
+    return specTargets(kind, options)
+  } catch {
+    return []
+  }
 }
 
 async function failing(what: string, operation: () => Promise<void>): Promise<void> {

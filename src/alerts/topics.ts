@@ -9,9 +9,10 @@
 
 import { Delivery } from '../alert-handlers/delivery.js'
 import type { AlertEvent } from '../alert-handlers/event-frame.js'
+import type { AlertHandler } from '../alert-handlers/handler.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import { type AlertHandler, HandlerQueue } from './handler-queue.js'
+import { HandlerQueue } from './handler-queue.js'
 
 export interface EventState {
   readonly level: number
@@ -256,7 +257,7 @@ export class TopicService {
   /** Detaches everything. Handlers that hand events on to other topics end first. */
   async closeAll(): Promise<void> {
     const all = [...this.topics.values()].flatMap((t) => t.handlers)
-    const inner = (h: Attached): boolean => h.queue.handler.internal === true
+    const inner = (h: Attached): boolean => h.queue.handler.isInternal === true
     await this.closeQueues(all.filter(inner))
     await this.closeQueues(all.filter((h) => !inner(h)))
     for (const t of this.topics.values()) t.handlers = []

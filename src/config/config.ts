@@ -12,9 +12,14 @@ type ListValues = {
 export type Config = Values<typeof top.options> &
   SectionValues &
   ListValues & {
+    /** Sections of alert services, which their handlers describe; a section that is no list has one entry. */
+    readonly services: Services
     /** Other sections as they stand in the file (alert services, discoverers …), environment applied. */
     readonly foreign: Readonly<Record<string, unknown>>
   }
+
+/** By the name of the section. */
+export type Services = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
 
 export type InfluxDBConfig = ListValues['influxdb'][number]
 export type UdpConfig = ListValues['udp'][number]

@@ -13,6 +13,7 @@ import { foreignSections, lists, sections, top } from './options.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 type Table = Record<string, unknown>
+export type Sections = Readonly<Record<string, Section>>
 
 export interface Loaded {
   readonly config: Config
@@ -41,7 +42,8 @@ export function findConfigFile(flag: string | undefined, env: Environment): stri
   })
 }
 
-export function loadConfig(file: string | undefined, env: Environment): Loaded {
+/** `services` are sections that other parts describe, by name. */
+export function loadConfig(file: string | undefined, env: Environment, services: Sections = {}): Loaded {
   let source = ''
   if (file !== undefined) {
     try {
@@ -50,7 +52,7 @@ export function loadConfig(file: string | undefined, env: Environment): Loaded {
       throw bad(`parse config: ${openError(file, err)}`)
     }
   }
-  return { ...parseConfig(source, env), file }
+  return { ...parseConfig(source, env, services), file }
 }
 
 function openError(file: string, err: unknown): string {
@@ -61,7 +63,11 @@ function openError(file: string, err: unknown): string {
   return errorText(err)
 }
 
-export function parseConfig(source: string, env: Environment): { config: Config; warnings: string[] } {
+export function parseConfig(
+  source: string,
+  env: Environment,
+  services: Sections = {},
+): { config: Config; warnings: string[] } {
   const warnings: string[] = []
   const raw = parseFile(source)
   const scalars: Table = {}
@@ -73,9 +79,18 @@ export function parseConfig(source: string, env: Environment): { config: Config;
   }
   for (const [name, section] of Object.entries(lists)) result[name] = readList(name, section, raw[name], env, warnings)
 
+  const serviceValues: Record<string, Table[]> = {}
+  for (const [name, section] of Object.entries(services)) {
+    serviceValues[name] =
+      section.list === true
+        ? readList(name, section, raw[name], env, warnings)
+        : [readSection(name, section, tableOf(name, raw[name]), [name, ''], env, warnings)]
+  }
+  result.services = serviceValues
+
   const foreign: Table = {}
   for (const [name, value] of Object.entries(raw)) {
-    if ([top.options, sections, lists].some((known) => Object.hasOwn(known, name))) continue
+    if ([top.options, sections, lists, services].some((known) => Object.hasOwn(known, name))) continue
     if (foreignSections.has(name)) foreign[name] = value
     else warnings.push(`unknown ${isTable(value) || Array.isArray(value) ? 'section' : 'key'} ${name}`)
   }
@@ -158,6 +173,7 @@ const zeroOf: Record<string, unknown> = {
   bytes: 0,
   strings: [],
   stringLists: {},
+  stringMap: {},
 }
 
 function readList(name: string, section: Section, raw: unknown, env: Environment, warnings: string[]): Table[] {
@@ -275,8 +291,9 @@ export function splitAddress(address: string): { host: string; port: number } {
 }
 
 /** All options with their sections, for the printed default and the reference. */
-export function* allSections(): Generator<readonly [string, Section<Options>]> {
+export function* allSections(services: Sections = {}): Generator<readonly [string, Section<Options>]> {
   yield ['', top]
   for (const entry of Object.entries(sections)) yield entry
   for (const entry of Object.entries(lists)) yield entry
+  for (const entry of Object.entries(services)) yield entry
 }

@@ -16,6 +16,7 @@ export type OptionType =
   | 'choice'
   | 'strings'
   | 'stringLists'
+  | 'stringMap'
 
 export interface Option<T> {
   readonly type: OptionType
@@ -55,6 +56,11 @@ export const stringLists = (
   value: Record<string, string[]>,
   doc: string,
 ): Option<Readonly<Record<string, readonly string[]>>> => ({ type: 'stringLists', default: value, doc })
+export const stringMap = (value: Record<string, string>, doc: string): Option<Readonly<Record<string, string>>> => ({
+  type: 'stringMap',
+  default: value,
+  doc,
+})
 export const choice = <C extends string>(choices: readonly C[], value: C, doc: string): Option<C> => ({
   type: 'choice',
   default: value,
@@ -84,6 +90,7 @@ export function parseBytes(value: string): number {
   return Math.floor(Number(m[1]) * unit)
 }
 
+const isTable = (v: unknown): v is object => typeof v === 'object' && v !== null && !Array.isArray(v)
 const isStringArray = (v: unknown): v is string[] => Array.isArray(v) && v.every((x) => typeof x === 'string')
 
 /** The value of `option` from a file (TOML types). Throws an Error that names what is wanted. */
@@ -117,8 +124,11 @@ export function readOption(option: Option<unknown>, raw: unknown): unknown {
       if (isStringArray(raw)) return raw
       throw new Error('want a list of strings')
     case 'stringLists':
-      if (typeof raw === 'object' && raw !== null && Object.values(raw).every(isStringArray)) return raw
+      if (isTable(raw) && Object.values(raw).every(isStringArray)) return raw
       throw new Error('want a table of lists of strings')
+    case 'stringMap':
+      if (isTable(raw) && Object.values(raw).every((v) => typeof v === 'string')) return raw
+      throw new Error('want a table of strings')
   }
 }
 
@@ -159,6 +169,7 @@ export function readEnvironment(option: Option<unknown>, raw: string, variable: 
       }
     case 'strings':
     case 'stringLists':
+    case 'stringMap':
       return refuse()
     default:
       try {

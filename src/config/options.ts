@@ -3,6 +3,7 @@
  * stands here is all there is to say about an option: add it here and it can be set, overridden, printed and looked up.
  */
 import { bytes, choice, duration, flag, float, integer, stringLists, strings, text } from './option.js'
+import { tlsOptions } from './tls.js'
 
 /** `O` has no bound: one would be a contextual type that widens the choices to string. */
 const section = <O>(s: { doc: string; options: O; list?: boolean }) => s
@@ -191,10 +192,7 @@ export const lists = {
       urls: strings(['http://localhost:8086'], 'Addresses.'),
       username: text('', 'User.'),
       password: text('', 'Password.'),
-      'ssl-ca': text('', 'CA file.'),
-      'ssl-cert': text('', 'Certificate file.'),
-      'ssl-key': text('', 'Key file.'),
-      'insecure-skip-verify': flag(false, 'Do not verify certificates.'),
+      ...tlsOptions,
       timeout: duration('0s', 'Of requests; 0s: none.'),
       'disable-subscriptions': flag(false, 'Do not subscribe.'),
       'subscription-protocol': choice(['http', 'https', 'udp'], 'http', 'How InfluxDB sends points.'),

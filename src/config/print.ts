@@ -1,8 +1,8 @@
 /** The configuration as text: the commented default, the effective values, and the reference page. */
 import { goDuration } from '../go/go-duration.js'
 import type { Config } from './config.js'
-import { allSections } from './load.js'
-import type { Option } from './option.js'
+import { allSections, type Sections } from './load.js'
+import type { Option, Section } from './option.js'
 
 function tomlValue(value: unknown): string {
   if (typeof value === 'string')
@@ -26,9 +26,9 @@ function fileValue(option: Option<unknown>, value: unknown): unknown {
 }
 
 /** The default configuration, every option with its comment. Lists are printed as comments. */
-export function printDefaultConfig(): string {
+export function printDefaultConfig(services: Sections = {}): string {
   const out: string[] = ['# Configuration of shardlined. Every value below is the default.', '']
-  for (const [name, section] of allSections()) {
+  for (const [name, section] of allSections(services)) {
     const lead = section.list === true ? '# ' : ''
     if (name !== '') out.push(`# ${section.doc}`, `${lead}${section.list === true ? `[[${name}]]` : `[${name}]`}`)
     for (const [key, option] of Object.entries(section.options)) {
@@ -41,14 +41,14 @@ export function printDefaultConfig(): string {
 }
 
 /** What is in force, without comments; secrets as they are, as the original prints them. */
-export function printEffectiveConfig(config: Config): string {
+export function printEffectiveConfig(config: Config, services: Sections = {}): string {
   const out: string[] = []
-  for (const [name, section] of allSections()) {
-    const values = name === '' ? [config] : section.list === true ? config[name as 'udp'] : [config[name as 'http']]
+  for (const [name, section] of allSections(services)) {
+    const values = valuesOf(config, name, section)
     for (const value of values) {
       if (name !== '') out.push('', section.list === true ? `[[${name}]]` : `[${name}]`)
       for (const [key, option] of Object.entries(section.options)) {
-        const v = fileValue(option, (value as unknown as Record<string, unknown>)[key])
+        const v = fileValue(option, (value as Record<string, unknown>)[key])
         out.push(`${name === '' ? '' : '  '}${key} = ${tomlValue(v)}`)
       }
     }
@@ -56,18 +56,30 @@ export function printEffectiveConfig(config: Config): string {
   return `${out.join('\n')}\n`
 }
 
+function valuesOf(config: Config, name: string, section: Section): readonly object[] {
+  if (name === '') return [config]
+  const service = config.services[name]
+  if (service !== undefined) return service
+  return section.list === true ? config[name as 'udp'] : [config[name as 'http']]
+}
+
 /** The reference page, Markdown. */
-export function configReference(): string {
+export function configReference(services: Sections = {}): string {
   const out = ['# Configuration', '']
-  for (const [name, section] of allSections()) {
+  for (const [name, section] of allSections(services)) {
     if (name !== '') out.push(`## ${section.list === true ? `[[${name}]]` : `[${name}]`}`, '', section.doc, '')
-    out.push('| key | type | default | meaning |', '| --- | --- | --- | --- |')
-    for (const [key, option] of Object.entries(section.options)) {
-      const type = option.choices === undefined ? option.type : option.choices.map((c) => `\`${c}\``).join(', ')
-      const cells = [`\`${key}\``, type, `\`${tomlValue(option.default)}\``, option.doc]
-      out.push(`| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`)
-    }
-    out.push('')
+    out.push(...optionTable(section), '')
   }
   return out.join('\n')
+}
+
+/** The options of a section as a table, Markdown. */
+export function optionTable(section: Section): string[] {
+  const out = ['| key | type | default | meaning |', '| --- | --- | --- | --- |']
+  for (const [key, option] of Object.entries(section.options)) {
+    const type = option.choices === undefined ? option.type : option.choices.map((c) => `\`${c}\``).join(', ')
+    const cells = [`\`${key}\``, type, `\`${tomlValue(option.default)}\``, option.doc]
+    out.push(`| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`)
+  }
+  return out
 }

@@ -74,7 +74,7 @@ export function nodePage(def: NodeDef, example: Example | undefined): string {
   lines.push(...propertiesOf(def.properties, '## Properties'))
   lines.push(...countersOf(def))
   lines.push(...effectsOf(def, example))
-  if (def.handlers !== undefined) lines.push('## Handlers', '', ...def.handlers.flatMap(handlerLines))
+  if (def.handlers !== undefined) lines.push('## Handlers', '', ...handlerTable(def.handlers), '')
   if (example !== undefined) lines.push(...exampleLines(example))
   return page(lines)
 }
@@ -106,11 +106,11 @@ function typeText(arg: ArgDef): string {
   return arg.variadic === true ? `${type}, any number` : arg.optional === true ? `${type}, optional` : type
 }
 
-function argText(arg: ArgDef): string {
+export function argText(arg: ArgDef): string {
   return arg.variadic === true ? `${arg.name}…` : arg.optional === true ? `[${arg.name}]` : arg.name
 }
 
-function propertiesOf(properties: readonly (PropertyDef | HandlerPropertyDef)[], title: string): string[] {
+export function propertiesOf(properties: readonly (PropertyDef | HandlerPropertyDef)[], title: string): string[] {
   if (properties.length === 0) return []
   const rows = properties.map((p) => {
     const types = p.args.map((a) => (p.args.length > 1 ? `${a.name} ${typeText(a)}` : typeText(a))).join('; ')
@@ -168,11 +168,12 @@ function effectLines(effects: NodeEffects): string[] {
   return lines
 }
 
-function handlerLines(handler: HandlerDef): string[] {
-  const call = `.${handler.method}(${handler.args.map(argText).join(', ')})`
-  const lines = [`### ${handler.method}`, '', code(call), '', handler.doc, '']
-  if (handler.unsupported !== undefined) lines.push(`**Does not run yet:** ${handler.unsupported}.`, '')
-  return [...lines, ...propertiesOf(handler.properties, '')]
+function handlerTable(handlers: readonly HandlerDef[]): string[] {
+  const rows = handlers.map((h) => {
+    const call = code(`.${h.method}(${h.args.map(argText).join(', ')})`)
+    return [call, h.doc, `[${h.kind}](../handlers/${h.kind}.md)`]
+  })
+  return table(['method', 'what it does', 'properties'], rows)
 }
 
 function exampleLines({ title, script, input, output }: Example): string[] {

@@ -1,9 +1,11 @@
 /** All pages of the reference, by path below docs/reference/. They are committed; a test compares them with these. */
+import { handlerSections } from '../alert-handlers/registry.js'
 import { commands } from '../cli/commands.js'
 import { configReference } from '../config/print.js'
 import { errorGroups } from '../error-codes.js'
 import { type Example, parseExample } from './example.js'
 import { functionsPage } from './functions.js'
+import { handlerPages } from './handlers.js'
 import { block, code, page, table } from './markdown.js'
 import { documentedNodes, nodeIndex, nodePage } from './nodes.js'
 
@@ -19,7 +21,8 @@ export function referencePages(exampleOf: (method: string) => string | undefined
     pages.set(`nodes/${def.method}.md`, nodePage(def, example))
   }
   pages.set('functions.md', functionsPage())
-  pages.set('configuration.md', page([configReference()]))
+  for (const [path, text] of handlerPages()) pages.set(path, text)
+  pages.set('configuration.md', page([configReference(handlerSections)]))
   pages.set('errors.md', errorsPage())
   pages.set('cli.md', cliPage())
   return pages
@@ -30,6 +33,7 @@ function indexPage(): string {
     '# Reference',
     '',
     '- [Nodes](nodes/README.md): what a TICKscript is made of',
+    '- [Alert handlers](handlers/README.md)',
     '- [Functions](functions.md) of lambdas',
     '- [Configuration](configuration.md) of the server',
     '- [Command line](cli.md)',

@@ -6,7 +6,8 @@
  */
 import { errorText, ShardlineError } from '../errors.js'
 import { quoteIdent } from '../influxql/ident.js'
-import { basicAuth, type HttpClient } from '../net/http-client.js'
+import { basicAuth } from '../net/basic-auth.js'
+import type { HttpClient } from '../net/http-client.js'
 import { HttpError } from '../net/http-error.js'
 import type { TlsFiles } from '../net/tls-files.js'
 import type { InfluxWriteRequest, InfluxWriteTarget } from './write-target.js'

@@ -1,5 +1,6 @@
 /** The configured InfluxDB clusters by name. Thread: main. */
 import type { InfluxDBConfig } from '../config/config.js'
+import { tlsFiles } from '../config/tls.js'
 import { ShardlineError } from '../errors.js'
 import type { HttpClient } from '../net/http-client.js'
 import { InfluxClient } from './client.js'
@@ -23,12 +24,7 @@ export class InfluxClusters {
     this.defaultName = (enabled.find((c) => c.default) ?? (enabled.length === 1 ? enabled[0] : undefined))?.name ?? ''
     for (const c of enabled) {
       const { urls, username, password, timeout: timeoutMs } = c
-      const tls = {
-        ca: c['ssl-ca'],
-        cert: c['ssl-cert'],
-        key: c['ssl-key'],
-        insecureSkipVerify: c['insecure-skip-verify'],
-      }
+      const tls = tlsFiles(c)
       this.clients.set(c.name, new InfluxClient({ urls, username, password, timeoutMs, tls }, http))
     }
   }

@@ -9,6 +9,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import { Permits, withSignal } from '../abortable.js'
 import { errorText } from '../errors.js'
+import { basicAuth } from './basic-auth.js'
 import { failureText, HttpError } from './http-error.js'
 import { noTls, readTls, type TlsContent, type TlsFiles } from './tls-files.js'
 
@@ -280,10 +281,6 @@ function unescaped(text: string): string {
   } catch {
     return text
   }
-}
-
-export function basicAuth(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
 async function readAnswer(

@@ -36,16 +36,21 @@ const dialReasons: Readonly<Record<string, string>> = {
 
 /** Why a request got no answer, from what the connection threw. */
 export function failureText(url: URL, err: unknown): string {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  return socketFailureText({ host, port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) }, err)
+}
+
+/** The same of a connection to a host and port. */
+export function socketFailureText(to: { readonly host: string; readonly port: number }, err: unknown): string {
   // Several addresses were tried: the first stands for all.
   const first = (err as AggregateError).errors?.[0] ?? err
   const { code = '', address, port } = first as { code?: string; address?: string; port?: number }
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${host}: no such host`
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${to.host}: no such host`
   const dial = dialReasons[code]
   if (dial !== undefined) {
-    const at = address ?? host
+    const at = address ?? to.host
     const shown = at.includes(':') ? `[${at}]` : at
-    return `dial tcp ${shown}:${port ?? (url.port || (url.protocol === 'https:' ? 443 : 80))}: ${dial}`
+    return `dial tcp ${shown}:${port ?? to.port}: ${dial}`
   }
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'read: connection reset by peer'
   if (code === 'UND_ERR_SOCKET') return 'EOF'

@@ -10,11 +10,12 @@
  * frames, `stop`. Frames that overtake `start` wait for it.
  */
 import { deserialize } from 'node:v8'
+import type { HttpEndpoint } from '../alert-handlers/http-endpoints.js'
 import { Duration, Timestamp } from '../columns/values.js'
 import type { FrameOrigin, OutputFrame, RunningTask } from '../engine/engine-api.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import { basicAuth, type HttpAnswer, type HttpClient } from '../net/http-client.js'
+import type { HttpAnswer, HttpClient } from '../net/http-client.js'
 import {
   type HttpPostAnswer,
   type HttpPostSettings,
@@ -36,20 +37,9 @@ import { EarlyFrames } from './early-frames.js'
 import { LogLimit } from './log-limit.js'
 import { type PostJob, type PostLimits, PostQueue } from './post-queue.js'
 
-/** A `[[httppost]]` section of the configuration. */
-export interface HttpPostEndpoint {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  /** '' = no basic authentication. */
-  readonly username: string
-  readonly password: string
-  /** '' = the JSON of the row. */
-  readonly rowTemplate: string
-}
-
 export interface HttpPostSinkOptions {
   /** The endpoint of a name, if it is configured. */
-  readonly endpoint: (name: string) => HttpPostEndpoint | undefined
+  readonly endpoint: (name: string) => HttpEndpoint | undefined
   readonly http: HttpClient
   /** Of a request whose node sets none; 0 = none. */
   readonly deadlineMs: number
@@ -179,14 +169,13 @@ export class HttpPostSink {
     const endpoint = name === undefined ? undefined : this.options.endpoint(name)
     if (name !== undefined && endpoint === undefined)
       throw new ShardlineError('http-post-endpoint', `endpoint '${name}' does not exist`, 500)
-    const rowTemplate = endpoint?.rowTemplate ?? ''
-    const row = rowTemplate === '' ? null : compiled('row', rowTemplate)
+    const row = endpoint?.rowTemplate === undefined ? null : compiled('row', endpoint.rowTemplate.source)
     const headers: Record<string, string> = {}
     for (const [k, v] of Object.entries(endpoint?.headers ?? {})) setHeader(headers, k, v)
     if (row === null) setHeader(headers, 'Content-Type', 'application/json')
     for (const [k, v] of settings.headers) setHeader(headers, k, v)
-    if (endpoint !== undefined && endpoint.username !== '') {
-      setHeader(headers, 'Authorization', basicAuth(endpoint.username, endpoint.password))
+    if (endpoint !== undefined && endpoint.authorization !== '') {
+      setHeader(headers, 'Authorization', endpoint.authorization)
     }
     const source = endpoint?.url ?? settings.urls[0]
     const plainUrl = source.includes('{{') ? '' : source

@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { errorText, ShardlineError } from '../errors.js'
-import { basicAuth, type HttpClient } from '../net/http-client.js'
+import type { HttpClient } from '../net/http-client.js'
 
 import { readRegular } from '../regular-file.js'
 
@@ -39,16 +39,15 @@ export async function readTree(root: string): Promise<SideloadFiles> {
 export interface JsonSource {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  /** '' = no basic authentication. */
-  readonly username: string
-  readonly password: string
+  /** '' = none. */
+  readonly authorization: string
 }
 
 /** One GET of `{ "<path>": { key: value } }`. */
 export async function readJsonSource(http: HttpClient, source: JsonSource, deadlineMs: number): Promise<SideloadFiles> {
-  const { url, username, password } = source
+  const { url, authorization } = source
   const headers: Record<string, string> = { ...source.headers }
-  if (username !== '') headers.Authorization = basicAuth(username, password)
+  if (authorization !== '') headers.Authorization = authorization
   const limits = { deadlineMs, maxAnswerBytes: maxSourceBytes, maxRedirects: 10 }
   const { status, body } = await http.send({ method: 'GET', url, headers, ...limits })
   if (status < 200 || status > 299) throw new Error(`Get ${JSON.stringify(url)}: status ${status}`)

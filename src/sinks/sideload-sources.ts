@@ -147,7 +147,7 @@ export class SideloadSources {
     const m = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/[^/?#]*)?([^?#]*)/.exec(text)!
     const scheme = (m[1] ?? '').toLowerCase()
     if (scheme === 'http' || scheme === 'https') {
-      const source = { url: text, headers: {}, username: '', password: '' }
+      const source = { url: text, headers: {}, authorization: '' }
       return { name: text, read: () => readJsonSource(http, source, timeoutMs) }
     }
     if (scheme !== 'file') fail(`unsupported source scheme ${JSON.stringify(scheme)}, must be 'file'`)

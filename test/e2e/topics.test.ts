@@ -222,7 +222,11 @@ describe('handler specs', () => {
       500,
       'failed to create handler: unsupported action kind "stateChangesOnly"',
     ],
-    [{ id: 'h', kind: 'mqtt' }, 500, 'failed to create handler: alert handler "mqtt" is not supported yet'],
+    [
+      { id: 'h', kind: 'mqtt', options: { qos: 'exactly-once' } },
+      500,
+      "failed to create handler: failed to decode options into *mqtt.HandlerConfig: 1 error(s) decoding:\n\n* error decoding 'qos': invalid QoS",
+    ],
     [
       { id: 'h', kind: 'log', options: { path: '/x', foo: 1, bar: 2 } },
       500,

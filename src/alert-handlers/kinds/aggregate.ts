@@ -4,17 +4,14 @@
  * far as they fit into a bounded memory.
  */
 
-import { type AlertHandler, queueCapacity } from '../../alerts/handler-queue.js'
-import type { TopicService } from '../../alerts/topics.js'
 import { spanOf } from '../../columns/time.js'
-import { Duration } from '../../columns/values.js'
-import { ShardlineError } from '../../errors.js'
-import type { Log } from '../../log.js'
+import { errorText, ShardlineError } from '../../errors.js'
 import { compileTextTemplate, goStruct } from '../../templates/index.js'
 import type { Delivery } from '../delivery.js'
 import { type AlertEvent, eventJsonHead } from '../event-frame.js'
 import { type EventRows, joinRows } from '../event-rows.js'
-import { defaultDeadlineMs, type HandlerProps, textOf } from '../handler.js'
+import { defineHandler, queueCapacity } from '../handler.js'
+import { duration, text } from '../handler-option.js'
 
 const defaultMessage = 'Received {{ .Count }} events in the last {{.Interval}}.'
 /** Of messages and series that an interval may hold, in characters. */
@@ -46,41 +43,51 @@ class Pending {
   }
 }
 
-export function createAggregate(props: HandlerProps, topics: TopicService, log: Log): AlertHandler {
-  const interval = props.interval
-  if (!(interval instanceof Duration) || interval.ns <= 0n) {
-    throw new ShardlineError('bad-handler', 'aggregate handler needs an interval greater than zero', 500)
-  }
-  const topic = textOf(props, 'topic')
-  if (topic === '') throw new ShardlineError('bad-handler', 'aggregate handler needs a topic', 500)
-  const message = compileTextTemplate('message', textOf(props, 'message') || defaultMessage)
-  const id = textOf(props, 'id')
-  let pending = new Pending()
-
-  const emit = (): void => {
-    if (pending.count === 0) return
-    const done = pending
-    pending = new Pending()
-    try {
-      const text = message.execute(goStruct('alert.aggregate', { Count: BigInt(done.count), Interval: interval }))
-      topics.collect(topic, eventOf(id, text, done), done.hops + 1)
-    } catch (err) {
-      log.error('failed to aggregate events', { topic, err: err instanceof Error ? err.message : String(err) })
+export const aggregate = defineHandler({
+  kind: 'aggregate',
+  doc: 'Collects events and hands them on to another topic as one event per interval.',
+  script: null,
+  goType: '*alert.AggregateHandlerConfig',
+  options: {
+    id: text('Id of the events that it makes.'),
+    interval: duration('How long events are collected.'),
+    topic: text('Where the events that it makes go.'),
+    message: text(`Template of their message, over Count and Interval. Default: \`${defaultMessage}\``),
+  },
+  check({ interval, topic }) {
+    if (interval.ns <= 0n) {
+      throw new ShardlineError('bad-handler', 'aggregate handler needs an interval greater than zero', 500)
     }
-  }
-  const timer = setInterval(emit, Math.min(maxTimerMs, Math.max(1, Number(interval.ns) / 1e6)))
-  timer.unref()
-  return {
-    kind: 'aggregate',
-    internal: true,
-    maxBatch: queueCapacity,
-    deadlineMs: defaultDeadlineMs,
-    async deliver(batch) {
-      for (const d of batch) pending.add(d)
-    },
-    close: () => clearInterval(timer),
-  }
-}
+    if (topic === '') throw new ShardlineError('bad-handler', 'aggregate handler needs a topic', 500)
+  },
+  targets: ({ topic }) => [topic],
+  create({ id, interval, topic, message }, env) {
+    const template = compileTextTemplate('message', message || defaultMessage)
+    let pending = new Pending()
+
+    const emit = (): void => {
+      if (pending.count === 0) return
+      const done = pending
+      pending = new Pending()
+      try {
+        const text = template.execute(goStruct('alert.aggregate', { Count: BigInt(done.count), Interval: interval }))
+        env.collect(topic, eventOf(id, text, done), done.hops + 1)
+      } catch (err) {
+        env.log.error('failed to aggregate events', { topic, err: errorText(err) })
+      }
+    }
+    const timer = setInterval(emit, Math.min(maxTimerMs, Math.max(1, Number(interval.ns) / 1e6)))
+    timer.unref()
+    return {
+      isInternal: true,
+      maxBatch: queueCapacity,
+      async deliver(batch) {
+        for (const d of batch) pending.add(d)
+      },
+      close: () => clearInterval(timer),
+    }
+  },
+})
 
 function eventOf(id: string, message: string, done: Pending): AlertEvent {
   const { level, timeNs, durationNs } = done

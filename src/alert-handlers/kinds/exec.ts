@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process'
 import { Permits } from '../../abortable.js'
 import { errorText, ShardlineError } from '../../errors.js'
-import { type HandlerKind, listOf, textOf } from '../handler.js'
+import { defineHandler, eventByEvent } from '../handler.js'
+import { list, text } from '../handler-option.js'
 
 const maxProcesses = 16
 const deadlineMs = 60_000
@@ -14,27 +15,25 @@ const maxOutput = 8192
 
 const processes = new Permits(maxProcesses)
 
-export const execKind: HandlerKind = {
+export const exec = defineHandler({
   kind: 'exec',
-  create(props) {
-    const program = textOf(props, 'program')
-    const args = listOf(props, 'args').map(String)
-    return {
-      kind: 'exec',
-      maxBatch: 1,
-      deadlineMs,
-      async deliver([d], signal) {
-        const { json } = d
-        await processes.take(signal)
-        try {
-          await run(program, args, json, signal)
-        } finally {
-          processes.give()
-        }
-      },
-    }
+  doc: 'Starts a program for each event, with the event as JSON on its standard input.',
+  script: { method: 'exec', goType: 'ExecHandler' },
+  goType: '*alert.ExecHandlerConfig',
+  options: {
+    program: text('The program, a path or a name to be found in $PATH.', { script: 'argument', spec: 'prog' }),
+    args: list('Its arguments.', { script: 'argument' }),
   },
-}
+  create: ({ program, args }) =>
+    eventByEvent(async ({ json }, signal) => {
+      await processes.take(signal)
+      try {
+        await run(program, args, json, signal)
+      } finally {
+        processes.give()
+      }
+    }, deadlineMs),
+})
 
 function run(program: string, args: readonly string[], input: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@
  * `alert` as TICKscript sees it: properties, defaults and checks (spec alerts 2). Thread: any.
  */
 
-import { alertHandlers, checkLogHandler, logHandlerFailure } from '../../alert-handlers/script-methods.js'
+import { checkScriptHandler, scriptMethods } from '../../alert-handlers/registry.js'
 import { ShardlineError } from '../../errors.js'
 import { compileHtmlTemplate, compileTextTemplate } from '../../templates/index.js'
 import { checkVars } from '../../templates/vars.js'
@@ -126,7 +126,7 @@ export const alertDef: NodeDef = {
     text('messageField', 'Field that gets the message.'),
     text('durationField', 'Field that gets the duration, ns.'),
   ],
-  handlers: alertHandlers,
+  handlers: scriptMethods,
   counters: [
     'alerts_triggered',
     'alerts_inhibited',
@@ -141,10 +141,7 @@ export const alertDef: NodeDef = {
     compileHtmlTemplate('details', textProp(node, 'details', defaultDetails))
     const vars = new Set(node.vars.keys())
     for (const name of ['id', 'message', 'details']) checkVars(name, textProp(node, name, ''), vars)
-    for (const h of node.handlers) {
-      if (h.kind !== 'log') continue
-      checkLogHandler(String(h.props.path), BigInt(String(h.props.mode ?? 0o600)), `${logHandlerFailure}: `)
-    }
+    for (const h of node.handlers) checkScriptHandler(h.kind, h.props)
     const { flapLow, flapHigh } = node.props
     if (typeof flapLow === 'number' && typeof flapHigh === 'number' && (flapLow > 1 || flapHigh > 1)) {
       throw new ShardlineError('bad-alert', 'alert flap thresholds are percentages and should be between 0 and 1', 500)

@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { FrameWriter, type InhibitorState } from '../../../src/alert-handlers/event-frame.js'
-import { noHandlerConfigs, readHandlerConfigs } from '../../../src/alert-handlers/http-endpoints.js'
 import { AlertService } from '../../../src/alerts/alert-service.js'
 import { type EventState, TopicService, type TopicStore } from '../../../src/alerts/topics.js'
 import type { AlertStates, Engine, OutputFrame } from '../../../src/engine/engine-api.js'
@@ -10,6 +9,7 @@ import { alertDef } from '../../../src/operators/alert/alert-def.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
 import type { HandlerCall, ScriptValue } from '../../../src/tickscript/node-def.js'
 import { Out } from '../../../src/transport/output.js'
+import { noServices, services } from '../alert-handlers/rig.js'
 import { plan } from '../operators/harness.js'
 import { TestLog } from './events.js'
 
@@ -42,10 +42,10 @@ function planOf(...nodes: { props?: Record<string, ScriptValue>; handlers?: Hand
 }
 
 /** The service between a hand-driven engine and its topics. */
-function setup(configs = noHandlerConfigs, store: TopicStore | null = keepStates) {
+function setup(given = noServices, store: TopicStore | null = keepStates) {
   const log = new TestLog()
   const topics = new TopicService(store, log)
-  const alerts = new AlertService({ topics, configs, http, log })
+  const alerts = new AlertService({ topics, services: given, http, log })
   const outputs = new Map<number, (frame: OutputFrame) => void>()
   const mirrored: [string, string, number, string][] = []
   /** How many states the shards were told of, each time. */
@@ -216,7 +216,7 @@ describe('alert service', () => {
   })
 
   it('forgets the states at a stop when nothing is persisted', async () => {
-    const s = setup(noHandlerConfigs, null)
+    const s = setup(noServices, null)
     const p = () => planOf({ handlers: [logTo('/dev/null')] })
     await s.start('t1', 1, p())
     s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
@@ -279,9 +279,7 @@ describe('alert service', () => {
   })
 
   it('says which enabled services it cannot serve', async () => {
-    const s = setup(
-      readHandlerConfigs({ pagerduty: { enabled: true }, slack: { enabled: true }, udf: { enabled: true } }),
-    )
+    const s = setup(services({ pagerduty: { enabled: true }, slack: { enabled: true }, udf: { enabled: true } }))
     expect(s.log.lines).toEqual([
       {
         level: 'error',
@@ -300,7 +298,7 @@ describe('alert service', () => {
   })
 
   it('gives nodes the global slack handler and the state changes that go with it', async () => {
-    const s = setup(readHandlerConfigs({ slack: [{ enabled: true, global: true, url: 'http://127.0.0.1:1' }] }))
+    const s = setup(services({ slack: [{ enabled: true, global: true, url: 'http://127.0.0.1:1' }] }))
     const { data } = await s.start('t1', 1, planOf({}, { handlers: [{ kind: 'slack', props: {} }] }))
     expect(s.topics.queues('main:t1:alert2').map((h) => h.queue.handler.kind)).toEqual(['slack'])
     expect(s.topics.queues('main:t1:alert3')).toHaveLength(1)

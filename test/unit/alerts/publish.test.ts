@@ -1,18 +1,20 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Delivery } from '../../../src/alert-handlers/delivery.js'
-import { noHandlerConfigs } from '../../../src/alert-handlers/http-endpoints.js'
-import { createAggregate } from '../../../src/alert-handlers/kinds/aggregate.js'
-import { createPublish } from '../../../src/alert-handlers/kinds/publish.js'
-import type { AlertHandler } from '../../../src/alerts/handler-queue.js'
+import type { AlertHandler } from '../../../src/alert-handlers/handler.js'
+import { createSpecHandler, type HandlerParts } from '../../../src/alert-handlers/registry.js'
 import type { HandlerSpec, HandlerSpecStore } from '../../../src/alerts/handler-spec.js'
 import { HandlerSpecService } from '../../../src/alerts/handler-spec-service.js'
 import { TopicService } from '../../../src/alerts/topics.js'
-import { Duration } from '../../../src/columns/values.js'
 import { HttpClient } from '../../../src/net/http-client.js'
 import { event, TestLog } from './events.js'
 
 const http = new HttpClient()
 afterAll(() => http.close())
+
+function handOn(kind: string, options: Record<string, unknown>, topics: TopicService): AlertHandler {
+  const collect: HandlerParts['collect'] = (...event) => topics.collect(...event)
+  return createSpecHandler(kind, options, { services: {}, http, log: new TestLog(), collect })
+}
 
 class Collecting implements AlertHandler {
   readonly kind = 'test'
@@ -37,8 +39,8 @@ describe('publish', () => {
     const log = new TestLog()
     const topics = new TopicService(null, log)
     const seen = new Collecting()
-    topics.addHandler('a', 'p', createPublish({ topics: ['b'] }, topics), null, true)
-    topics.addHandler('b', 'p', createPublish({ topics: ['a'] }, topics), null, true)
+    topics.addHandler('a', 'p', handOn('publish', { topics: ['b'] }, topics), null, true)
+    topics.addHandler('b', 'p', handOn('publish', { topics: ['a'] }, topics), null, true)
     topics.addHandler('b', 'h', seen, null, true)
     topics.collect('a', event())
     await seen.until(16)
@@ -50,7 +52,7 @@ describe('publish', () => {
   test('events that were accepted before the close still go on', async () => {
     const topics = new TopicService(null, new TestLog())
     const seen = new Collecting()
-    topics.addHandler('a', 'p', createPublish({ topics: ['b'] }, topics), null, true)
+    topics.addHandler('a', 'p', handOn('publish', { topics: ['b'] }, topics), null, true)
     topics.addHandler('b', 'h', seen, null, true)
     for (let i = 0; i < 10; i++) topics.collect('a', event({ id: `e${i}` }))
     await topics.closeAll()
@@ -77,8 +79,8 @@ describe('aggregate', () => {
     const topics = new TopicService(null, new TestLog())
     const seen = new Collecting()
     topics.addHandler('out', 'h', seen)
-    const props = { id: 'agg', topic: 'out', interval: new Duration(50_000_000n), message: '{{.Count}}/{{.Interval}}' }
-    topics.addHandler('in', 'a', createAggregate(props, topics, new TestLog()))
+    const props = { id: 'agg', topic: 'out', interval: 50_000_000n, message: '{{.Count}}/{{.Interval}}' }
+    topics.addHandler('in', 'a', handOn('aggregate', props, topics))
     const message = 'x'.repeat(1 << 20)
     for (let i = 0; i < 10; i++)
       topics.collect('in', event({ id: `e${i}`, level: i % 4, message, timeS: 100 + (i % 5) }))
@@ -96,8 +98,8 @@ describe('aggregate', () => {
     const topics = new TopicService(null, new TestLog())
     const seen = new Collecting()
     topics.addHandler('out', 'h', seen)
-    const props = { id: 'agg', topic: 'out', interval: new Duration(20_000_000n) }
-    topics.addHandler('in', 'a', createAggregate(props, topics, new TestLog()))
+    const props = { id: 'agg', topic: 'out', interval: 20_000_000n }
+    topics.addHandler('in', 'a', handOn('aggregate', props, topics))
     topics.collect('in', event({ message: ',"data":{"series":[' }))
     topics.collect('in', event({ unencodable: true }))
     await seen.until(1)
@@ -119,8 +121,7 @@ describe('handler specs', () => {
     }
     const specs = new HandlerSpecService({
       topics,
-      configs: noHandlerConfigs,
-      http,
+      handlers: { services: {}, http, collect: () => true },
       store: failing,
       log: new TestLog(),
     })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../../src/alert-handlers/delivery.js'
-import type { AlertHandler } from '../../../src/alerts/handler-queue.js'
+import type { AlertHandler } from '../../../src/alert-handlers/handler.js'
 import { type EventState, type TopicLimits, TopicService, type TopicStore } from '../../../src/alerts/topics.js'
 import { event, TestLog } from './events.js'
 

@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { HttpEndpoint } from '../../../src/alert-handlers/http-endpoints.js'
 import { Duration } from '../../../src/columns/values.js'
 import type { OutputFrame, RunningTask } from '../../../src/engine/engine-api.js'
 import { HttpClient } from '../../../src/net/http-client.js'
 import { type HttpPostAnswer, httpPostDef, httpPostEntry } from '../../../src/operators/outside/http-post.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
-import { type HttpPostEndpoint, HttpPostSink, type HttpPostSinkOptions } from '../../../src/sinks/http-post-sink.js'
+import { HttpPostSink, type HttpPostSinkOptions } from '../../../src/sinks/http-post-sink.js'
 import { TestLog } from '../alerts/events.js'
 import { bench, call, type TestBench } from '../operators/bench.js'
 import { type FeedOptions, plan } from '../operators/harness.js'
@@ -263,12 +264,11 @@ describe('HttpPostSink', () => {
   })
 
   it('uses the endpoint of the configuration, its headers, credentials and templates', async () => {
-    const endpoint: HttpPostEndpoint = {
+    const endpoint: HttpEndpoint = {
       url: `${base}/{{ .Name }}/{{ index .Tags "h" }}`,
       headers: { 'X-A': 'config', 'X-B': 'config' },
-      username: 'u',
-      password: 'p',
-      rowTemplate: '{{ .Name }} {{ range .Values }}{{ .v }} at {{ .time.Unix }};{{ end }}',
+      authorization: 'Basic dTpw',
+      rowTemplate: { isInline: true, source: '{{ .Name }} {{ range .Values }}{{ .v }} at {{ .time.Unix }};{{ end }}' },
     }
     open({ endpoint: (name) => (name === 'e' ? endpoint : undefined) })
     const rig = new Rig(
@@ -285,12 +285,10 @@ describe('HttpPostSink', () => {
   })
 
   it('says that JSON is JSON, whatever the endpoint says; the script may say something else', async () => {
-    const endpoint: HttpPostEndpoint = {
+    const endpoint: HttpEndpoint = {
       url: `${base}/`,
       headers: { 'content-type': 'text/plain' },
-      username: '',
-      password: '',
-      rowTemplate: '',
+      authorization: '',
     }
     open({ endpoint: () => endpoint })
     const json = new Rig(node([], (p) => call(p, 'endpoint', 'e')))

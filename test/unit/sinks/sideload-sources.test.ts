@@ -217,7 +217,7 @@ describe('over HTTP', () => {
   })
 
   it('uses the URL, headers and credentials of an endpoint', async () => {
-    endpoints.side = { url, headers: { 'X-Key': 'k' }, username: 'u', password: 'p' }
+    endpoints.side = { url, headers: { 'X-Key': 'k' }, authorization: 'Basic dTpw' }
     expect(asFiles((await prepare('side')).get(2))).toEqual({ 'x.yml': [1, 'y'] })
     expect(seen[0].headers).toMatchObject({
       'x-key': 'k',
