@@ -7,7 +7,7 @@ import { checkScript } from '../../src/compile/check-script.js'
 import { freePort, root, TestServer, taskBody } from './server.js'
 
 const guides = readdirSync(join(root, 'docs')).filter((f) => f.endsWith('.md'))
-const files = ['README.md', 'CHANGELOG.md', ...guides.map((f) => `docs/${f}`)]
+const files = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...guides.map((f) => `docs/${f}`)]
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const found = (file: string, pattern: RegExp): string[] => [...read(file).matchAll(pattern)].map((m) => m[1]!)
 
@@ -21,14 +21,23 @@ describe.each(files)('%s', (file) => {
     const known = new Set([...commands.map((c) => c.name), 'help'])
     expect(found(file, /npx shardline (?:-url \S+ )?([a-z][a-z-]*)/g).filter((n) => !known.has(n))).toEqual([])
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-    const npm = found(file, /npm (?:run )?(start|test|demo|bench|docs|build|lint)\b/g)
+    const npm = found(file, /npm (?:run )?(start|dev|test|coverage|demo|bench|docs|build|lint|typecheck|format)\b/g)
     expect(npm.filter((n) => scripts[n] === undefined)).toEqual([])
-    expect(found(file, /node (scripts\/\S+\.mjs)/g).filter((f) => !existsSync(join(root, f)))).toEqual([])
+    expect(found(file, /node ((?:scripts|\.ci)\/[^\s`]+\.mjs)/g).filter((f) => !existsSync(join(root, f)))).toEqual([])
   })
 
   it('shows scripts without mistakes', () => {
     for (const script of found(file, /```js\n([\s\S]*?)```/g)) expect(checkScript(script)).toEqual([])
   })
+})
+
+it('CONTRIBUTING.md names files that exist', () => {
+  const named = found(
+    'CONTRIBUTING.md',
+    /(?:`|npx vitest (?:run|related --run) )((?:src|test|docs|grammar|scripts|\.ci)\/[\w./-]+)/g,
+  )
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter((name) => !existsSync(join(root, name)) && !name.includes('METHOD'))).toEqual([])
 })
 
 it('names metrics that a server has', async () => {
