@@ -280,8 +280,7 @@ export class Executor {
     const method = methodOf(receiver, name)
     if (method !== null) return this.callMethod(dot, name, n, method, args, final)
     this.node = n
-    const fields =
-      receiver instanceof GoStruct ? [receiver.fields, receiver.hidden].find((m) => m?.has(name)) : undefined
+    const fields = receiver instanceof GoStruct ? fieldsWith(receiver, name) : undefined
     if (fields !== undefined) {
       if (hasArgs) this.fail(`${name} has arguments but cannot be invoked as function`)
       return fields.get(name)
@@ -413,6 +412,11 @@ function methodOf(v: TemplateValue, name: string): Method | null {
   if (v instanceof Duration) return durationMethod(v, name)
   if (v instanceof GoEnum && name === 'String') return { params: [], call: () => v.text }
   return null
+}
+
+function fieldsWith({ fields, hidden }: GoStruct, name: string): ReadonlyMap<string, TemplateValue> | undefined {
+  if (fields.has(name)) return fields
+  return hidden?.has(name) ? hidden : undefined
 }
 
 /** A boxed cell as a template value: null and missing become Go's nil. */

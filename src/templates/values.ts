@@ -175,15 +175,26 @@ export function marshal(v: TemplateValue): string {
   if (v instanceof GoInt) return v.value.toString()
   if (v instanceof GoEnum) return v.jsonText ? jsonString(v.text) : v.value.toString()
   if (v instanceof GoList) return v.isNil ? 'null' : `[${v.items.map(marshal).join(',')}]`
-  if (v instanceof GoMap) return jsonObject(v.sortedKeys().map((k) => [k, v.entries.get(k)]))
-  const { json } = v
-  if (json === undefined) return jsonObject([...v.fields])
-  const shown = [...v.fields].filter(([, x]) => !json.omitEmpty || !isEmpty(x))
-  return jsonObject(shown.map(([k, x]) => [json.names[k] ?? k, x]))
+  const members = new JsonMemberList()
+  if (v instanceof GoMap) for (const k of v.sortedKeys()) members.add(k, v.entries.get(k))
+  else {
+    for (const [k, x] of v.fields) {
+      if (v.json?.omitEmpty !== true || !isEmpty(x)) members.add(v.json?.names[k] ?? k, x)
+    }
+  }
+  return members.done()
 }
 
-function jsonObject(members: readonly (readonly [string, TemplateValue])[]): string {
-  return `{${members.map(([k, v]) => `${jsonString(k)}:${marshal(v)}`).join(',')}}`
+class JsonMemberList {
+  private out = '{'
+
+  add(name: string, v: TemplateValue): void {
+    this.out += `${this.out.length > 1 ? ',' : ''}${jsonString(name)}:${marshal(v)}`
+  }
+
+  done(): string {
+    return `${this.out}}`
+  }
 }
 
 function isEmpty(v: TemplateValue): boolean {

@@ -17,12 +17,19 @@ const entities: Readonly<Record<string, string>> = {
 
 /** Text and quoted attribute values. */
 export function escapeText(s: string): string {
-  return s.replace(/[\0"&'+<>]/g, (c) => entities[c])
+  return normalizeText(s.includes('&') ? s.replaceAll('&', '&amp;') : s)
 }
 
-/** The same for text that is HTML already: its entities stay. */
+/** The same for text that is HTML already: its entities stay. One replacement per character is faster than a callback. */
 export function normalizeText(s: string): string {
-  return s.replace(/[\0"'+<>]/g, (c) => entities[c])
+  if (!/[\0"'+<>]/.test(s)) return s
+  return s
+    .replaceAll('"', '&#34;')
+    .replaceAll("'", '&#39;')
+    .replaceAll('+', '&#43;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('\0', '\ufffd')
 }
 
 const unquotedEntity = (c: string): string =>
