@@ -82,7 +82,7 @@ class Lexer {
         textAt += text.length - kept.length
         text = kept
       }
-      if (trims) text = text.replace(/[ \t\r\n]+$/, '')
+      if (trims) text = text.slice(0, lengthWithoutBlanks(text))
       if (text !== '') this.push('text', textAt, text)
       if (open < 0) break
       this.start = open
@@ -245,6 +245,13 @@ class Lexer {
     if (end < 0) throw new LexError('unterminated raw quoted string')
     this.take('raw', end + 1 - this.start)
   }
+}
+
+/** A pattern for blanks at the end would begin anew at every blank. */
+function lengthWithoutBlanks(text: string): number {
+  let end = text.length
+  while (end > 0 && space.test(text[end - 1])) end--
+  return end
 }
 
 /** `U+0040 '@'` */

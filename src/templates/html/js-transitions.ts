@@ -9,20 +9,27 @@ const operatorWords = new Set(
   'break case continue delete do else finally in instanceof return throw try typeof void'.split(' '),
 )
 
-/** What a slash behind this code would be. */
+/** What a slash behind this code would be. Looks at its end only: a script is read in time that grows with its length. */
 export function slashAfter(code: string, before: JsCtx): JsCtx {
-  const s = code.replace(/[\t\n\f\r \u2028\u2029]+$/, '')
-  if (s === '') return before
-  const last = s[s.length - 1]
+  const end = startOfRun(code, code.length, /[\t\n\f\r \u2028\u2029]/)
+  if (end === 0) return before
+  const last = code[end - 1]
   if (last === '+' || last === '-') {
     // `a++ / b` divides, `a + /b/` does not; `a --- /b/` is `a-- - /b/`.
-    const run = s.length - s.search(last === '+' ? /\++$/ : /-+$/)
+    const run = end - startOfRun(code, end, last === '+' ? /\+/ : /-/)
     return run % 2 === 1 ? 'jsCtxRegexp' : 'jsCtxDivOp'
   }
-  if (last === '.') return /[0-9]\.$/.test(s) ? 'jsCtxDivOp' : 'jsCtxRegexp'
+  if (last === '.') return /[0-9]/.test(code[end - 2] ?? '') ? 'jsCtxDivOp' : 'jsCtxRegexp'
   if (',<>=*%&|^?!~([:;{}'.includes(last)) return 'jsCtxRegexp'
-  const word = /[$0-9A-Z_a-z]*$/.exec(s)?.[0] ?? ''
+  const word = code.slice(startOfRun(code, end, /[$0-9A-Z_a-z]/), end)
   return operatorWords.has(word) ? 'jsCtxRegexp' : 'jsCtxDivOp'
+}
+
+/** Where the run of such characters before `end` begins. */
+function startOfRun(s: string, end: number, char: RegExp): number {
+  let at = end
+  while (at > 0 && char.test(s[at - 1])) at--
+  return at
 }
 
 const inScript: Step = (c, text) => {

@@ -14,8 +14,9 @@ import { escapeStatic } from './static-text.js'
 
 /** Deeper calls and blocks are refused, so that the stack holds. */
 const maxDepth = 1000
-/** Statements looked at: ends the work where calls and loops multiply. */
-const maxSteps = 200_000
+/** Statements looked at, with static text in portions: ends the work where calls and loops multiply. */
+const maxSteps = 100_000
+const textPerStep = 100
 
 interface Limits {
   depth: number
@@ -103,7 +104,8 @@ class Rewriter {
     let to = c
     const nodes: Statement[] = []
     for (const statement of list.nodes) {
-      if (++this.limits.steps > maxSteps) throw new EscapeError('template has too many contexts')
+      this.limits.steps += statement.type === 'text' ? 1 + statement.text.length / textPerStep : 1
+      if (this.limits.steps > maxSteps) throw new EscapeError('template has too many contexts')
       const result = this.statement(to, statement)
       to = result.to
       nodes.push(result.node)

@@ -1,16 +1,17 @@
 /** The static text of a template: where it leads, and how it is written: without comments, and with `<` escaped in text. */
 import { type Context, isComment } from './context.js'
-import { documentStep } from './transitions.js'
+import { DocumentText } from './transitions.js'
 
 /** Throws EscapeError. */
 export function escapeStatic(start: Context, text: string): { to: Context; text: string } {
+  const document = new DocumentText(text)
   let out = ''
   let c = start
   let at = 0
   /** What is before it has been written or left out. */
   let written = 0
   while (at < text.length) {
-    const step = documentStep(c, text.slice(at))
+    const step = document.step(c, at)
     const to = step.to
     const end = at + step.taken
     if (c.state === 'stateText' || c.state === 'stateRCDATA') {

@@ -136,12 +136,34 @@ export function valueEnd(delim: Context['delim'], text: string): number {
   return text.search(valueEnds[delim])
 }
 
-/** One step in a document, where attribute values end at their quotes and special elements at their end tags. */
-export const documentStep: Step = (c, text) => {
-  if (c.delim === 'delimNone') {
-    const special = toEndTag(c, text)
-    return special.taken === 0 ? special : steps[c.state](c, text.slice(0, special.taken))
+/** The static text of a document, where attribute values end at their quotes and special elements at their end tags. */
+export class DocumentText {
+  /** Element whose end tag was looked for last, and where it is. */
+  private element: Element = 'elementNone'
+  private endTag = -1
+
+  constructor(private readonly text: string) {}
+
+  /** The step from `at` on. Throws EscapeError. */
+  step(c: Context, at: number): ReturnType<Step> {
+    if (c.delim !== 'delimNone') return valueStep(c, this.text.slice(at))
+    const end = this.endTagFrom(c.element, at)
+    return end === at ? { to: textContext, taken: 0 } : steps[c.state](c, this.text.slice(at, end))
   }
+
+  private endTagFrom(element: Element, at: number): number {
+    const pattern = specialEnds[element]
+    if (pattern === null) return this.text.length
+    if (element !== this.element || this.endTag < at) {
+      const found = pattern.exec(this.text.slice(at))
+      this.element = element
+      this.endTag = found === null ? this.text.length : at + found.index
+    }
+    return this.endTag
+  }
+}
+
+const valueStep: Step = (c, text) => {
   const end = valueEnd(c.delim, text)
   const value = end < 0 ? text : text.slice(0, end)
   if (c.delim === 'delimSpaceOrTagEnd') {

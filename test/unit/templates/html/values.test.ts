@@ -319,6 +319,27 @@ describe('templates that cannot be escaped', () => {
     expect(compileHtmlTemplate('details', source).flaw).toBeNull()
   })
 
+  // Each of them takes minutes where a step looks at everything behind or before it.
+  it.each([
+    ['<script>', '"a"', '</script>'],
+    ['<script>', ' ', 'x</script>'],
+    ['<script>', 'a', ')</script>'],
+    ['<script>', '"</script', '"</script>'],
+    ['<script>', 'a/b/', '</script>'],
+    ['<style>', 'a ( ', '</style>'],
+    ['<style>"', '\\a', '"</style>'],
+    ['<style>', '/**/', '</style>'],
+    ['<a onclick="', 'a/b/', '">'],
+    ['', '<', ''],
+    ['', '<a b="c">', ''],
+    ['', '<!-- -->', ''],
+    ['<title>', '</titl', '</title>'],
+    ['', ' ', 'x{{- .W }}'],
+  ])('reads %j with a lot of %j in it', (before, part, after) => {
+    const source = before + part.repeat(600_000 / part.length) + after
+    expect(compileHtmlTemplate('details', source).flaw).toBeNull()
+  })
+
   it('bounds the work', () => {
     const nest = (n: number, inner: string) => '{{ range .A }}'.repeat(n) + inner + '{{ end }}'.repeat(n)
     expect(compileHtmlTemplate('details', `<script>${nest(150, 'x')}</script>`).flaw).toBeNull()
