@@ -1,6 +1,7 @@
 /** The data plane in this process, with a task on it, for benchmarks. No HTTP, no store. */
 
 import { evaluateScript } from '../src/compile/evaluate-script.js'
+import { shardThread } from '../src/compile/threads.js'
 import { ShardlineEngine } from '../src/engine/engine.js'
 import type { RunningTask } from '../src/engine/engine-api.js'
 import { planTask } from '../src/plan/plan.js'
@@ -50,7 +51,14 @@ export const probeScript = `stream
 `
 
 export async function startEngine(shards: number, shardMemoryBytes: number): Promise<ShardlineEngine> {
-  return ShardlineEngine.start({ shards, shardMemoryBytes, slots: 64, slotBytes: 1 << 20, ringEntries: 1024 })
+  return ShardlineEngine.start({
+    shards,
+    shardMemoryBytes,
+    slots: 64,
+    slotBytes: 1 << 20,
+    ringEntries: 1024,
+    shardThread,
+  })
 }
 
 export async function startTask(engine: ShardlineEngine, id: string, script: string): Promise<RunningTask> {

@@ -19,6 +19,7 @@ import { addTasks } from './api/tasks.js'
 import { addTemplates } from './api/templates.js'
 import { addTopics } from './api/topics.js'
 import { addWrite } from './api/write.js'
+import { shardThread } from './compile/threads.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
 import { ShardlineEngine } from './engine/engine.js'
@@ -202,6 +203,7 @@ export class Server {
   private async openEngine(identity: Identity): Promise<ShardlineEngine> {
     const { engine: options } = this.config
     const engine = await ShardlineEngine.start({
+      shardThread,
       shards: options.shards === 0 ? Math.max(1, availableParallelism() - 1) : options.shards,
       shardMemoryBytes: options['shard-memory'],
       slots: options.slots,

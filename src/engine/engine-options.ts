@@ -1,7 +1,5 @@
 /** The engine's options, checked once, and how a shard's memory is divided. Thread: main. */
-import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import type { ResourceLimits } from 'node:worker_threads'
 import { ShardlineError } from '../errors.js'
 import { type Log, silentLog } from '../log.js'
@@ -40,9 +38,8 @@ export interface EngineOptions {
   readonly clock?: Clock
   readonly log?: Log
   readonly server?: ServerInfo
-  /** Module that exports `buildTask`, and the worker's entry point; for tests. */
-  readonly taskModule?: string
-  readonly workerFile?: string
+  /** URL of the module whose default export runs a shard (shard/worker.ts): the only word on what tasks are made of. */
+  readonly shardThread: string
 }
 
 export interface CompiledEngineOptions extends Required<EngineOptions> {
@@ -101,8 +98,7 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
     clock: o.clock ?? systemClock,
     log: o.log ?? silentLog,
     server: o.server ?? { hostname: hostname(), clusterId: '', serverId: '' },
-    taskModule: o.taskModule ?? built('../compile/instantiate.js'),
-    workerFile: o.workerFile ?? built('../shard/worker.js'),
+    shardThread: o.shardThread,
     stateBytes,
     maxSlotsHeld: Math.max(1, slots - Math.max(1, slots >> 2)),
     resourceLimits: {
@@ -111,13 +107,6 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
       stackSizeMb: 4,
     },
   }
-}
-
-/** A built module, also when this one runs from its source (tests). */
-function built(path: string): string {
-  const here = new URL(path, import.meta.url)
-  if (existsSync(fileURLToPath(here))) return here.href
-  return new URL(path, new URL('../../dist/src/route/', import.meta.url)).href
 }
 
 function clamp(v: number, min: number, max: number): number {

@@ -109,7 +109,6 @@ export class ShardlineEngine implements Engine {
     this.statBlock = new StatBlock(options.shards)
     const shared = {
       shards: options.shards,
-      taskModule: options.taskModule,
       slots: this.pool.shared,
       ringEntries: options.ringEntries,
       stats: this.statBlock.sab,
@@ -144,7 +143,7 @@ export class ShardlineEngine implements Engine {
       },
     )
     this.piscina = new Piscina({
-      filename: options.workerFile,
+      filename: options.shardThread,
       minThreads: options.shards,
       maxThreads: options.shards,
       concurrentTasksPerWorker: 1,

@@ -25,8 +25,6 @@ export interface ShardInit {
   readonly port: MessagePort
   /** int32: 0, 1 once a thread has taken up the start, 2 once main has given it up. */
   readonly claim: SharedArrayBuffer
-  /** Module that exports `buildTask` (plan/instantiate.js). */
-  readonly taskModule: string
   readonly slots: SharedSlots
   readonly ring: SharedArrayBuffer
   readonly ringEntries: number

@@ -100,7 +100,7 @@ describe('a shard whose thread dies', () => {
 })
 
 describe('a shard whose threads cannot be loaded', () => {
-  const workerFile = new URL('../fixtures/broken-worker.mjs', import.meta.url).href
+  const shardThread = new URL('../fixtures/broken-worker.mjs', import.meta.url).href
   let dir: string
   let broken: string
   beforeEach(() => {
@@ -115,7 +115,7 @@ describe('a shard whose threads cannot be loaded', () => {
   const deaths = () => t?.engine.stats().shards[0].restarts ?? 0
 
   it('answers meanwhile, is tried again, and takes over what was accepted and started', async () => {
-    t = await TestEngine.start({ shards: 1, workerFile })
+    t = await TestEngine.start({ shards: 1, shardThread })
     const { engine } = t
     await t.task('bad', { vars: { exitOn: 'exit' }, measurements: ['exit'] })
     const task = await t.task('task', { measurements: ['cpu'] })
@@ -139,7 +139,7 @@ describe('a shard whose threads cannot be loaded', () => {
   })
 
   it('stops the tasks after too many deaths in a row, and serves others once it lives', async () => {
-    t = await TestEngine.start({ shards: 1, workerFile })
+    t = await TestEngine.start({ shards: 1, shardThread })
     await t.task('bad', { vars: { exitOn: 'exit' }, measurements: ['exit'] })
     await t.task('task', { measurements: ['cpu'] })
     writeFileSync(broken, '')

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { SlotPool } from '../../src/transport/slots.js'
 import { Gate, TestEngine } from '../unit/engine/engine-harness.js'
 
-const workerFile = new URL('../fixtures/dying-worker.mjs', import.meta.url).href
+const shardThread = new URL('../fixtures/dying-worker.mjs', import.meta.url).href
 
 let t: TestEngine | undefined
 afterEach(async () => {
@@ -20,7 +20,7 @@ const written = 3 + 4
 /** False: the thread got through without dying. */
 async function diesAt(n: number): Promise<boolean> {
   process.env.SHARDLINE_TEST_DIES_AT = String(n)
-  t = await TestEngine.start({ shards: 1, workerFile, slots: 4 })
+  t = await TestEngine.start({ shards: 1, shardThread, slots: 4 })
   const { engine } = t
   const gate = new Gate()
   const task = await t.task('task', { vars: { gate: gate.sab } })

@@ -80,7 +80,7 @@ export class TestEngine {
       ringEntries: 64,
       clock: t.clock,
       log,
-      taskModule: fixture('probe-tasks.mjs'),
+      shardThread: fixture('probe-tasks.mjs'),
       ...options,
     })
     t.engine.onTaskFailed((_key, id, error) => t.failures.push(`${id}: ${error}`))

@@ -1,5 +1,6 @@
 /** The life of a run and of the parts that follow it, on a real engine. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { shardThread } from '../../../src/compile/threads.js'
 import type { RunFollower, RunInfo, RunPart } from '../../../src/engine/run-part.js'
 import { TaskFailure } from '../../../src/errors.js'
 import { silentLog } from '../../../src/log.js'
@@ -11,7 +12,7 @@ let t: TestEngine
 let calls: string[]
 beforeEach(async () => {
   calls = []
-  t = await TestEngine.start({ taskModule: undefined })
+  t = await TestEngine.start({ shardThread })
 })
 afterEach(() => t.close())
 

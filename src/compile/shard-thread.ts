@@ -1,0 +1,5 @@
+/** Entry point of a shard's thread: a shard that builds tasks from their scripts. Named to main by threads.ts. */
+import { shardWorker } from '../shard/worker.js'
+import { buildTask } from './instantiate.js'
+
+export default shardWorker(buildTask)

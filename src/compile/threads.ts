@@ -1,0 +1,5 @@
+/** Where the threads start whose work is to run scripts: main names them to those who start threads, without loading them. */
+import { builtFile } from '../built-file.js'
+
+/** Entry point of a shard's thread (shard-thread.ts): EngineOptions.shardThread. */
+export const shardThread = builtFile('./shard-thread.js', import.meta.url)
