@@ -1,6 +1,6 @@
 /** Vars of the task in the templates of its alerts. */
 import { describe, expect, it } from 'vitest'
-import { type ScriptOptions, ScriptTask } from './script-task.js'
+import { type ScriptOptions, ScriptTask } from '../script-task.js'
 
 const head = `
 var limit = 2.5
