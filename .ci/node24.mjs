@@ -27,7 +27,9 @@ try {
     [
       path.join(root, 'node_modules/vitest/vitest.mjs'),
       'run',
-      ...(process.env.NODE24_TESTS ?? 'test/unit/api test/e2e').split(' '),
+      ...(process.env.NODE24_TESTS ?? 'test/unit/api test/unit/http test/e2e').split(' '),
+      // What only developers run needs no second Node.
+      ...['bench', 'dev'].flatMap((name) => ['--exclude', `test/e2e/${name}.test.ts`]),
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${process.argv[2] ?? path.join(dir, 'out.json')}`,

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requestTarget } from '../../src/go/url-path.js'
+import { implementations } from '../unit/http/serve.js'
 import { TestServer, taskBody } from './server.js'
 
 const ids = ['a-b.c_d', 'ταςκ-ひ.ñ_ж9', '9', '-x', '.hidden', 'a..b', '...', '..', '.']
 
-describe.each(['uws', 'node'] as const)('%s', (implementation) => {
+describe.each(implementations)('%s', (implementation) => {
   let server: TestServer
   let dir: string
   beforeAll(async () => {
