@@ -146,6 +146,7 @@ export const errorGroups: readonly ErrorGroup[] = [
       'tcp-failed': 'The receiver of a tcp handler cannot be reached.',
       'slack-config': 'The Slack workspace is not configured.',
       'slack-failed': 'Slack answered with an error.',
+      'no-service': 'No service of this name can be tested.',
       'service-disabled': 'The service is not enabled in the configuration.',
     },
   },

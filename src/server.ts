@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type EndpointSection, endpointOf } from './alert-handlers/http-endpoints.js'
-import { checkSections } from './alert-handlers/registry.js'
+import { checkSections, type HandlerParts } from './alert-handlers/registry.js'
 import { AlertService } from './alerts/alert-service.js'
 import { HandlerSpecService } from './alerts/handler-spec-service.js'
 import { LmdbHandlerSpecStore } from './alerts/handler-spec-store.js'
@@ -13,6 +13,7 @@ import { LmdbTopicStore } from './alerts/topic-store.js'
 import { TopicService } from './alerts/topics.js'
 import { addRecordings } from './api/recordings.js'
 import { addReplays } from './api/replays.js'
+import { addServiceTests } from './api/service-tests.js'
 import { addSideload } from './api/sideload.js'
 import { addSystem } from './api/system.js'
 import { addTasks } from './api/tasks.js'
@@ -156,9 +157,14 @@ export class Server {
     this.onClose('httppost', () => posts.close())
 
     topics.restore((topic) => !topic.startsWith('main:'))
+    const handlerParts: Omit<HandlerParts, 'log'> = {
+      services: config.services,
+      http,
+      collect: (...event) => topics.collect(...event),
+    }
     const handlers = new HandlerSpecService({
       topics,
-      handlers: { services: config.services, http, collect: (...event) => topics.collect(...event) },
+      handlers: handlerParts,
       store: new LmdbHandlerSpecStore(store.database('handler-specs'), log.with({ service: 'alert' })),
       log: log.with({ service: 'alert' }),
     })
@@ -197,6 +203,7 @@ export class Server {
       addRecordings(router, recordings)
       addReplays(router, replays, tasks)
       addSideload(router, sources)
+      addServiceTests(router, { ...handlerParts, log: log.with({ service: 'alert' }) })
     })
   }
 

@@ -9,6 +9,7 @@ import { explain } from './commands/explain.js'
 import { list } from './commands/list.js'
 import { record } from './commands/record.js'
 import { replay } from './commands/replay.js'
+import { serviceTests } from './commands/service-tests.js'
 import { show } from './commands/show.js'
 import { showTemplate } from './commands/show-template.js'
 import { showTopic, showTopicHandler } from './commands/show-topic.js'
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   stats,
   version,
   vars,
+  serviceTests,
   check,
   explain,
 ]

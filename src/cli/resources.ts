@@ -2,7 +2,7 @@
 import { requestSegment } from '../go/url-path.js'
 import { type Client, CommandError, type QueryPairs } from './client.js'
 
-const base = '/kapacitor/v1'
+export const base = '/kapacitor/v1'
 const pageSize = 100
 
 export interface Link {

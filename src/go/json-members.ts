@@ -49,6 +49,13 @@ export class JsonMembers {
     return value
   }
 
+  /** 0 where it is absent. */
+  number(name: string): number {
+    const value = this.get(name) ?? new JsonNumber('0')
+    if (!(value instanceof JsonNumber)) throw this.mismatch(name, value, 'int64')
+    return value.toFloat()
+  }
+
   /** Members of a map, none where it is absent. `goType` is the map's, for the error. */
   map(name: string, goType: string): JsonObject {
     const value = this.get(name) ?? {}

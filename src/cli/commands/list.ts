@@ -1,10 +1,11 @@
-/** `list`: tasks, templates, recordings, replays, topics, handlers of topics. */
+/** `list`: tasks, templates, recordings, replays, topics, handlers of topics, services that can be tested. */
 import { compareBytewise } from '../../columns/json-encode.js'
 import { humanBytes } from '../../lambda/functions/misc.js'
 import { type Command, type CommandContext, UsageError } from '../command.js'
 import { columnWidth, dbrpsText, localDate, padEnd, padStart } from '../layout.js'
 import { type Listed, listHandlers, listPaged, listTopics } from '../resources.js'
 import { type ListedTask, listTasks } from '../tasks.js'
+import { listServiceTests } from './service-tests.js'
 
 const kindsText = "'tasks', 'recordings', 'replays', 'topics', 'topic-handlers' or 'service-tests'"
 
@@ -142,12 +143,13 @@ const kinds: Readonly<Record<string, Lister>> = {
   replays,
   topics,
   'topic-handlers': topicHandlers,
+  'service-tests': listServiceTests,
 }
 
 export const list: Command = {
   name: 'list',
-  summary: 'List tasks, templates, recordings, replays, topics or topic-handlers.',
-  usage: `Usage: shardline list (tasks|templates|recordings|replays|topics|topic-handlers) [ID or pattern]...
+  summary: 'List tasks, templates, recordings, replays, topics, topic-handlers or service-tests.',
+  usage: `Usage: shardline list (tasks|templates|recordings|replays|topics|topic-handlers|service-tests) [ID or pattern]...
 
 	List what there is. If no ID or pattern is given then everything is listed.
 	For topic-handlers the first argument is a topic or a pattern of topics.
