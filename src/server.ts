@@ -67,6 +67,8 @@ export function storePath(config: Config): string {
 
 type Close = () => Promise<void> | void
 
+const topicDatabases = (store: Store) => ({ states: store.database('topics'), marks: store.database('cleared-topics') })
+
 export class Server {
   /** Closed in reverse. */
   private readonly opened: { readonly name: string; readonly close: Close }[] = []
@@ -251,7 +253,7 @@ export class Server {
   ): { topics: TopicService; alerts: AlertService } {
     const log = this.log.with({ service: 'alert' })
     const { alert } = this.config
-    const states = alert['persist-topics'] ? new LmdbTopicStore(store.database('topics'), log) : null
+    const states = alert['persist-topics'] ? new LmdbTopicStore(topicDatabases(store), log) : null
     if (states !== null) this.onClose('topics', () => states.flush())
     const topics = new TopicService(states, log, { queueCapacity: alert['topic-buffer-length'] })
     const alerts = new AlertService({ topics, services: this.config.services, http, log })

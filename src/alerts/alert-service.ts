@@ -7,7 +7,7 @@ import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } fro
 import { InhibitionTable } from '../alert-handlers/inhibition.js'
 import { createScriptHandler, globalHandlers, type HandlerParts, pendingServices } from '../alert-handlers/registry.js'
 import type { Services } from '../config/config.js'
-import type { AlertStates, Engine, OutputFrame } from '../engine/engine-api.js'
+import type { Engine, OutputFrame } from '../engine/engine-api.js'
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
@@ -15,6 +15,7 @@ import type { AlertNodeData } from '../operators/alert/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert/alert-def.js'
 import type { PlannedNode } from '../plan/task-plan.js'
 import { Out } from '../transport/output.js'
+import { StateMirror } from './state-mirror.js'
 import type { TopicService } from './topics.js'
 
 export interface AlertServiceParts {
@@ -53,12 +54,20 @@ const isAlert = ({ node }: PlannedNode): boolean => node.def.kind === 'alert'
 
 const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'crits_triggered'] as const
 
-/** Longest time until a shard hears of a new time of an unchanged level, and that an event changed nothing. */
-const settleDelayMs = 100
+/** The topics that the alert nodes of a run may have. */
+function topicsOf(run: RunInfo): Set<string> {
+  const topics = new Set<string>()
+  for (const { node } of run.plan.nodes.filter(isAlert))
+    topics.add(anonymousTopic(run.taskId, node.name, run.taskMaster)).add(textProp(node, 'topic', ''))
+  topics.delete('')
+  return topics
+}
 
 /** The alerts of one run. */
 class AlertRun implements RunPart {
   readonly nodes = new Map<number, AlertNode>()
+  /** Topics that the shards have for it. */
+  mirrored: ReadonlySet<string> = new Set()
 
   constructor(
     readonly info: RunInfo,
@@ -67,9 +76,9 @@ class AlertRun implements RunPart {
 
   /** Creates the handlers of the nodes. Events come from here on. */
   async prepare(start: RunStart): Promise<void> {
-    this.service.open(this)
+    start.alertStates.push(() => this.service.mirror.statesOf(this.mirrored))
+    await this.service.open(this)
     for (const node of this.nodes.values()) start.nodeData.set(node.index, node.data)
-    start.alertStates.push(() => this.service.statesOf(this))
   }
 
   started(): void {}
@@ -102,25 +111,21 @@ class AlertRun implements RunPart {
 
 export class AlertService implements RunFollower {
   readonly inhibitors = new InhibitionTable()
+  readonly mirror: StateMirror
   /** Events of runs that had already been stopped. */
   lateEvents = 0
   /** By key. */
   private readonly runs = new Map<number, AlertRun>()
-  private engine: Engine | null = null
-  /** States that the shards do not have yet, the last one per id. */
-  private readonly changes = new Map<string, { topic: string; id: string; level: number; timeNs: bigint }>()
-  private flushing: NodeJS.Immediate | null = null
-  private flushTimer: NodeJS.Timeout | null = null
 
   constructor(private readonly parts: AlertServiceParts) {
     for (const kind of pendingServices(parts.services)) {
       parts.log.error('alert service is enabled in the configuration but not supported yet', { handler: kind })
     }
-    parts.topics.onState((topic, id, level, timeNs, previous) => this.mirror(topic, id, level, timeNs, previous))
+    this.mirror = new StateMirror(parts.topics)
   }
 
   attach(engine: Engine): void {
-    this.engine = engine
+    this.mirror.attach(engine)
     engine.onOutput(Out.Alert, (frame) => this.alertFrame(frame))
     engine.onOutput(Out.Inhibit, (frame) => {
       this.inhibitors.apply(frame.taskKey, frame.nodeIndex, frame.shard, decodeInhibitFrame(frame.payload))
@@ -132,19 +137,16 @@ export class AlertService implements RunFollower {
   }
 
   /** Creates the handlers of a run's nodes. Throws what stops the start; `drain` and `forget` then clean up. */
-  open(run: AlertRun): void {
+  async open(run: AlertRun): Promise<void> {
+    const { topics } = this.parts
+    await topics.load(topicsOf(run.info))
     this.runs.set(run.info.key, run)
     for (const planned of run.info.plan.nodes) {
       if (isAlert(planned)) this.openNode(run, planned)
     }
-    for (const topic of run.topics()) this.parts.topics.open(topic)
-  }
-
-  /** What a shard that is about to build the run restores its groups from. */
-  statesOf(run: AlertRun): AlertStates {
-    // States that are OK by now are not among them: the shard must hear of those first.
-    this.flushMirror()
-    return [...run.topics()].flatMap((topic) => this.parts.topics.alertStates(topic))
+    run.mirrored = run.topics()
+    for (const topic of run.mirrored) topics.open(topic)
+    await this.mirror.open(run.mirrored)
   }
 
   /** Handlers drain side by side; only this run's stop waits for them. */
@@ -156,10 +158,11 @@ export class AlertService implements RunFollower {
 
   forget(run: AlertRun): void {
     this.runs.delete(run.info.key)
+    this.mirror.close(run.mirrored)
   }
 
   async close(): Promise<void> {
-    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
+    this.mirror.stop()
     await this.parts.topics.closeAll()
   }
 
@@ -199,8 +202,7 @@ export class AlertService implements RunFollower {
   private event(node: AlertNode, event: AlertEvent): void {
     const { topics, log } = this.parts
     const { counters } = node
-    // Stored or not: the shard that sent it waits for what has become of it.
-    this.flushTimer ??= setTimeout(() => this.flushMirror(), settleDelayMs).unref()
+    this.mirror.handled()
     if (this.inhibitors.isInhibited(event)) {
       counters.alerts_inhibited++
       return
@@ -216,26 +218,5 @@ export class AlertService implements RunFollower {
     })
     if (node.anonymous !== '' && !topics.collect(node.anonymous, event)) counters.errors++
     if (node.topic !== '' && !topics.collect(node.topic, event)) counters.errors++
-  }
-
-  /**
-   * New levels reach the shards at the end of the tick; a new time alone, which only matters for the duration after a
-   * restore, a little later, so that steady alerts cost few messages.
-   */
-  private mirror(topic: string, id: string, level: number, timeNs: bigint, previous: number): void {
-    if (level === 0 && previous === 0) return
-    this.changes.set(`${topic}\0${id}`, { topic, id, level, timeNs })
-    if (level !== previous) this.flushing ??= setImmediate(() => this.flushMirror())
-    else this.flushTimer ??= setTimeout(() => this.flushMirror(), settleDelayMs).unref()
-  }
-
-  private flushMirror(): void {
-    if (this.flushing !== null) clearImmediate(this.flushing)
-    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
-    this.flushing = null
-    this.flushTimer = null
-    const states = [...this.changes.values()]
-    this.changes.clear()
-    this.engine?.mirrorTopicStates(states.map(({ topic, id, level, timeNs }) => [topic, id, level, timeNs.toString()]))
   }
 }

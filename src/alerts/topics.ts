@@ -12,6 +12,7 @@ import type { AlertEvent } from '../alert-handlers/event-frame.js'
 import type { AlertHandler } from '../alert-handlers/handler.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
+import { Turns } from '../turns.js'
 import { HandlerQueue } from './handler-queue.js'
 
 export interface EventState {
@@ -22,13 +23,16 @@ export interface EventState {
   readonly durationNs: bigint
 }
 
-/** Where topic states survive a restart. Writes may be batched; `put` and `delete` must not throw for a full disk. */
+/** Where topic states survive a restart. Writes may be batched; nothing must throw for a full disk. */
 export interface TopicStore {
-  /** Ids of the topics that have stored states. */
-  topics(): Iterable<string>
+  /** Ids of the topics that have stored states and begin with the prefix. */
+  topics(prefix?: string): Iterable<string>
+  /** As stored when the first is asked for. */
   load(topic: string): Iterable<readonly [string, EventState]>
   put(topic: string, id: string, state: EventState): void
-  delete(topic: string, id?: string): void
+  delete(topic: string, id: string): void
+  /** Deletes all states of the topic: at once for who reads, for ever once it has resolved. */
+  clear(topic: string): Promise<void>
 }
 
 export interface TopicView {
@@ -60,7 +64,7 @@ class Topic {
   /** Listed and served; a closed one only keeps its states for the next start. */
   open = true
   collected = 0
-  readonly states = new Map<string, EventState>()
+  states = new Map<string, EventState>()
   readonly counts = [0, 0, 0, 0]
   handlers: Attached[] = []
 
@@ -99,8 +103,8 @@ class Topic {
   }
 }
 
-/** Told of each state that is stored, and of the level before. */
-export type StateListener = (topic: string, id: string, level: number, timeNs: bigint, previousLevel: number) => void
+/** Told of each state that is stored or dropped (level 0), and of the level before. */
+export type StateListener = (topic: string, id: string, level: number, previousLevel: number) => void
 
 export class TopicService {
   /** States that went because a topic had too many ids. */
@@ -108,6 +112,9 @@ export class TopicService {
   private readonly topics = new Map<string, Topic>()
   private readonly limits: TopicLimits
   private listener: StateListener = () => {}
+  private goneListener: (topic: string) => void = () => {}
+  /** Topics whose stored states are being read. */
+  private readonly loading = new Set<Topic>()
 
   constructor(
     /** null: states do not survive the stop of a task or of the server. */
@@ -120,6 +127,36 @@ export class TopicService {
 
   onState(listener: StateListener): void {
     this.listener = listener
+  }
+
+  /** Told of each topic whose states are all dropped. */
+  onGone(listener: (topic: string) => void): void {
+    this.goneListener = listener
+  }
+
+  /** Reads the stored states of topics, a few at a time: a topic that was not read so is read at its first use as a whole. */
+  async load(ids: Iterable<string>): Promise<void> {
+    const turns = new Turns()
+    for (const id of ids) {
+      if (this.store === null || this.topics.has(id)) continue
+      const t = new Topic(id)
+      t.open = false
+      this.loading.add(t)
+      try {
+        for (const [event, state] of this.store.load(id)) {
+          t.set(event, state)
+          if (turns.over) await turns.next()
+        }
+      } catch (err) {
+        this.loadFailed(id, err)
+      }
+      // Not if it was dropped, or somebody needed it sooner.
+      if (this.loading.delete(t) && !this.topics.has(id) && t.states.size > 0) this.topics.set(id, t)
+    }
+  }
+
+  private loadFailed(topic: string, err: unknown): void {
+    this.log.error('failed to load topic states', { topic, err: errorText(err) })
   }
 
   /** Makes the topic appear, with its stored states. */
@@ -141,7 +178,7 @@ export class TopicService {
       try {
         for (const [event, state] of this.store.load(id)) t.set(event, state)
       } catch (err) {
-        this.log.error('failed to load topic states', { topic: id, err: errorText(err) })
+        this.loadFailed(id, err)
       }
     }
     return t
@@ -180,15 +217,15 @@ export class TopicService {
     const old = t.set(id, state)
     if (old === undefined && t.states.size > this.limits.idsPerTopic) {
       const gone = t.oldest()
-      const { level, timeNs } = t.states.get(gone)!
+      const level = t.states.get(gone)?.level ?? 0
       t.remove(gone)
-      this.listener(t.id, gone, 0, timeNs, level)
+      this.listener(t.id, gone, 0, level)
       this.evictedIds++
       this.store?.delete(t.id, gone)
       if (gone === id) return
     }
     this.store?.put(t.id, id, state)
-    this.listener(t.id, id, state.level, state.timeNs, old?.level ?? 0)
+    this.listener(t.id, id, state.level, old?.level ?? 0)
   }
 
   addHandler(
@@ -232,26 +269,30 @@ export class TopicService {
     await Promise.all(handlers.map((h) => h.queue.close(drainMs)))
   }
 
-  /** Drops the stored states. Live handlers stay attached. */
-  remove(topicId: string): void {
+  /** Drops the states at once; they will not come back once it has resolved. Live handlers stay attached. */
+  async remove(topicId: string): Promise<void> {
     const t = this.topics.get(topicId)
-    this.store?.delete(topicId)
-    if (t === undefined) return
-    this.forget(t)
-    if (t.handlers.length > 0) t.collected = 0
+    for (const l of this.loading) if (l.id === topicId) this.loading.delete(l)
+    if (t !== undefined) {
+      this.forget(t)
+      if (t.handlers.length > 0) t.collected = 0
+    }
+    await this.store?.clear(topicId)
   }
 
   /** Drops all topics whose id begins with the prefix, stored ones included. */
-  removeMatching(prefix: string): void {
-    const ids = new Set([...this.topics.keys(), ...(this.store?.topics() ?? [])])
-    for (const id of ids) if (id.startsWith(prefix)) this.remove(id)
+  async removeMatching(prefix: string): Promise<void> {
+    const ids = new Set(this.store?.topics(prefix) ?? [])
+    for (const id of this.topics.keys()) if (id.startsWith(prefix)) ids.add(id)
+    await Promise.all([...ids].map((id) => this.remove(id)))
   }
 
   private forget(t: Topic): void {
-    for (const [id, s] of t.states) if (s.level !== 0) this.listener(t.id, id, 0, s.timeNs, s.level)
-    t.states.clear()
+    const hadStates = t.states.size > 0
+    t.states = new Map()
     t.counts.fill(0)
     if (t.handlers.length === 0) this.topics.delete(t.id)
+    if (hadStates) this.goneListener(t.id)
   }
 
   /** Detaches everything. Handlers that hand events on to other topics end first. */
@@ -285,14 +326,13 @@ export class TopicService {
     return this.topics.get(topicId)?.handlers ?? []
   }
 
-  /** What shards restore groups from: [topic, id, level, time ns] of the states that are not OK. */
-  alertStates(topicId: string): [string, string, number, string][] {
-    const out: [string, string, number, string][] = []
-    const t = this.topics.get(topicId)
-    if (t !== undefined) {
-      for (const [id, s] of t.states) if (s.level !== 0) out.push([topicId, id, s.level, s.timeNs.toString()])
-    }
-    return out
+  stateOf(topicId: string, id: string): EventState | undefined {
+    return this.topics.get(topicId)?.states.get(id)
+  }
+
+  /** Ids whose state is not OK. May be read in turns: an id that comes or changes meanwhile is told to the listener. */
+  *alerting(topicId: string): Generator<string> {
+    for (const [id, s] of this.topics.get(topicId)?.states ?? []) if (s.level !== 0) yield id
   }
 }
 

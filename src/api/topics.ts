@@ -59,7 +59,7 @@ export function addTopics(router: Router, parts: TopicParts): void {
   change('PATCH', patchOf, patched)
   router.add('DELETE', prefix, async (call) => {
     const [topic, what, id, ...rest] = partsOf(call)
-    if (what === undefined) parts.topics.remove(topic!)
+    if (what === undefined) await parts.topics.remove(topic!)
     else if (what === 'handlers' && id !== undefined && rest.length === 0) {
       const spec = parts.handlers.get(topic!, id)
       if (spec !== undefined) await parts.handlers.delete(spec)

@@ -2,6 +2,7 @@
  * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by engine/engine.ts.
  */
 import type { TaskPlan } from '../plan/task-plan.js'
+import type { MirroredStates } from '../state/topic-mirror.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
 
@@ -23,9 +24,6 @@ export interface WriteResult {
   readonly error: string
 }
 
-/** [topic, id, level, time ns as text] of states that are not OK. */
-export type AlertStates = readonly (readonly [string, string, number, string])[]
-
 export interface StartTask {
   /** Of Engine.newKey(). */
   readonly key: number
@@ -40,8 +38,8 @@ export interface StartTask {
   readonly vars: Record<string, { type: string; value: unknown; description?: string }>
   readonly dbrps: readonly { db: string; rp: string }[]
   readonly plan: TaskPlan
-  /** States to restore groups from: asked for whenever a shard is about to build the task. */
-  readonly alertStates: () => AlertStates
+  /** What groups are restored from, for a shard that builds the task again; the first time it was told before. */
+  readonly alertStates: () => readonly MirroredStates[]
   /** By node index, for the operators; cloned. Changes reach shards that are started again after a crash. */
   readonly nodeData?: ReadonlyMap<number, unknown>
   /** As in TaskSpec. */
@@ -139,12 +137,18 @@ export interface Engine {
   stopTask(key: number, mode: 'drain' | 'discard'): Promise<void>
   /** A part of a running task that lives on main has failed: stops the task and tells the failure handlers. */
   failTask(key: number, error: string): void
-  /** Tells all shards which alert states of topics have changed, and that what they have sent so far was handled. */
-  mirrorTopicStates(states: AlertStates): void
+  /** Tells the shards alert states, for groups to restore theirs from. */
+  mirrorTopicStates(states: MirroredStates): void
+  /** No run of the topic is left, or it has no states any more. */
+  forgetTopicStates(topic: string): void
+  /** How far the frames of each shard were handled. */
+  outputRead(): readonly number[]
+  /** All states that changed by frames up to `read` were told. */
+  topicStatesSent(read: readonly number[]): void
   onOutput(type: number, handler: (frame: OutputFrame) => void): void
   /** A task failed at run time on some shard; it has been stopped on all. */
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void
-  /** A shard's thread has died; called after all that it sent was handed on, before the next one gets its tasks. */
+  /** A shard's thread has died; called after all that it sent was handed on, before the next one builds its tasks. */
   onShardRestarted(handler: (shard: number) => void): void
   stats(): EngineStatsView
   /** Stops intake, drains the rings within the deadline, stops the shards. */

@@ -14,13 +14,13 @@ import { Tables } from '../ingest/tables.js'
 import type { UdpSink } from '../ingest/udp-service.js'
 import { WriteTap } from '../ingest/write-tap.js'
 import type { Log } from '../log.js'
+import type { MirroredStates } from '../state/topic-mirror.js'
 import type { FromShard } from '../transport/messages.js'
 import { Out } from '../transport/output.js'
 import { Source } from '../transport/ring.js'
 import { SlotPool } from '../transport/slots.js'
 import { ShardCell, StatBlock } from '../transport/stat-block.js'
 import type {
-  AlertStates,
   Engine,
   EngineStatsView,
   OutputFrame,
@@ -227,8 +227,20 @@ export class ShardlineEngine implements Engine {
     return this.runs.stop(key, mode)
   }
 
-  mirrorTopicStates(states: AlertStates): void {
-    for (const h of this.handles) h.post({ type: 'topicStates', states, read: h.output.read })
+  mirrorTopicStates(states: MirroredStates): void {
+    for (const h of this.handles) h.post({ type: 'topicStates', states })
+  }
+
+  forgetTopicStates(topic: string): void {
+    for (const h of this.handles) h.post({ type: 'topicGone', topic })
+  }
+
+  outputRead(): readonly number[] {
+    return this.handles.map((h) => h.output.read)
+  }
+
+  topicStatesSent(read: readonly number[]): void {
+    for (const h of this.handles) h.post({ type: 'topicStatesSent', read: read[h.shard] ?? 0 })
   }
 
   onOutput(type: number, handler: FrameHandler): void {

@@ -9,7 +9,8 @@
  * threw: a start that fails goes from where it stands to `draining`. No call is optional: who has nothing to do says so.
  */
 import type { TaskPlan } from '../plan/task-plan.js'
-import type { AlertStates, RunningTask } from './engine-api.js'
+import type { MirroredStates } from '../state/topic-mirror.js'
+import type { RunningTask } from './engine-api.js'
 
 /** A run before it runs. */
 export interface RunInfo {
@@ -29,8 +30,8 @@ export interface RunInfo {
 export interface RunStart {
   /** By node index: OperatorContext.nodeData. */
   readonly nodeData: Map<number, unknown>
-  /** Asked whenever a shard is about to build the task. */
-  readonly alertStates: (() => AlertStates)[]
+  /** Asked when a shard builds the task again. */
+  readonly alertStates: (() => readonly MirroredStates[])[]
 }
 
 export interface RunPart {

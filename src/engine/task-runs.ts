@@ -19,7 +19,7 @@ import type { FromShard, TaskSpec, ToShard } from '../transport/messages.js'
 import type { Route, Subscription } from '../transport/routes.js'
 import { dropReasons, type StatBlock, TaskCell, type TaskLayout } from '../transport/stat-block.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
-import type { AlertStates, FrameOrigin, RunningTask, StartTask } from './engine-api.js'
+import type { FrameOrigin, RunningTask, StartTask } from './engine-api.js'
 import { Routing } from './routing.js'
 import type { ShardHandle } from './shard-handle.js'
 
@@ -154,8 +154,7 @@ export class TaskRuns {
     if (task.type === 'stream') routes.push(...this.routing.add(run, subscriptionsOf(task)))
     this.updateTables()
     this.runs.set(key, run)
-    const states = task.alertStates()
-    for (const s of this.shards) s.post(startOf(run, s.shard, states))
+    for (const s of this.shards) s.post(startOf(run, s.shard))
     const errors = await within(run.started.done, this.options.answerMs)
     // A task may fail between its start on the last shard and this turn of main.
     const error = errors === null ? 'a shard did not answer in time' : errors.find((e) => e !== null)
@@ -333,7 +332,10 @@ export class TaskRuns {
 
   /** The starts of the runs that a shard's next thread takes over. */
   startsOn(shard: number): ToShard[] {
-    return this.live().map((run) => startOf(run, shard, run.task.alertStates()))
+    return this.live().flatMap((run) => [
+      ...run.task.alertStates().map((states): ToShard => ({ type: 'topicStates', states })),
+      startOf(run, shard),
+    ])
   }
 
   /** A shard cannot live with its tasks: those that have rows on it end, or all. */
@@ -385,7 +387,7 @@ export class TaskRuns {
 }
 
 /** Tells a shard to build the task, from what is known now. */
-export function startOf({ key, task, offset, routes, fromSeq }: Run, shard: number, alertStates: AlertStates): ToShard {
+export function startOf({ key, task, offset, routes, fromSeq }: Run, shard: number): ToShard {
   const spec: TaskSpec = {
     key,
     id: task.taskId ?? task.id,
@@ -396,7 +398,6 @@ export function startOf({ key, task, offset, routes, fromSeq }: Run, shard: numb
     dbrps: task.dbrps,
     statsOffset: offset,
     routes,
-    alertStates,
     nodeData: task.nodeData,
     deadman: task.deadman,
   }

@@ -220,11 +220,17 @@ export class RecordingManager {
       const recording = this.recordings.get(id)
       if (recording === undefined) return
       this.recordings.delete(id)
-      await this.end(recording, '')
-      await this.parts.db.delete(id)
-      await unlink(this.pathOf(recording)).catch((err: NodeJS.ErrnoException) => {
-        if (err.code !== 'ENOENT') throw err
-      })
+      try {
+        await this.end(recording, '')
+        // First, for a file without a record becomes a recording at the next start.
+        await unlink(this.pathOf(recording)).catch((err: NodeJS.ErrnoException) => {
+          if (err.code !== 'ENOENT') throw err
+        })
+        await this.parts.db.delete(id)
+      } catch (err) {
+        this.recordings.set(id, recording)
+        throw err
+      }
     })
   }
 

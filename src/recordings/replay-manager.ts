@@ -26,7 +26,7 @@ export interface ReplayParts {
   readonly tasks: TaskManager
   readonly engine: Engine
   /** Drops topics whose name begins so. */
-  readonly forgetTopics: (prefix: string) => void
+  readonly forgetTopics: (prefix: string) => Promise<void>
   readonly log: Log
   /** Replays that may run at the same time. */
   readonly maxRunning?: number
@@ -65,7 +65,7 @@ export class ReplayManager {
     for (const r of this.parts.db.load(this.parts.log)) {
       this.replays.set(r.id, r)
       if (r.status !== 'running') continue
-      this.parts.forgetTopics(topicPrefix(r))
+      await this.parts.forgetTopics(topicPrefix(r))
       await this.set({ ...r, status: 'failed', error: shutdownError, progress: 0 })
     }
   }
@@ -193,7 +193,7 @@ export class ReplayManager {
     } finally {
       running.run = undefined
       await runner.stop(run, abort.signal.aborted ? 'discard' : 'drain')
-      this.parts.forgetTopics(topicPrefix(record))
+      await this.parts.forgetTopics(topicPrefix(record))
     }
   }
 

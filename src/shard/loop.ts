@@ -322,7 +322,12 @@ export class ShardLoop {
         this.control(m)
         break
       case 'topicStates':
-        this.restoreStates(m.states)
+        this.topics.setAll(m.states)
+        break
+      case 'topicGone':
+        this.topics.forget(m.topic)
+        break
+      case 'topicStatesSent':
         this.topics.settle(m.read)
         break
       case 'shutdown':
@@ -330,10 +335,6 @@ export class ShardLoop {
         this.stopped = true
         break
     }
-  }
-
-  private restoreStates(states: TaskSpec['alertStates']): void {
-    for (const [topic, id, level, timeNs] of states) this.topics.set(topic, id, level, BigInt(timeNs))
   }
 
   private handleWaiting(): void {
@@ -345,7 +346,6 @@ export class ShardLoop {
 
   private start(spec: TaskSpec, fromSeq: number): void {
     const { shard } = this.init
-    this.restoreStates(spec.alertStates)
     let task: ShardTask
     this.ring.enter(spec.key)
     try {

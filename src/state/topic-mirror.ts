@@ -2,13 +2,21 @@
  * A shard's copy of the alert states that are not OK, by topic and event id: what alert nodes restore a group's level from when
  * they first see it. Thread: shard worker.
  *
- * Main owns the states and sends what has changed (TaskSpec.alertStates, `topicStates`). What the shard's own nodes have sent
+ * Main owns the states and sends those of the topics that some task has (alert/state-mirror.ts). What the shard's own nodes have sent
  * counts at once, in the order of their points, until main has handled it: then main's state holds, which may be another (the
  * event was inhibited, or another shard's came later). Main tells how far it has read the shard's output ring.
  */
 export interface StoredAlertState {
   readonly level: number
   readonly timeNs: bigint
+}
+
+/** Alert states of one topic; level 0: the id has none any more. */
+export interface MirroredStates {
+  readonly topic: string
+  readonly ids: readonly string[]
+  readonly levels: Uint8Array
+  readonly timesNs: BigInt64Array
 }
 
 /** What operators see of it. */
@@ -54,6 +62,15 @@ export class TopicMirror implements TopicStates {
       this.pending.delete(key)
       this.count(topic, -1)
     }
+  }
+
+  setAll({ topic, ids, levels, timesNs }: MirroredStates): void {
+    for (let i = 0; i < ids.length; i++) this.set(topic, ids[i], levels[i], timesNs[i])
+  }
+
+  forget(topic: string): void {
+    this.size -= this.topics.get(topic)?.size ?? 0
+    this.topics.delete(topic)
   }
 
   set(topic: string, id: string, level: number, timeNs: bigint): void {

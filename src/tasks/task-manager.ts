@@ -37,7 +37,7 @@ export interface TaskManagerParts {
   readonly templates: Templates
   readonly followers: readonly RunFollower[]
   /** Drops the topics whose name begins so: those of a deleted task's nodes. */
-  readonly forgetTopics: (prefix: string) => void
+  readonly forgetTopics: (prefix: string) => Promise<void>
   readonly log: Log
   /** `[deadman]` of the configuration; absent: the defaults. */
   readonly deadman?: DeadmanDefaults
@@ -196,11 +196,17 @@ export class TaskManager {
       throw new ShardlineError('task-exists', 'failed to create new task during ID change: object already exists', 500)
     }
     const old = entry.record
-    await this.parts.store.renameTask(old.id, record)
+    const wasRunning = old.status === 'enabled'
+    // Before the new name is stored: else a crash in between would leave alert states to the next task of the old name.
+    await this.#stop(entry, 'drain', true)
+    try {
+      await this.parts.store.renameTask(old.id, record)
+    } catch (err) {
+      if (wasRunning) await this.#start(entry)
+      throw err
+    }
     this.#tasks.delete(old.id)
     this.#tasks.set(record.id, entry)
-    const wasRunning = old.status === 'enabled'
-    if (wasRunning) await this.#stop(entry, 'drain', true)
     entry.record = record
     if (wasRunning && record.status === 'enabled') await this.#start(entry)
   }
@@ -211,8 +217,8 @@ export class TaskManager {
       const entry = this.#tasks.get(id)
       if (entry === undefined) return
       await this.#stop(entry, 'discard', true)
-      this.#tasks.delete(id)
       await this.parts.store.deleteTask(id)
+      this.#tasks.delete(id)
     })
   }
 
@@ -274,7 +280,7 @@ export class TaskManager {
     const { id } = run?.record ?? entry.record
     if (run !== undefined) await this.runner.stop(run, mode)
     entry.run = undefined
-    if (deleted) this.parts.forgetTopics(anonymousTopic(id, ''))
+    if (deleted) await this.parts.forgetTopics(anonymousTopic(id, ''))
   }
 
   /** It ends under the task's lock, so that nothing that comes next finds a half of it. */

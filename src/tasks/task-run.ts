@@ -88,7 +88,7 @@ export class TaskRun {
       vars: record.vars as StartTask['vars'],
       dbrps: record.dbrps,
       plan,
-      alertStates: () => start.alertStates.flatMap((states) => [...states()]),
+      alertStates: () => start.alertStates.flatMap((states) => states()),
       nodeData: start.nodeData,
       deadman,
     })

@@ -7,6 +7,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { BatchSchema } from '../columns/batch-layout.js'
+import type { MirroredStates } from '../state/topic-mirror.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { Route } from './routes.js'
 import type { SharedSlots } from './slots.js'
@@ -77,8 +78,6 @@ export interface TaskSpec {
   readonly statsOffset: number
   /** Routes that deliver to this task. */
   readonly routes: readonly Route[]
-  /** Non-OK alert states of the task's topics, for restore: [topic, id, level, time ns as text]. */
-  readonly alertStates: readonly (readonly [string, string, number, string])[]
   /** By node index: OperatorContext.nodeData. */
   readonly nodeData?: ReadonlyMap<number, unknown>
   /** The configuration that deadmen are made with; absent: the defaults. */
@@ -100,8 +99,12 @@ export type ToShard =
       readonly request: number
       readonly body: unknown
     }
-  /** Alert states that have changed, as main has them once it has read the shard's output ring up to `read`. */
-  | { readonly type: 'topicStates'; readonly states: TaskSpec['alertStates']; readonly read: number }
+  /** Alert states of a topic that some task on the shard reads. */
+  | { readonly type: 'topicStates'; readonly states: MirroredStates }
+  /** None of its states are left, or no task that reads them. */
+  | { readonly type: 'topicGone'; readonly topic: string }
+  /** Main has told all that has changed by the frames in the shard's output ring up to `read`. */
+  | { readonly type: 'topicStatesSent'; readonly read: number }
   | { readonly type: 'shutdown' }
 
 export type FromShard =

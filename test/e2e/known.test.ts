@@ -61,7 +61,7 @@ describe('tasks and replays that come and go', () => {
     await server.write('m,host=h v=1 60')
     await until(async () => (await server.json('GET', '/recordings/r')).body.status, 'finished')
     await server.json('PATCH', '/tasks/t', { status: 'disabled' })
-    const none = { tasks: 0, routes: 0, schemas: 0 }
+    const none = { tasks: 0, routes: 0, schemas: 0, alertStates: 0 }
     const idle = { main: { runs: 0, routes: 0, schemas: 0 }, shards: [0, 1].map((shard) => ({ shard, known: none })) }
     await expect.poll(known, { timeout: 20_000 }).toMatchObject(idle)
     const { main } = await known()

@@ -126,3 +126,58 @@ test('SIGTERM amid writers: what was answered with 204 is processed, within the 
   expect([...accepted].filter((id) => !seen.has(id))).toEqual([])
   expect(accepted.size).toBeGreaterThanOrEqual(4000)
 })
+
+describe('what was deleted before a crash', () => {
+  const script = `stream|from().measurement('m').groupBy('g')
+    |alert().id('{{ index .Tags "g" }}').crit(lambda: "v" > 10).log('/dev/null')`
+  const groups = 3000
+  const points = (t: number): string => Array.from({ length: groups }, (_, i) => `m,g=g${i} v=11 ${t}`).join('\n')
+  const idsOf = async (server: TestServer, task: string): Promise<string[]> => {
+    const { body } = await server.json('GET', `/alerts/topics/main:${task}:alert2/events`)
+    return ((body.events ?? []) as { id: string }[]).map((e) => e.id)
+  }
+  const collected = (server: TestServer, task: string, n: number) =>
+    server.until(async () => ((await idsOf(server, task)).length >= n ? true : undefined), 'the events')
+
+  test.each(['delete', 'rename'] as const)('%s: alert states of a task do not come back with its name', async (how) => {
+    const dir = directory()
+    const first = await TestServer.start({ dir, shards: 1 })
+    await first.json('POST', '/tasks', taskBody('t', { script }))
+    await first.write(points(1))
+    await collected(first, 't', groups)
+    // Some states are stored, others on their way.
+    await first.write(points(2))
+    const { status } =
+      how === 'delete' ? await first.json('DELETE', '/tasks/t') : await first.json('PATCH', '/tasks/t', { id: 'u' })
+    expect(status).toBe(how === 'delete' ? 204 : 200)
+    await first.crash()
+
+    const second = await TestServer.start({ dir, shards: 1 })
+    cleanups.push(() => second.stop())
+    expect((await second.json('POST', '/tasks', taskBody('t', { script }))).status).toBe(200)
+    await second.write('m,g=new v=11 3')
+    await collected(second, 't', 1)
+    expect(await idsOf(second, 't')).toEqual(['new'])
+  })
+
+  test('a recording does not come back with its file', async () => {
+    const dir = directory()
+    const first = await TestServer.start({ dir, shards: 1 })
+    await first.json('POST', '/tasks', taskBody('t', { script }))
+    const stop = new Date(5000).toISOString()
+    await first.json('POST', '/recordings/stream', { id: 'r', task: 't', stop })
+    await first.write(`${points(1)}\nm,g=a v=1 6`)
+    const file = join(dir, 'replay', 'r.srpl')
+    await first.until(async () => {
+      const { body } = await first.json('GET', '/recordings/r')
+      return body.status === 'finished' ? true : undefined
+    }, 'the recording')
+    expect(existsSync(file)).toBe(true)
+    expect((await first.json('DELETE', '/recordings/r')).status).toBe(204)
+    await first.crash()
+    expect(existsSync(file)).toBe(false)
+    const second = await TestServer.start({ dir, shards: 1 })
+    cleanups.push(() => second.stop())
+    expect((await second.json('GET', '/recordings')).body.recordings).toEqual([])
+  })
+})

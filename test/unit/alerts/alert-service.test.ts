@@ -2,16 +2,17 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { FrameWriter, type InhibitorState } from '../../../src/alert-handlers/event-frame.js'
 import { AlertService } from '../../../src/alerts/alert-service.js'
 import { type EventState, TopicService, type TopicStore } from '../../../src/alerts/topics.js'
-import type { AlertStates, Engine, OutputFrame } from '../../../src/engine/engine-api.js'
+import type { Engine, OutputFrame } from '../../../src/engine/engine-api.js'
 import type { RunPart, RunStart } from '../../../src/engine/run-part.js'
 import { HttpClient } from '../../../src/net/http-client.js'
 import { alertDef } from '../../../src/operators/alert/alert-def.js'
 import type { PlannedNode, TaskPlan } from '../../../src/plan/task-plan.js'
+import type { MirroredStates } from '../../../src/state/topic-mirror.js'
 import type { HandlerCall, ScriptValue } from '../../../src/tickscript/node-def.js'
 import { Out } from '../../../src/transport/output.js'
 import { noServices, services } from '../alert-handlers/rig.js'
 import { plan } from '../operators/harness.js'
-import { TestLog } from './events.js'
+import { event, TestLog } from './events.js'
 
 const http = new HttpClient()
 afterAll(() => http.close())
@@ -22,6 +23,7 @@ const keepStates: TopicStore = {
   load: (): [string, EventState][] => [],
   put() {},
   delete() {},
+  clear: () => Promise.resolve(),
 }
 
 function planOf(...nodes: { props?: Record<string, ScriptValue>; handlers?: HandlerCall[] }[]): TaskPlan {
@@ -47,27 +49,49 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
   const topics = new TopicService(store, log)
   const alerts = new AlertService({ topics, services: given, http, log })
   const outputs = new Map<number, (frame: OutputFrame) => void>()
-  const mirrored: [string, string, number, string][] = []
-  /** How many states the shards were told of, each time. */
-  const tellings: number[] = []
-  const engine: Pick<Engine, 'onOutput' | 'mirrorTopicStates'> = {
+  /** What the shards were told: states, topics that are gone, and that what they had sent was handled. */
+  const told: MirroredStates[] = []
+  let handled = 0
+  /** What a shard that was told all of it has, as `topic id level seconds`. */
+  const states = new Map<string, Map<string, string>>()
+  const engine: Pick<
+    Engine,
+    'onOutput' | 'mirrorTopicStates' | 'forgetTopicStates' | 'outputRead' | 'topicStatesSent'
+  > = {
     onOutput: (type, handler) => void outputs.set(type, handler),
-    mirrorTopicStates(states) {
-      tellings.push(states.length)
-      for (const s of states) mirrored.push([...s])
+    mirrorTopicStates(list) {
+      told.push(list)
+      const of = states.get(list.topic) ?? new Map<string, string>()
+      states.set(list.topic, of)
+      list.ids.forEach((id, i) => {
+        if (list.levels[i] === 0) of.delete(id)
+        else of.set(id, `${list.topic} ${id} ${list.levels[i]} ${list.timesNs[i] / 1_000_000_000n}`)
+      })
+    },
+    forgetTopicStates: (topic) => void states.delete(topic),
+    outputRead: () => [7],
+    topicStatesSent(read) {
+      expect(read).toEqual([7])
+      handled++
     },
   }
+  const shardStates = (): string[] => [...states.values()].flatMap((of) => [...of.values()])
   alerts.attach(engine as Engine)
   const frames = new FrameWriter()
   const parts = new Map<number, RunPart>()
   /** What the shards get with the run. */
-  const start = async (id: string, key: number, p: TaskPlan): Promise<{ states: AlertStates; data: unknown[] }> => {
+  const start = async (
+    id: string,
+    key: number,
+    p: TaskPlan,
+  ): Promise<{ states: string[]; data: unknown[]; again: () => MirroredStates[] }> => {
     const part = alerts.partOf({ key, id, taskId: id, taskMaster: 'main', dbrps: [], plan: p })
     if (part === null) throw new Error('no alert nodes')
     parts.set(key, part)
     const into: RunStart = { nodeData: new Map(), alertStates: [] }
     await part.prepare(into)
-    return { states: into.alertStates.flatMap((states) => [...states()]), data: [...into.nodeData] }
+    const again = () => into.alertStates.flatMap((of) => of())
+    return { states: shardStates(), data: [...into.nodeData], again }
   }
   const part = (key: number): RunPart => {
     const found = parts.get(key)
@@ -123,8 +147,9 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
     inhibit,
     frame,
     frames,
-    mirrored,
-    tellings,
+    told,
+    shardStates,
+    handled: () => handled,
   }
 }
 
@@ -188,15 +213,50 @@ describe('alert service', () => {
     s.send('t1', 1, 2, { id: 'a', level: 2, t: 2 })
     s.send('t1', 1, 2, { id: 'b', level: 0, t: 3 })
     await nextTick()
-    expect(s.mirrored).toEqual([['main:t1:alert2', 'a', 2, '2000000000']])
+    expect(s.told.map((t) => [t.topic, t.ids])).toEqual([['main:t1:alert2', ['a']]])
+    expect(s.shardStates()).toEqual(['main:t1:alert2 a 2 2'])
     await s.stop(1)
-    expect(s.topics.list()).toEqual([])
-    expect((await s.start('t1', 2, p())).states).toEqual([['main:t1:alert2', 'a', 2, '2000000000']])
+    // No run reads them any more.
+    expect([s.topics.list(), s.shardStates()]).toEqual([[], []])
+    expect((await s.start('t1', 2, p())).states).toEqual(['main:t1:alert2 a 2 2'])
+    await s.topics.removeMatching('main:t1:')
+    expect(s.shardStates()).toEqual([])
     await s.stop(2)
-    s.topics.removeMatching('main:t1:')
     expect((await s.start('t1', 3, p())).states).toEqual([])
+  })
+
+  it('mirrors a topic while some run has it, and no other', async () => {
+    const s = setup()
+    await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+    await s.start('t2', 2, planOf({ props: { topic: 'x' } }))
+    s.topics.collect('alien', event({ id: 'a', level: 3 }))
+    s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
+    await s.stop(1)
     await nextTick()
-    expect(s.mirrored.slice(1)).toEqual([['main:t1:alert2', 'a', 0, '2000000000']])
+    expect(s.shardStates()).toEqual(['x a 3 1'])
+    s.send('t2', 2, 2, { id: 'a', level: 0, t: 2 })
+    s.send('t2', 2, 2, { id: 'b', level: 1, t: 2 })
+    await nextTick()
+    expect(s.shardStates()).toEqual(['x b 1 2'])
+    await s.stop(2)
+    expect(s.shardStates()).toEqual([])
+  })
+
+  it('tells of many states in lists, a bounded number in a turn of the loop, the newest of each', async () => {
+    const s = setup()
+    await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+    for (let i = 0; i < 5500; i++) s.send('t1', 1, 2, { id: `h${i}`, level: 3, t: 1 })
+    await nextTick()
+    const first = s.told.length
+    expect([first, s.told[0]?.ids.length, s.handled()]).toEqual([1, 1000, 1])
+    s.send('t1', 1, 2, { id: 'h5000', level: 2, t: 2 })
+    await expect.poll(() => s.handled()).toBeGreaterThan(2)
+    expect(Math.max(...s.told.map((t) => t.ids.length))).toBe(1000)
+    expect(s.shardStates().length).toBe(5500)
+    expect(s.shardStates()).toContain('x h5000 2 2')
+    // A run that comes later finds them all on the shards.
+    await s.stop(1)
+    expect((await s.start('t2', 2, planOf({ props: { topic: 'x' } }))).states.length).toBe(5500)
   })
 
   it('tells the shards that an event was handled, also when it has changed nothing', async () => {
@@ -206,10 +266,11 @@ describe('alert service', () => {
       await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
       await s.start('t2', 2, planOf({}))
       s.inhibit('t2', 2, 2, true, [{ category: '', tags: [] }])
-      const told = s.tellings.length
+      const handled = s.handled()
       s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
       vi.advanceTimersByTime(1000)
-      expect(s.tellings.slice(told)).toEqual([0])
+      await nextTick()
+      expect([s.handled() - handled, s.told]).toEqual([1, []])
     } finally {
       vi.useRealTimers()
     }
@@ -234,19 +295,15 @@ describe('alert service', () => {
     s.send('t2', 2, 2, { id: 'a', level: 1, t: 2 })
     s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
     expect(s.topics.events('named')!.get('a')).toMatchObject({ level: 3, timeNs: 1_000_000_000n })
-    s.topics.remove('named')
+    await s.topics.remove('named')
     s.frame(Out.Alert, 't1', 1, 2, s.frames.restore('main:t1:alert2', 'named', 'a'))
     expect(s.topics.events('named')?.get('a')).toBeUndefined()
   })
 
-  it('has the states of now for a shard that builds the run again, and drops the inhibitors of its lost groups', async () => {
+  it('gives a shard that builds the run again the states of now, and drops the inhibitors of its lost groups', async () => {
     const s = setup()
-    const p = planOf({ props: { topic: 'x' } })
-    const part = s.alerts.partOf({ key: 1, id: 't1', taskId: 't1', taskMaster: 'main', dbrps: [], plan: p })
-    const into: RunStart = { nodeData: new Map(), alertStates: [] }
-    await part?.prepare(into)
-    const states = () => into.alertStates.flatMap((of) => [...of()])
-    expect(states()).toEqual([])
+    const { again } = await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+    expect(again()).toEqual([])
     s.send('t1', 1, 2, { id: 'a', level: 3, t: 1 })
     s.send('t1', 1, 2, { id: 'b', level: 3, t: 1 })
     await s.start('t2', 2, planOf({}))
@@ -254,14 +311,13 @@ describe('alert service', () => {
     s.inhibit('t2', 2, 2, true, [{ category: 'app', tags: [] }])
     await nextTick()
     s.send('t1', 1, 2, { id: 'b', level: 0, t: 2 })
-    s.mirrored.length = 0
-    part?.shardRestarted(1)
+    s.part(1).shardRestarted(1)
     expect(s.alerts.inhibitors.size).toBe(2)
-    part?.shardRestarted(0)
+    expect(again().map((t) => [t.topic, t.ids, [...t.levels], [...t.timesNs]])).toEqual([
+      ['x', ['a'], [3], [1_000_000_000n]],
+    ])
+    s.part(1).shardRestarted(0)
     expect(s.alerts.inhibitors.size).toBe(1)
-    expect(states()).toEqual([['x', 'a', 3, '1000000000']])
-    // What is OK by now is not among the states: the other shards hear of it first.
-    expect(s.mirrored).toEqual([['x', 'b', 0, '2000000000']])
   })
 
   it('keeps runs apart that follow each other under one id', async () => {

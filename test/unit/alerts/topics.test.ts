@@ -7,8 +7,8 @@ import { event, TestLog } from './events.js'
 /** Keeps what was stored, as the database would. */
 class MapStore implements TopicStore {
   readonly states = new Map<string, Map<string, EventState>>()
-  topics(): Iterable<string> {
-    return this.states.keys()
+  topics(prefix = ''): Iterable<string> {
+    return [...this.states.keys()].filter((t) => t.startsWith(prefix))
   }
   load(topic: string): Iterable<readonly [string, EventState]> {
     return this.states.get(topic) ?? []
@@ -17,9 +17,11 @@ class MapStore implements TopicStore {
     if (!this.states.has(topic)) this.states.set(topic, new Map())
     this.states.get(topic)!.set(id, state)
   }
-  delete(topic: string, id?: string): void {
-    if (id === undefined) this.states.delete(topic)
-    else this.states.get(topic)?.delete(id)
+  delete(topic: string, id: string): void {
+    this.states.get(topic)?.delete(id)
+  }
+  async clear(topic: string): Promise<void> {
+    this.states.delete(topic)
   }
 }
 
@@ -199,17 +201,56 @@ describe('topics', () => {
     await first.topics.close('t')
     expect(first.topics.list()).toEqual([])
     first.topics.open('t')
-    expect(first.topics.alertStates('t')).toEqual([['t', 'a', 3, '7000000000']])
+    expect([...first.topics.alerting('t')]).toEqual(['a'])
+    expect(first.topics.stateOf('t', 'a')).toMatchObject({ level: 3, timeNs: 7_000_000_000n })
     const second = service({}, store)
     second.topics.restore(() => true)
     expect(second.topics.list()).toEqual([{ id: 't', level: 3, collected: 0 }])
-    second.topics.remove('t')
+    await second.topics.remove('t')
     expect(store.states.size).toBe(0)
     const none = service({}, null)
     none.topics.collect('t', event({ level: 3 }))
     await none.topics.close('t')
     none.topics.open('t')
-    expect(none.topics.alertStates('t')).toEqual([])
+    expect([...none.topics.alerting('t')]).toEqual([])
+  })
+
+  it('reads stored states of many ids in turns, unless they are dropped or needed meanwhile', async () => {
+    const store = new MapStore()
+    const n = 200_000
+    for (const topic of ['read', 'dropped', 'needed']) {
+      for (let i = 0; i < n; i++)
+        store.put(topic, `e${i}`, { level: 1, message: '', details: '', timeNs: 1n, durationNs: 0n })
+    }
+    const { topics } = service({}, store)
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    await topics.load(['read', 'unknown'])
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(2)
+    expect(topics.list()).toEqual([])
+    topics.open('read')
+    expect(topics.events('read')?.size).toBe(n)
+    const loading = Promise.all([topics.load(['dropped']), topics.load(['needed'])])
+    topics.collect('needed', event({ id: 'e0', level: 3 }))
+    const removed = topics.remove('dropped')
+    await Promise.all([loading, removed])
+    topics.open('dropped')
+    expect([topics.events('dropped')?.size, topics.events('needed')?.size]).toEqual([0, n])
+    expect(topics.stateOf('needed', 'e0')?.level).toBe(3)
+  })
+
+  it('tells who follows of states and of topics that are gone', async () => {
+    const { topics } = service()
+    const told: unknown[] = []
+    topics.onState((...s) => told.push(s))
+    topics.onGone((topic) => told.push(topic))
+    topics.collect('t', event({ id: 'a', level: 3 }))
+    topics.collect('t', event({ id: 'a', level: 1 }))
+    topics.collect('u', event({ id: 'b', level: 2 }))
+    await topics.removeMatching('t')
+    await topics.remove('unknown')
+    expect(told).toEqual([['t', 'a', 3, 0], ['t', 'a', 1, 3], ['u', 'b', 2, 0], 't'])
   })
 
   it('bounds the ids of a topic: the oldest OK goes first', () => {

@@ -16,6 +16,16 @@ export const floors: readonly (readonly string[])[] = [
   ['lambda', 'transport', 'alert-handlers'],
   ['state', 'tickscript', 'templates', 'influxdb', 'http', 'storage'],
   ['columns', 'influxql', 'config', 'net'],
-  ['go', 'log.ts', 'flags.ts', 'identity.ts', 'built-file.ts', 'regular-file.ts', 'abortable.ts', 'deadline.ts'],
+  [
+    'go',
+    'log.ts',
+    'flags.ts',
+    'identity.ts',
+    'built-file.ts',
+    'regular-file.ts',
+    'abortable.ts',
+    'deadline.ts',
+    'turns.ts',
+  ],
   ['errors.ts', 'error-codes.ts', 'version.ts'],
 ]

@@ -71,7 +71,6 @@ export class ScriptTask {
       dbrps: [{ db: 'db', rp: 'rp' }],
       statsOffset: 0,
       routes: [],
-      alertStates: [],
       deadman: options.deadman,
     }
     this.task = buildTask(spec, env)
