@@ -77,7 +77,8 @@ async function latency(
     engine.write({ db: 'bench', rp: 'autogen', precision, body, source: 'http' })
   let sentAt = 0
   let heard: (() => void) | undefined
-  engine.onOutput(Out.Alert, (frame) => {
+  engine.onFrame((frame) => {
+    if (frame.type !== Out.Alert) return
     if (frame.taskId !== 'probe') return
     histogram.recordValue(Math.max(1, Math.round((performance.now() - sentAt) * 1000)))
     heard?.()

@@ -176,13 +176,7 @@ export class Server {
       store,
       engine,
       templates,
-      followers: [
-        alerts,
-        httpOutPages(views),
-        httpPosts(posts, engine),
-        ...this.openSinks(engine, http),
-        sideloads(sources),
-      ],
+      followers: [alerts, httpOutPages(views), httpPosts(posts), ...this.openSinks(engine, http), sideloads(sources)],
       forgetTopics: (prefix) => topics.removeMatching(prefix),
       log: log.with({ service: 'task_store' }),
       deadman: deadmanOf(config),
@@ -243,7 +237,7 @@ export class Server {
     const scaled = new AutoscaleClusters(this.config.foreign, http)
     const autoscale = new AutoscaleSink({ cluster: (method, id) => scaled.cluster(method, id) })
     this.onClose('autoscale', () => autoscale.close())
-    return [loopbacks(loopback, engine), influxDBOuts(influx, engine), autoscales(autoscale, engine)]
+    return [loopbacks(loopback), influxDBOuts(influx), autoscales(autoscale)]
   }
 
   private openAlerts(

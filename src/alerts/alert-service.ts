@@ -65,6 +65,7 @@ function topicsOf(run: RunInfo): Set<string> {
 
 /** The alerts of one run. */
 class AlertRun implements RunPart {
+  readonly takes = [Out.Alert, Out.Inhibit]
   readonly nodes = new Map<number, AlertNode>()
   /** Topics that the shards have for it. */
   mirrored: ReadonlySet<string> = new Set()
@@ -79,6 +80,11 @@ class AlertRun implements RunPart {
     start.alertStates.push(() => this.service.mirror.statesOf(this.mirrored))
     await this.service.open(this)
     for (const node of this.nodes.values()) start.nodeData.set(node.index, node.data)
+  }
+
+  onFrame(frame: OutputFrame): void {
+    if (frame.type === Out.Alert) this.service.alertFrame(this, frame)
+    else this.service.inhibitFrame(frame)
   }
 
   started(): void {}
@@ -112,10 +118,6 @@ class AlertRun implements RunPart {
 export class AlertService implements RunFollower {
   readonly inhibitors = new InhibitionTable()
   readonly mirror: StateMirror
-  /** Events of runs that had already been stopped. */
-  lateEvents = 0
-  /** By key. */
-  private readonly runs = new Map<number, AlertRun>()
 
   constructor(private readonly parts: AlertServiceParts) {
     for (const kind of pendingServices(parts.services)) {
@@ -126,10 +128,6 @@ export class AlertService implements RunFollower {
 
   attach(engine: Engine): void {
     this.mirror.attach(engine)
-    engine.onOutput(Out.Alert, (frame) => this.alertFrame(frame))
-    engine.onOutput(Out.Inhibit, (frame) => {
-      this.inhibitors.apply(frame.taskKey, frame.nodeIndex, frame.shard, decodeInhibitFrame(frame.payload))
-    })
   }
 
   partOf(run: RunInfo): RunPart | null {
@@ -140,7 +138,6 @@ export class AlertService implements RunFollower {
   async open(run: AlertRun): Promise<void> {
     const { topics } = this.parts
     await topics.load(topicsOf(run.info))
-    this.runs.set(run.info.key, run)
     for (const planned of run.info.plan.nodes) {
       if (isAlert(planned)) this.openNode(run, planned)
     }
@@ -157,7 +154,6 @@ export class AlertService implements RunFollower {
   }
 
   forget(run: AlertRun): void {
-    this.runs.delete(run.info.key)
     this.mirror.close(run.mirrored)
   }
 
@@ -183,20 +179,19 @@ export class AlertService implements RunFollower {
     })
   }
 
-  private alertFrame(frame: OutputFrame): void {
-    const run = this.runs.get(frame.taskKey)
-    const decoded = decodeAlertFrame(frame.payload, run?.info.taskId ?? frame.taskId)
-    const node = run?.nodes.get(frame.nodeIndex)
+  inhibitFrame({ taskKey, nodeIndex, shard, payload }: OutputFrame): void {
+    this.inhibitors.apply(taskKey, nodeIndex, shard, decodeInhibitFrame(payload))
+  }
+
+  alertFrame(run: AlertRun, frame: OutputFrame): void {
+    const decoded = decodeAlertFrame(frame.payload, run.info.taskId)
+    const node = run.nodes.get(frame.nodeIndex)
     if (decoded.kind === 'restore') {
       const { from, to, id } = decoded
       this.parts.topics.copyState(from, to, id, from === node?.anonymous)
       return
     }
-    if (node === undefined) {
-      this.lateEvents++
-      return
-    }
-    this.event(node, decoded.event)
+    if (node !== undefined) this.event(node, decoded.event)
   }
 
   private event(node: AlertNode, event: AlertEvent): void {

@@ -145,7 +145,8 @@ export interface Engine {
   outputRead(): readonly number[]
   /** All states that changed by frames up to `read` were told. */
   topicStatesSent(read: readonly number[]): void
-  onOutput(type: number, handler: (frame: OutputFrame) => void): void
+  /** Gets every frame that the shards send but log lines, in the order in which each shard sent them. */
+  onFrame(handler: (frame: OutputFrame) => void): void
   /** A task failed at run time on some shard; it has been stopped on all. */
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void
   /** A shard's thread has died; called after all that it sent was handed on, before the next one builds its tasks. */

@@ -57,7 +57,7 @@ export class ShardlineEngine implements Engine {
   private readonly runs: TaskRuns
   private readonly waiting: WaitingWriters
   private readonly piscina: Piscina
-  private readonly frameHandlers = new Map<number, FrameHandler[]>()
+  private readonly frameHandlers: FrameHandler[] = []
   private readonly restartHandlers: ((shard: number) => void)[] = []
   private readonly schemaFeed = new SchemaFeed(this.handles)
   /** By shard. */
@@ -243,10 +243,8 @@ export class ShardlineEngine implements Engine {
     for (const h of this.handles) h.post({ type: 'topicStatesSent', read: read[h.shard] ?? 0 })
   }
 
-  onOutput(type: number, handler: FrameHandler): void {
-    const list = this.frameHandlers.get(type)
-    if (list === undefined) this.frameHandlers.set(type, [handler])
-    else list.push(handler)
+  onFrame(handler: FrameHandler): void {
+    this.frameHandlers.push(handler)
   }
 
   onTaskFailed(handler: (key: number, id: string, error: string) => void): void {
@@ -493,12 +491,13 @@ export class ShardlineEngine implements Engine {
   }
 
   private frame(shard: number, type: number, taskKey: number, nodeIndex: number, payload: Uint8Array): void {
-    if (type === Out.Log) this.logLine(payload)
-    const handlers = this.frameHandlers.get(type)
-    if (handlers === undefined) return
+    if (type === Out.Log) {
+      this.logLine(payload)
+      return
+    }
     const life = this.handles[shard].restarts
     const frame = { type, shard, life, taskKey, taskId: this.runs.idOf(taskKey), nodeIndex, payload }
-    for (const h of handlers) h(frame)
+    for (const handle of this.frameHandlers) handle(frame)
   }
 
   private logLine(payload: Uint8Array): void {

@@ -10,7 +10,8 @@
  */
 import type { TaskPlan } from '../plan/task-plan.js'
 import type { MirroredStates } from '../state/topic-mirror.js'
-import type { RunningTask } from './engine-api.js'
+import type { FrameType } from '../transport/output.js'
+import type { OutputFrame, RunningTask } from './engine-api.js'
 
 /** A run before it runs. */
 export interface RunInfo {
@@ -35,6 +36,10 @@ export interface RunStart {
 }
 
 export interface RunPart {
+  /** The kinds of frames of the run's shards that are this part's. No other part of the run takes them. */
+  readonly takes: readonly FrameType[]
+  /** A frame of one of these kinds: from the end of `prepare` on, until `draining`. */
+  onFrame(frame: OutputFrame): void
   /** Fetches and makes what the run needs. May throw: the task does not start. Frames may come from here on. */
   prepare(start: RunStart): Promise<void>
   /** All shards run the task. May throw: a TaskFailure stops the task afterwards, anything else undoes the start. */
@@ -58,5 +63,7 @@ export interface RunFollower {
   partOf(run: RunInfo): RunPart | null
 }
 
+/** For parts without frames. */
+export const noFrames = { takes: [], onFrame: () => {} }
 /** No counters of its own. */
 export const noCounters: Readonly<Record<string, number>> = {}

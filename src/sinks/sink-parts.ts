@@ -3,10 +3,10 @@
  * sources, clusters. One RunPart per run and kind of node. Thread: main.
  */
 import { within } from '../deadline.js'
-import type { Engine } from '../engine/engine-api.js'
-import { noCounters, type RunFollower, type RunInfo, type RunPart } from '../engine/run-part.js'
+import type { OutputFrame } from '../engine/engine-api.js'
+import { noCounters, noFrames, type RunFollower, type RunInfo, type RunPart } from '../engine/run-part.js'
 import type { PlannedNode } from '../plan/task-plan.js'
-import { Out } from '../transport/output.js'
+import { type FrameType, Out } from '../transport/output.js'
 import type { AutoscaleSink, PreparedAutoscales } from './autoscale/autoscale-sink.js'
 import type { HttpOutViews } from './http-out-views.js'
 import type { HttpPostSink, PreparedHttpPosts } from './http-post-sink.js'
@@ -20,8 +20,14 @@ function following(method: string, part: (run: RunInfo) => RunPart): RunFollower
   return { partOf: (run) => (run.plan.nodes.some(isOne) ? part(run) : null) }
 }
 
+/** The frames of one type go to a sink, which knows its runs by their keys. */
+function framesOf(type: FrameType, sink: { onFrame(frame: OutputFrame): void }): Pick<RunPart, 'takes' | 'onFrame'> {
+  return { takes: [type], onFrame: (frame) => sink.onFrame(frame) }
+}
+
 export function httpOutPages(views: HttpOutViews): RunFollower {
   return following('httpOut', ({ key, plan }) => ({
+    ...noFrames,
     async prepare() {},
     started: (running) => views.register(running, plan),
     // Rows live on the shards: those of the dead one are gone.
@@ -32,11 +38,12 @@ export function httpOutPages(views: HttpOutViews): RunFollower {
   }))
 }
 
-export function httpPosts(sink: HttpPostSink, engine: Engine): RunFollower {
-  engine.onOutput(Out.HttpPost, (frame) => sink.onFrame(frame))
+export function httpPosts(sink: HttpPostSink): RunFollower {
+  const frames = framesOf(Out.HttpPost, sink)
   return following('httpPost', ({ key, plan }) => {
     let targets: PreparedHttpPosts
     return {
+      ...frames,
       async prepare() {
         targets = sink.prepare(plan)
       },
@@ -52,9 +59,10 @@ export function httpPosts(sink: HttpPostSink, engine: Engine): RunFollower {
   })
 }
 
-export function loopbacks(sink: LoopbackSink, engine: Engine): RunFollower {
-  engine.onOutput(Out.Loopback, (frame) => sink.onFrame(frame))
+export function loopbacks(sink: LoopbackSink): RunFollower {
+  const frames = framesOf(Out.Loopback, sink)
   return following('kapacitorLoopback', ({ key, plan, dbrps }) => ({
+    ...frames,
     async prepare() {
       sink.check(plan, dbrps)
     },
@@ -68,11 +76,12 @@ export function loopbacks(sink: LoopbackSink, engine: Engine): RunFollower {
   }))
 }
 
-export function influxDBOuts(sink: InfluxDBSink, engine: Engine): RunFollower {
-  engine.onOutput(Out.InfluxDBOut, (frame) => sink.onFrame(frame))
+export function influxDBOuts(sink: InfluxDBSink): RunFollower {
+  const frames = framesOf(Out.InfluxDBOut, sink)
   return following('influxDBOut', ({ key, taskId, plan }) => {
     let targets: PreparedInfluxDBOuts
     return {
+      ...frames,
       async prepare() {
         targets = sink.prepare(plan)
       },
@@ -87,6 +96,7 @@ export function influxDBOuts(sink: InfluxDBSink, engine: Engine): RunFollower {
 
 export function sideloads(sources: SideloadSources): RunFollower {
   return following('sideload', ({ key, plan }) => ({
+    ...noFrames,
     prepare: ({ nodeData }) => sources.prepare(key, plan, nodeData),
     started: (running) => sources.started(running),
     // The next thread gets the values of the last reload with the task.
@@ -97,11 +107,12 @@ export function sideloads(sources: SideloadSources): RunFollower {
   }))
 }
 
-export function autoscales(sink: AutoscaleSink, engine: Engine): RunFollower {
-  engine.onOutput(Out.Autoscale, (frame) => sink.onFrame(frame))
+export function autoscales(sink: AutoscaleSink): RunFollower {
+  const frames = framesOf(Out.Autoscale, sink)
   const part = ({ key, plan }: RunInfo): RunPart => {
     let clusters: PreparedAutoscales
     return {
+      ...frames,
       async prepare() {
         clusters = sink.prepare(plan)
       },

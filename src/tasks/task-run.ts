@@ -5,7 +5,7 @@
  * next run start, for topics and pages are named after tasks.
  */
 
-import type { Engine, RunningTask, StartTask } from '../engine/engine-api.js'
+import type { Engine, OutputFrame, RunningTask, StartTask } from '../engine/engine-api.js'
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import { errorText, ShardlineError, TaskFailure } from '../errors.js'
 import type { Log } from '../log.js'
@@ -38,6 +38,8 @@ export class TaskRun {
   /** What the run failed with; '' while it has not. */
   error = ''
   private readonly parts: RunPart[] = []
+  /** By type of frame. */
+  private readonly takers = new Map<number, RunPart>()
   private running: RunningTask | null = null
   private ending: Promise<void> | null = null
 
@@ -74,7 +76,9 @@ export class TaskRun {
     const info: RunInfo = { key, id: record.id, taskId, taskMaster, dbrps: record.dbrps, plan }
     for (const follower of followers) {
       const part = follower.partOf(info)
-      if (part !== null) this.parts.push(part)
+      if (part === null) continue
+      this.parts.push(part)
+      for (const type of part.takes) this.takers.set(type, part)
     }
     const start: RunStart = { nodeData: new Map(), alertStates: [] }
     for (const part of this.parts) await part.prepare(start)
@@ -112,6 +116,13 @@ export class TaskRun {
     if (this.error !== '' || this.ending !== null) return
     this.error = error
     if (this.running !== null) this.onFailed(this)
+  }
+
+  /** False: no part of the run takes such a frame. */
+  onFrame(frame: OutputFrame): boolean {
+    const part = this.takers.get(frame.type)
+    part?.onFrame(frame)
+    return part !== undefined
   }
 
   shardRestarted(shard: number): void {

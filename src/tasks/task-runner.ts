@@ -17,6 +17,8 @@ import { type RunRecord, TaskRun } from './task-run.js'
 export class TaskRunner {
   /** Those that have begun to start and not ended. */
   private readonly runs = new Map<number, TaskRun>()
+  /** Frames of runs that had ended. */
+  lateFrames = 0
 
   constructor(
     private readonly engine: Engine,
@@ -25,6 +27,9 @@ export class TaskRunner {
     private readonly deadman?: DeadmanDefaults,
   ) {
     engine.onTaskFailed((key, _id, error) => this.runs.get(key)?.failed(error))
+    engine.onFrame((frame) => {
+      if (this.runs.get(frame.taskKey)?.onFrame(frame) !== true) this.lateFrames++
+    })
     engine.onShardRestarted((shard) => {
       for (const run of this.runs.values()) run.shardRestarted(shard)
     })

@@ -15,3 +15,4 @@ export const Out = {
   /** A call to a cluster: JSON {request, op, resource, count}; operators/outside/autoscale.ts. */
   Autoscale: 7,
 } as const
+export type FrameType = (typeof Out)[keyof typeof Out]

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { FrameWriter, type InhibitorState } from '../../../src/alert-handlers/event-frame.js'
 import { AlertService } from '../../../src/alerts/alert-service.js'
 import { type EventState, TopicService, type TopicStore } from '../../../src/alerts/topics.js'
-import type { Engine, OutputFrame } from '../../../src/engine/engine-api.js'
+import type { Engine } from '../../../src/engine/engine-api.js'
 import type { RunPart, RunStart } from '../../../src/engine/run-part.js'
 import { HttpClient } from '../../../src/net/http-client.js'
 import { alertDef } from '../../../src/operators/alert/alert-def.js'
@@ -48,17 +48,12 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
   const log = new TestLog()
   const topics = new TopicService(store, log)
   const alerts = new AlertService({ topics, services: given, http, log })
-  const outputs = new Map<number, (frame: OutputFrame) => void>()
   /** What the shards were told: states, topics that are gone, and that what they had sent was handled. */
   const told: MirroredStates[] = []
   let handled = 0
   /** What a shard that was told all of it has, as `topic id level seconds`. */
   const states = new Map<string, Map<string, string>>()
-  const engine: Pick<
-    Engine,
-    'onOutput' | 'mirrorTopicStates' | 'forgetTopicStates' | 'outputRead' | 'topicStatesSent'
-  > = {
-    onOutput: (type, handler) => void outputs.set(type, handler),
+  const engine: Pick<Engine, 'mirrorTopicStates' | 'forgetTopicStates' | 'outputRead' | 'topicStatesSent'> = {
     mirrorTopicStates(list) {
       told.push(list)
       const of = states.get(list.topic) ?? new Map<string, string>()
@@ -103,7 +98,7 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
     part(key).stopped()
   }
   const frame = (type: number, taskId: string, taskKey: number, nodeIndex: number, payload: Uint8Array) =>
-    outputs.get(type)!({ type, shard: 0, life: 0, taskKey, taskId, nodeIndex, payload })
+    part(taskKey).onFrame({ type, shard: 0, life: 0, taskKey, taskId, nodeIndex, payload })
   const send = (
     taskId: string,
     key: number,
@@ -331,7 +326,6 @@ describe('alert service', () => {
     s.send('t1', 2, 2, { id: 'a', level: 3 })
     expect(s.part(2).countersOf(2)).toMatchObject({ alerts_triggered: 1 })
     expect(s.topics.queues('main:t1:alert2')).toHaveLength(1)
-    expect(s.alerts.lateEvents).toBe(0)
   })
 
   it('says which enabled services it cannot serve', async () => {
@@ -343,14 +337,6 @@ describe('alert service', () => {
         keys: { handler: 'pagerduty' },
       },
     ])
-  })
-
-  it('counts events of tasks that are gone', async () => {
-    const s = setup()
-    await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
-    await s.stop(1)
-    s.send('t1', 1, 2, { id: 'a', level: 3 })
-    expect(s.alerts.lateEvents).toBe(1)
   })
 
   it('gives nodes the global slack handler and the state changes that go with it', async () => {

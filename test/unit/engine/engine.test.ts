@@ -133,7 +133,7 @@ describe('engine', () => {
     const t = await start({ shards: 1, slots: 64 })
     const gate = new Gate()
     const frames: string[] = []
-    t.engine.onOutput(99, (f) => frames.push(`${f.taskId} ${Buffer.from(f.payload)}`))
+    t.engine.onFrame((f) => frames.push(`${f.taskId} ${Buffer.from(f.payload)}`))
     const drained = await t.task('drained', { vars: { gate: gate.sab, onStop: true } })
     for (let i = 0; i < 20; i++) await t.write(row(i, i))
     await gate.reached(1)
@@ -313,7 +313,7 @@ describe('engine', () => {
     const t = await start({ shards: 1, outputBytes: 4096 })
     const task = await t.task('t')
     const lengths: number[] = []
-    t.engine.onOutput(99, (f) => {
+    t.engine.onFrame((f) => {
       lengths.push(f.payload.length)
       if (lengths.length === 3) throw new Error('handler')
     })

@@ -1,11 +1,13 @@
 /** The life of a run and of the parts that follow it, on a real engine. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { shardThread } from '../../../src/compile/threads.js'
-import type { RunFollower, RunInfo, RunPart } from '../../../src/engine/run-part.js'
+import type { OutputFrame } from '../../../src/engine/engine-api.js'
+import { noFrames, type RunFollower, type RunInfo, type RunPart } from '../../../src/engine/run-part.js'
 import { TaskFailure } from '../../../src/errors.js'
 import { silentLog } from '../../../src/log.js'
 import type { RunRecord, TaskRun } from '../../../src/tasks/task-run.js'
 import { TaskRunner } from '../../../src/tasks/task-runner.js'
+import { type FrameType, Out } from '../../../src/transport/output.js'
 import { TestEngine } from '../engine/engine-harness.js'
 
 let t: TestEngine
@@ -28,6 +30,7 @@ const record: RunRecord = {
 const follower = (name: string, more: Partial<RunPart> = {}): RunFollower => ({
   partOf: ({ key }: RunInfo) => {
     const part: RunPart = {
+      ...noFrames,
       prepare: async () => {},
       started: () => {},
       shardRestarted: () => {},
@@ -38,6 +41,8 @@ const follower = (name: string, more: Partial<RunPart> = {}): RunFollower => ({
     }
     const told = (call: string) => calls.push(`${name}${key} ${call}`)
     return {
+      takes: part.takes,
+      onFrame: part.onFrame,
       prepare: (start) => {
         told('prepare')
         return part.prepare(start)
@@ -68,6 +73,31 @@ const unexpected = (run: TaskRun): void => {
 }
 
 describe('a run', () => {
+  it('gives each part the frames that it takes, and counts those of runs that have ended', async () => {
+    const seen: string[] = []
+    const takes = (type: FrameType) => ({
+      takes: [type],
+      onFrame: (f: OutputFrame) => void seen.push(`${type} ${f.taskKey} ${f.payload.length}`),
+    })
+    let send: (frame: OutputFrame) => void = unexpected as never
+    const onFrame = vi.spyOn(t.engine, 'onFrame').mockImplementation((handler) => {
+      send = handler
+    })
+    const watched = runner(follower('a', takes(Out.HttpPost)), follower('b', takes(Out.Loopback)))
+    onFrame.mockRestore()
+    const run = await watched.start(record, unexpected)
+    const frame = (type: FrameType, taskKey: number) =>
+      send({ type, taskKey, taskId: 'task', shard: 0, life: 0, nodeIndex: 1, payload: new Uint8Array(taskKey) })
+    frame(Out.Loopback, run.key)
+    frame(Out.HttpPost, run.key)
+    expect(seen).toEqual([`${Out.Loopback} ${run.key} ${run.key}`, `${Out.HttpPost} ${run.key} ${run.key}`])
+    expect(watched.lateFrames).toBe(0)
+    await watched.stop(run, 'drain')
+    frame(Out.HttpPost, run.key)
+    expect(seen).toHaveLength(2)
+    expect(watched.lateFrames).toBe(1)
+  })
+
   it('leads its parts from prepare to stopped, once, and counts what they count', async () => {
     const r = runner(follower('a'), { partOf: () => null }, follower('b'))
     const run = await r.start(record, unexpected)
