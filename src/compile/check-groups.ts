@@ -1,4 +1,5 @@
 /** Slips in groupings that `check` warns of: alert ids that groups share, several tags in one string. Any thread. */
+import { onlyTagsOfId } from '../operators/alert-id.js'
 import { stringsOf } from '../operators/kit/dimensions.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import type { Dimensions, RowShapes } from './row-shapes.js'
@@ -49,19 +50,8 @@ export function sharedId(node: PipelineNode, shapes: RowShapes): GroupProblem | 
 
 /** The tags that an id lacks to tell the groups apart; none where it may do so otherwise. */
 function leftOut(template: string, dims: NonNullable<Dimensions>): readonly string[] {
-  const actions = [...template.matchAll(/\{\{(.*?)\}\}/gs)].map((m) => m[1]!)
-  const tags = new Set<string>()
-  for (const action of actions) {
-    const rest = action.replace(
-      /\bindex\s+\.Tags\s+"([^"]*)"|\.Tags\.(\w+)/g,
-      (_, indexed?: string, dotted?: string) => {
-        tags.add(indexed ?? dotted ?? '')
-        return ''
-      },
-    )
-    // Anything that is not plainly the same for all groups may differ.
-    if (/\.(?:Group|Fields|Tags|Message|Details)\b|(?:^|[\s(|])\.(?=[\s)|]|$)|[$:]/.test(rest)) return []
-  }
-  if (dims === '*') return tags.size === 0 ? ['host'] : []
-  return dims.filter((dim) => !tags.has(dim))
+  const tags = onlyTagsOfId(template)
+  if (tags === null) return []
+  if (dims === '*') return tags.length === 0 ? ['host'] : []
+  return dims.filter((dim) => !tags.includes(dim))
 }

@@ -26,6 +26,13 @@ export function tagsOfId(template: string): readonly string[] | null {
   return [...new Set(apart.flatMap((p) => (p.kind === 'tag' ? [p.name] : [])))].sort()
 }
 
+/** The tags that an id prints; null where it may tell groups apart by more than these. */
+export function onlyTagsOfId(template: string): readonly string[] | null {
+  const parts = partsOf(template)
+  if (parts.some((p) => p.kind === 'group' || p.kind === 'other')) return null
+  return parts.flatMap((p) => (p.kind === 'tag' ? [p.name] : []))
+}
+
 const isText = (part: Part | undefined): boolean => part === undefined || part.kind === 'text'
 
 function partsOf(template: string): Part[] {
