@@ -217,6 +217,7 @@ export class Server {
       waitingBytes: options['waiting-bytes'],
       idleGroupMs: options['idle-ttl'],
       inspectPort: options['inspect-port'],
+      closeAfterMs: options['close-after'],
       statePolicy: options['state-policy'],
       drainMs: options['drain-timeout'],
       server: { hostname: identity.hostname, clusterId: identity.clusterId, serverId: identity.serverId },

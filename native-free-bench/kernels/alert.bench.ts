@@ -84,6 +84,7 @@ function operator(memory: ShardMemory): AlertOperator {
     outbox: { send() {} },
     now: () => 0,
     nowNs: () => 0n,
+    closeAfterMs: 0,
     timers: (onTimer) => wheel.add(state, onTimer),
     grouping: (o) => new Grouping(state, o.dims, o.byName),
     error() {},

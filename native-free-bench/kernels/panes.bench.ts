@@ -34,6 +34,7 @@ export function kernelContext(memory: ShardMemory): OperatorContext {
     outbox: { send: () => undefined },
     now: () => startMs,
     nowNs: () => BigInt(startMs) * 1_000_000n,
+    closeAfterMs: 0,
     timers: (onTimer: (group: number, nowMs: number) => void) => wheel.add(state, onTimer),
     grouping: (o: { dims: readonly string[] | null; byName: boolean }) => new Grouping(state, o.dims, o.byName),
     error: () => undefined,

@@ -45,6 +45,7 @@ class DryContext implements OperatorContext {
     this.state = run.allocator()
   }
 
+  readonly closeAfterMs = 0
   readonly nowNs = (): bigint => BigInt(this.now()) * 1_000_000n
 
   now(): number {

@@ -79,6 +79,10 @@ export const sections = {
         'Shard k can be debugged at this port + k of 127.0.0.1, where whoever reaches it can run code. 0: none can.',
       ),
       'idle-ttl': duration('0s', 'Groups without points for so long are forgotten. 0s: never.'),
+      'close-after': duration(
+        '0s',
+        'Windows and joins close so long after their time although no next point comes, where `.closeAfter()` says nothing. 0s: they wait for it.',
+      ),
       'max-body-size': bytes('64mb', 'Largest body of a write, uncompressed; larger ones are answered 413.'),
       'drain-timeout': duration('20s', 'How long tasks may go on with accepted points at shutdown.'),
     },

@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly waitingBytes?: number
   /** Groups not seen for this long are evicted; 0: never. */
   readonly idleGroupMs?: number
+  /** Windows and joins close so long after their time without a next point; 0: they wait for one. */
+  readonly closeAfterMs?: number
   readonly statePolicy?: StatePolicy
   readonly taskPolicy?: TaskPolicy
   /** Deadline of a drain. */
@@ -90,6 +92,7 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
     writeWaitMs: o.writeWaitMs ?? 10_000,
     waitingBytes: o.waitingBytes ?? 64 * 1024 * 1024,
     idleGroupMs: o.idleGroupMs ?? 0,
+    closeAfterMs: o.closeAfterMs ?? 0,
     statePolicy: o.statePolicy ?? 'drop-oldest',
     taskPolicy: o.taskPolicy ?? 'block',
     drainMs: o.drainMs ?? 30_000,

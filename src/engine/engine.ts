@@ -119,6 +119,7 @@ export class ShardlineEngine implements Engine {
       taskPolicy: options.taskPolicy,
       idleGroupMs: options.idleGroupMs,
       inspectPort: options.inspectPort,
+      closeAfterMs: options.closeAfterMs,
       server: options.server,
     }
     for (let s = 0; s < options.shards; s++) {

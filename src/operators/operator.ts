@@ -50,6 +50,8 @@ export interface OperatorContext {
   readonly nodeData?: unknown
   /** Main's clock at the entry being processed, ms since the epoch. The only clock an operator may read. */
   now(): number
+  /** `[engine] close-after`, ms; 0: never (close-after.ts). */
+  readonly closeAfterMs: number
   /** Times for the lambda function now(): that clock in ns, each time later, and no time twice in a task. */
   readonly nowNs: () => bigint
   /** Timers of this operator, one per group at most. */

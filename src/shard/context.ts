@@ -37,6 +37,8 @@ export interface ShardEnv {
   /** Non-OK alert states, mirrored from main. */
   readonly topics: TopicMirror
   readonly server: ServerInfo
+  /** Default of `.closeAfter()`, ms. */
+  readonly closeAfterMs: number
   now(): number
   /** A line for main's log. `taskKey` 0: of the shard itself. */
   log(taskKey: number, nodeIndex: number, level: LogLevel, msg: string, keys: Record<string, string>): void
@@ -169,6 +171,7 @@ export class NodeContext implements OperatorContext {
   readonly server: ServerInfo
   readonly nodeData: unknown
   readonly nowNs: () => bigint
+  readonly closeAfterMs: number
   private readonly cells: NodeCells
   private readonly quiet: boolean
   private readonly timerSets: TimerSet[] = []
@@ -200,6 +203,7 @@ export class NodeContext implements OperatorContext {
     this.topicStates = env.topics
     this.server = env.server
     this.nowNs = task.clock.nowNs
+    this.closeAfterMs = env.closeAfterMs
     this.nodeData = spec.nodeData?.get(planned.index)
     const key = spec.key
     this.outbox = { send: (type, nodeIndex, payload) => env.outbox.send(type, key, nodeIndex, payload) }

@@ -110,6 +110,7 @@ export class ShardLoop {
       stats: this.stats,
       topics: this.topics,
       server: init.server,
+      closeAfterMs: init.closeAfterMs,
       now: () => this.wheel.nowMs,
       log: (key, node, level, msg, keys) => this.log(key, node, level, msg, keys),
       enter: (key) => this.ring.enter(key),

@@ -22,10 +22,14 @@ const maxRounds = 256
 export class TimerWheel {
   private sets: TimerSet[] = []
   private tick = 0
+  private added = 0
+  /** Set whose turn it is in the current tick, and the time that is advanced to; nothing is due outside of `advance`. */
+  private turn = 0
+  private targetMs = Number.NEGATIVE_INFINITY
   nowMs = 0
 
   add(state: StateAllocator, onTimer: (group: number, nowMs: number) => void): TimerSet {
-    const set = new TimerSet(this, state, onTimer)
+    const set = new TimerSet(this, state, onTimer, ++this.added)
     this.sets = [...this.sets, set]
     return set
   }
@@ -41,10 +45,15 @@ export class TimerWheel {
     let any = false
     for (const set of this.sets) any ||= set.size > 0
     if (any && to - this.tick <= longStepTicks) {
+      this.targetMs = nowMs
       for (let t = this.tick; t <= to; t++) {
         this.tick = t
-        for (const set of this.sets) if (set.size > 0) set.fireTick(t, nowMs)
+        for (const set of this.sets) {
+          this.turn = set.order
+          if (set.size > 0) set.fireTick(t, nowMs)
+        }
       }
+      this.targetMs = Number.NEGATIVE_INFINITY
     } else if (any) {
       this.tick = to
       for (const set of this.sets) if (set.size > 0) set.fireAll(nowMs)
@@ -53,9 +62,11 @@ export class TimerWheel {
     this.nowMs = nowMs
   }
 
-  /** The tick being processed: nothing may be linked to an earlier one. */
-  get currentTick(): number {
-    return this.tick
+  /** The tick at which a set next looks for a timer that is due: not before the one being processed, nor in one that is past. */
+  tickFor(order: number, dueMs: number): number {
+    const due = Math.floor(dueMs / tickMs)
+    if (due > this.tick) return due
+    return order < this.turn && dueMs <= this.targetMs ? this.tick + 1 : this.tick
   }
 
   /** While a timer fires, the clock shows its due time. */
@@ -76,6 +87,8 @@ export class TimerSet {
     private readonly wheel: TimerWheel,
     private readonly state: StateAllocator,
     private readonly onTimer: (group: number, nowMs: number) => void,
+    /** Sets take turns in this order. */
+    readonly order: number,
   ) {
     this.dues = state.f64()
     this.nexts = state.i32()
@@ -183,8 +196,7 @@ export class TimerSet {
   }
 
   private link(group: number): void {
-    const tick = Math.max(Math.floor(this.dues.get(group) / tickMs), this.wheel.currentTick)
-    const b = tick & (bucketCount - 1)
+    const b = this.wheel.tickFor(this.order, this.dues.get(group)) & (bucketCount - 1)
     const heads = this.heads!
     const head = heads[b]
     this.nexts.set(group, head)

@@ -40,6 +40,8 @@ export interface ShardInit {
   readonly taskPolicy: TaskPolicy
   /** Groups not seen for this long are evicted; 0 = never. */
   readonly idleGroupMs: number
+  /** Default of `.closeAfter()` of windows and joins; 0 = only points close them. */
+  readonly closeAfterMs: number
   readonly server: ServerInfo
   /** Where its thread can be debugged, 0: nowhere. */
   readonly inspectPort: number

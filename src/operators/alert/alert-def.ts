@@ -7,8 +7,8 @@ import { ShardlineError } from '../../errors.js'
 import { compileHtmlTemplate, compileTextTemplate } from '../../templates/index.js'
 import { checkVars } from '../../templates/vars.js'
 import type { ArgDef, NodeDef, PipelineNode, PropertyDef, ScriptValue } from '../../tickscript/node-def.js'
-import { tagsOfId } from '../alert-id.js'
 import { lambdaFacts } from '../kit/lambda-facts.js'
+import { tagsOfId } from './alert-id.js'
 
 export const levelNames = ['OK', 'INFO', 'WARNING', 'CRITICAL'] as const
 

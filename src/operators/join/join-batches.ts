@@ -116,7 +116,7 @@ export class JoinBatches implements JoinContent {
     this.copies.endWindow()
     this.copies.flush()
     if (!this.copied) this.rows.clear(this.copyTo)
-    this.rows.bind(this.chunk!)
+    if (this.chunk !== null) this.rows.bind(this.chunk)
     return this.copied
   }
 
@@ -155,6 +155,7 @@ export class JoinBatches implements JoinContent {
   }
 
   flush(): void {
+    this.chunk = null
     this.out.flush()
   }
 

@@ -8,11 +8,13 @@
  *
  *   on-group   lists i32 ×4: first and last specific + 1, first and last match + 1 · times f64 per parent (subs on
  *              demand)
- *   message    ms f64 · sub i32 (on demand) · i32 ×4: parent, name id, join group and its generation (specific only)
+ *   message    ms f64 · sub i32 (on demand) · i32 ×4: parent, name id, join group and its generation (specific only) ·
+ *              clock when it came f64 (with closeAfter)
  */
 import type { GroupInfo } from '../../columns/chunk.js'
 import { Grouping } from '../../state/grouping.js'
 import type { Pages } from '../../state/pages.js'
+import type { TimerSet } from '../../state/timer-wheel.js'
 import { GroupHold } from '../kit/group-hold.js'
 import type { OperatorContext } from '../operator.js'
 import type { JoinContent } from './join-content.js'
@@ -42,10 +44,12 @@ export interface Arrival {
   index: number
   /** -1: it comes from the chunk. */
   message: number
+  /** Main's clock when it came. */
+  cameMs: number
 }
 
 export function noArrival(): Arrival {
-  return { parent: 0, ms: 0, sub: 0, name: '', index: -1, message: -1 }
+  return { parent: 0, ms: 0, sub: 0, name: '', index: -1, message: -1, cameMs: 0 }
 }
 
 /** What the matches ask of the join. */
@@ -64,6 +68,8 @@ export interface MatchedJoin {
   readonly content: JoinContent
   readonly sets: JoinSets
   readonly groups: OwnGroups
+  /** A message waits for a match so long at most; 0: until the others are past its time. */
+  readonly closeAfterMs: number
 }
 
 export class JoinMatches {
@@ -76,6 +82,10 @@ export class JoinMatches {
   private readonly ms: Pages<Float64Array>
   private readonly subs: Pages<Int32Array>
   private readonly meta: Pages<Int32Array>
+  private readonly came: Pages<Float64Array>
+  private readonly closeAfterMs: number
+  /** By on-group, for its messages that have waited longest. */
+  private readonly timers: TimerSet | null
   private readonly reported: boolean[]
   private allReported = false
   private limit = 0
@@ -107,12 +117,13 @@ export class JoinMatches {
     this.ms = state.f64()
     this.subs = state.i32()
     this.meta = state.i32(4)
-    this.pool = new SlotPool(
-      state,
-      [this.ms, this.meta, ...content.messageAlways],
-      [this.subs, ...content.messageOthers],
-      28 + content.slotBytes,
-    )
+    this.came = state.f64()
+    this.closeAfterMs = join.closeAfterMs
+    this.timers = join.closeAfterMs > 0 ? ctx.timers((on, nowMs) => this.fire(on, nowMs)) : null
+    const always = [this.ms, this.meta, ...content.messageAlways]
+    if (this.timers !== null) always.push(this.came)
+    const bytes = 28 + content.slotBytes + (this.timers === null ? 0 : 8)
+    this.pool = new SlotPool(state, always, [this.subs, ...content.messageOthers], bytes)
     this.reported = new Array<boolean>(plan.parents).fill(false)
   }
 
@@ -133,6 +144,7 @@ export class JoinMatches {
     if (this.allReported) this.sendEarly(on)
     if (this.isSpecific(info, group)) this.specific(on, info, group, arrival)
     else this.match(on, arrival)
+    if (this.timers !== null) this.arm(on, this.timers)
   }
 
   /** A delete of a group from a parent: its on-group's queues go, and the parent's low mark. */
@@ -149,13 +161,17 @@ export class JoinMatches {
     let known = false
     for (let p = 0; p < this.plan.parents; p++) known ||= this.times.get(on, p) !== never
     if (known) return
+    this.timers?.clear(on)
     this.hold.release(this.groups.grouping, on)
     this.groups.grouping.freeIfUnused(on)
   }
 
   evictGroup(info: GroupInfo, group: number): void {
     if (info !== this.groups.grouping) this.groups.forget(info, group)
-    else if (this.hold.release(info, group)) this.sink.evicted(this.clear(group, SPECIFIC) + this.clear(group, MATCH))
+    else if (this.hold.release(info, group)) {
+      this.timers?.clear(group)
+      this.sink.evicted(this.clear(group, SPECIFIC) + this.clear(group, MATCH))
+    }
   }
 
   /** The task stops: what waits for a match is sent alone. */
@@ -187,6 +203,7 @@ export class JoinMatches {
 
   dispose(): void {
     this.pool.dispose()
+    this.timers?.dispose()
     for (const p of [this.lists, this.times, this.timeSubs]) p.release()
     this.hold.dispose()
     this.groups.dispose()
@@ -264,10 +281,12 @@ export class JoinMatches {
     waited.ms = this.ms.get(message)
     waited.sub = this.subOf(message)
     waited.message = message
+    if (this.timers !== null) waited.cameMs = this.came.get(message)
     this.sink.collect(g, waited)
   }
 
-  private enqueue(on: number, queue: number, { parent, ms, sub, name, index }: Arrival, g: number): void {
+  private enqueue(on: number, queue: number, arrival: Arrival, g: number): void {
+    const { parent, ms, sub, name, index } = arrival
     const message = this.pool.take()
     const ok = message >= 0 && (sub === 0 || this.subs.ensure(message)) && this.content.keep(message, parent, index)
     if (!ok) {
@@ -281,11 +300,42 @@ export class JoinMatches {
     this.meta.set(message, this.sets.table.take(name), NAME)
     this.meta.set(message, g, GROUP)
     this.meta.set(message, g < 0 ? 0 : this.joinGroups.grouping.generation(g), GENERATION)
+    if (this.timers !== null) this.came.set(message, arrival.cameMs)
     this.pool.next.set(message, 0)
     const last = this.lists.get(on, queue + 1) - 1
     if (last < 0) this.lists.set(on, message + 1, queue)
     else this.pool.next.set(last, message + 1)
     this.lists.set(on, message + 1, queue + 1)
+  }
+
+  /** The timer of an on-group goes by its first messages: those behind them came later. */
+  private arm(on: number, timers: TimerSet): void {
+    const s = this.first(on, SPECIFIC)
+    const m = this.first(on, MATCH)
+    if (s < 0 && m < 0) {
+      timers.clear(on)
+      return
+    }
+    const sinceS = s < 0 ? Number.POSITIVE_INFINITY : this.came.get(s)
+    const sinceM = m < 0 ? Number.POSITIVE_INFINITY : this.came.get(m)
+    timers.set(on, Math.min(sinceS, sinceM) + this.closeAfterMs)
+  }
+
+  /** Specific messages that have waited long enough are sent alone; matches that have find no specific one any more. */
+  private fire(on: number, nowMs: number): void {
+    if (this.timers === null || !this.hold.has(on)) return
+    for (let m = this.first(on, MATCH); m >= 0 && this.hasWaited(m, nowMs); m = this.first(on, MATCH)) {
+      this.dropFirst(on, MATCH)
+    }
+    for (let s = this.first(on, SPECIFIC); s >= 0 && this.hasWaited(s, nowMs); s = this.first(on, SPECIFIC)) {
+      this.sendFirst(on)
+    }
+    this.content.flush()
+    this.arm(on, this.timers)
+  }
+
+  private hasWaited(message: number, nowMs: number): boolean {
+    return this.came.get(message) + this.closeAfterMs <= nowMs
   }
 
   private dropFirst(on: number, queue: number): number {

@@ -9,7 +9,10 @@
  */
 import type { Chunk, GroupInfo } from '../../columns/chunk.js'
 import type { PlannedNode } from '../../plan/task-plan.js'
+import type { Pages } from '../../state/pages.js'
+import type { TimerSet } from '../../state/timer-wheel.js'
 import type { NodeDef } from '../../tickscript/node-def.js'
+import { checkCloseAfter, closeAfterMs, closeAfterProperty, closedByTime } from '../kit/close-after.js'
 import { stringsOf } from '../kit/dimensions.js'
 import { GroupHold } from '../kit/group-hold.js'
 import { Operator, type OperatorContext } from '../operator.js'
@@ -58,8 +61,13 @@ export const joinDef: NodeDef = {
       args: [{ name: 'deleteAll', type: 'bool' }],
       default: false,
     },
+    closeAfterProperty(
+      'A point (or batch) that has waited so long for its partners is joined without them, with `.fill()`, or left out. ' +
+        'Default: `[engine] close-after`; 0 waits until they are past its time, as in the original.',
+    ),
   ],
   validate(node) {
+    checkCloseAfter(node)
     const delimiter = String(node.props.delimiter)
     checkPrefixes(node, node.parents.length, 'joined streams', delimiter === '' ? null : `"${delimiter}"\t`)
   },
@@ -74,7 +82,7 @@ export const joinDef: NodeDef = {
       stateTags: on.length > 0 ? on : undefined,
     }
   },
-  counters: ['evicted_rows'],
+  counters: ['evicted_rows', closedByTime],
 }
 
 export class JoinOperator extends Operator implements MatchSink {
@@ -86,6 +94,11 @@ export class JoinOperator extends Operator implements MatchSink {
   private readonly sets: JoinSets
   private readonly matches: JoinMatches | null
   private readonly arrival = noArrival()
+  /** By set: main's clock when its first message came (with closeAfter). */
+  private readonly came: Pages<Float64Array>
+  private readonly closeAfterMs: number
+  /** By group, for its first set. */
+  private readonly timers: TimerSet | null
   private cardinality = 0
 
   constructor(planned: PlannedNode, ctx: OperatorContext) {
@@ -103,15 +116,28 @@ export class JoinOperator extends Operator implements MatchSink {
       node.edge === 'batch'
         ? new JoinBatches(this.plan, grouping, toleranceOf(node), state, emit)
         : new JoinPoints(this.plan, grouping, state, emit)
+    this.closeAfterMs = closeAfterMs(node, ctx)
+    this.timers = this.closeAfterMs > 0 ? ctx.timers((g, nowMs) => this.fire(g, nowMs)) : null
+    this.came = state.f64()
     const { always, others, slotBytes } = this.content
-    this.sets = new JoinSets(state, this.plan.parents, always, others, slotBytes)
+    this.sets =
+      this.timers === null
+        ? new JoinSets(state, this.plan.parents, always, others, slotBytes)
+        : new JoinSets(state, this.plan.parents, [...always, this.came], others, slotBytes + 8)
     this.content.attach(this.sets)
     this.matches =
       this.plan.on.length === 0
         ? null
         : new JoinMatches(
             ctx,
-            { plan: this.plan, byName: shape.byName, content: this.content, sets: this.sets, groups: this.groups },
+            {
+              plan: this.plan,
+              byName: shape.byName,
+              content: this.content,
+              sets: this.sets,
+              groups: this.groups,
+              closeAfterMs: this.closeAfterMs,
+            },
             this,
           )
   }
@@ -124,6 +150,7 @@ export class JoinOperator extends Operator implements MatchSink {
     const { arrival } = this
     arrival.parent = port
     arrival.name = chunk.name
+    arrival.cameMs = this.ctx.now()
     if (matches !== null) {
       for (let i = 0; i < n; i++) {
         this.arrive(ms[i], sub[i], i)
@@ -211,13 +238,14 @@ export class JoinOperator extends Operator implements MatchSink {
 
   override dispose(): void {
     this.matches?.dispose()
+    this.timers?.dispose()
     this.sets.dispose()
     this.content.dispose()
     this.hold.dispose()
     this.groups.dispose()
   }
 
-  collect(g: number, { parent, ms, sub, name, index, message }: Arrival): void {
+  collect(g: number, { parent, ms, sub, name, index, message, cameMs }: Arrival): void {
     const { sets, content } = this
     if (!this.hold.has(g) && !this.create(g)) {
       if (message < 0) this.refused(content.rowsOf(index))
@@ -227,6 +255,7 @@ export class JoinOperator extends Operator implements MatchSink {
     const set = sets.place(g, parent, ms, sub)
     let ok = set >= 0
     if (ok) {
+      if (this.timers !== null && sets.lowest(set) < 0) this.came.set(set, cameMs)
       ok = message < 0 ? content.put(set, parent, index) : content.send(message, parent, set)
       if (ok) sets.fill(g, set, parent, name)
       else if (sets.lowest(set) < 0) sets.remove(g, set)
@@ -247,8 +276,32 @@ export class JoinOperator extends Operator implements MatchSink {
     if (rows > 0) this.ctx.stats.add('evicted_rows', rows)
   }
 
-  /** Emits and removes the sets that wait for nothing any more, in order of time. */
   private settle(g: number): void {
+    this.settleSets(g)
+    if (this.timers === null) return
+    const first = this.sets.first(g)
+    if (first < 0) this.timers.clear(g)
+    else this.timers.set(g, this.came.get(first) + this.closeAfterMs)
+  }
+
+  /** The first sets of a group that have waited long enough are settled as if every parent had passed them. */
+  private fire(g: number, nowMs: number): void {
+    const { sets, content } = this
+    if (!this.hold.has(g)) return
+    let closed = 0
+    for (let set = sets.first(g); set >= 0; set = sets.first(g)) {
+      if (this.came.get(set) + this.closeAfterMs > nowMs) break
+      content.emit(g, set)
+      this.drop(g, set)
+      closed++
+    }
+    if (closed > 0) this.ctx.stats.add(closedByTime, closed)
+    this.settle(g)
+    content.flush()
+  }
+
+  /** Emits and removes the sets that wait for nothing any more, in order of time. */
+  private settleSets(g: number): void {
     const { sets, content } = this
     for (;;) {
       const oldest = sets.first(g)
@@ -281,6 +334,7 @@ export class JoinOperator extends Operator implements MatchSink {
   private forget(g: number): number {
     let rows = 0
     for (let set = this.sets.first(g); set >= 0; set = this.sets.first(g)) rows += this.drop(g, set)
+    this.timers?.clear(g)
     this.hold.release(this.groups.grouping, g)
     return rows
   }

@@ -15,12 +15,14 @@ import { modulo, zeroTimeMs } from '../../columns/time.js'
 import type { PlannedNode } from '../../plan/task-plan.js'
 import { aggregateOf } from '../influxql/influxql-defs.js'
 import { CellReader } from '../kit/cells.js'
+import { closeAfterMs, closedByTime } from '../kit/close-after.js'
 import { Operator, type OperatorContext } from '../operator.js'
 import { PaneLane } from './fused-window-lane.js'
 import { Merged } from './fused-window-merged.js'
 import { FusedOutput, fusible } from './fused-window-output.js'
 import { headerWords, PaneRecords } from './fused-window-records.js'
 import { type PaneShape, shapeOf } from './fusing.js'
+import { WindowCloser } from './window-closer.js'
 import { windowOptions } from './window-options.js'
 import type { WindowSchedule } from './window-schedule.js'
 
@@ -42,7 +44,16 @@ export function createFusedWindow(
   const shape = shapeOf(schedule)
   if (shape === null) throw new Error('this window cannot keep panes')
   const outputs = children.map((c) => new FusedOutput(c.planned, c.ctx, aggregateOf(c.planned.node)!))
-  return { window: new FusedWindow(ctx, schedule, shape, outputs), outputs }
+  return {
+    window: new FusedWindow(ctx, { schedule, shape, closeAfterMs: closeAfterMs(window.node, ctx) }, outputs),
+    outputs,
+  }
+}
+
+interface FusedOptions {
+  readonly schedule: WindowSchedule
+  readonly shape: PaneShape
+  readonly closeAfterMs: number
 }
 
 interface Space {
@@ -50,6 +61,7 @@ interface Space {
   readonly lanes: readonly PaneLane[]
   /** Groups that have emitted. */
   emitted: number
+  closer: WindowCloser | null
 }
 
 class FusedWindow extends Operator {
@@ -69,14 +81,18 @@ class FusedWindow extends Operator {
   /** The slot that `slotPane` was computed for last. */
   private slot = Number.NaN
   private slotPane = 0
+  private readonly schedule: WindowSchedule
+  private readonly shape: PaneShape
 
   constructor(
     ctx: OperatorContext,
-    private readonly schedule: WindowSchedule,
-    private readonly shape: PaneShape,
+    private readonly options: FusedOptions,
     private readonly outputs: readonly FusedOutput[],
   ) {
     super(ctx)
+    const { schedule, shape } = options
+    this.schedule = schedule
+    this.shape = shape
     const fields: { name: string; outputs: FusedOutput[] }[] = []
     for (const o of outputs) {
       const known = fields.find((f) => f.name === o.field)
@@ -106,7 +122,10 @@ class FusedWindow extends Operator {
   override barrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
     const space = this.spaceOf(grouping)
     const known = space.records.load(group) || this.create(space, group, 'barrier', ms, sub)
-    if (known && space.records.isDueAt(ms, sub)) this.emitGroup(space, group, ms, sub)
+    if (known) {
+      if (space.records.isDueAt(ms, sub)) this.emitByMessage(space, group, ms, sub)
+      space.closer?.see(group, this.ctx.now() - ms)
+    }
     this.flush()
   }
 
@@ -128,9 +147,10 @@ class FusedWindow extends Operator {
   }
 
   override dispose(): void {
-    for (const { records, lanes } of this.spaces.values()) {
+    for (const { records, lanes, closer } of this.spaces.values()) {
       records.release()
       for (const lane of lanes) lane.dispose()
+      closer?.dispose()
     }
     this.spaces.clear()
     this.space = null
@@ -146,9 +166,10 @@ class FusedWindow extends Operator {
   }
 
   private addRows(space: Space, chunk: Chunk, from: number, to: number): void {
-    const { lanes, records } = space
+    const { lanes, records, closer } = space
     const { groups, ms } = chunk
     const { low, high } = this
+    const now = this.ctx.now()
     const { pages, shift, mask } = records.f64
     const stride = records.stride >> 1
     const single = lanes.length === 1 ? lanes[0] : null
@@ -163,10 +184,12 @@ class FusedWindow extends Operator {
             ? this.slotPane
             : this.paneOf(start)
           : this.place(space, chunk, r, g)
-      if (pane < 0) continue
-      if (single !== null) {
-        if (!single.add(pane, g, r)) this.ctx.dropped('memory', 1)
-      } else this.addToAll(lanes, pane, g, r)
+      if (pane >= 0) {
+        if (single !== null) {
+          if (!single.add(pane, g, r)) this.ctx.dropped('memory', 1)
+        } else this.addToAll(lanes, pane, g, r)
+      } else if (closer === null || !records.has(g)) continue
+      closer?.see(g, now - ms[r])
     }
   }
 
@@ -195,7 +218,7 @@ class FusedWindow extends Operator {
         this.ctx.dropped('memory', 1)
         return -1
       }
-    } else if (records.isDueAt(ms, sub)) this.emitGroup(space, group, ms, sub)
+    } else if (records.isDueAt(ms, sub)) this.emitByMessage(space, group, ms, sub)
     const { slotMs } = this.shape
     if (records.isOpenNow) {
       if (slotMs === 0) return 0
@@ -209,6 +232,21 @@ class FusedWindow extends Operator {
     const slot = slotMs === 0 ? records.dueMs : ms - modulo(ms + this.originMs, slotMs)
     records.open(group, slot, records.dueMs)
     return this.paneOf(slot)
+  }
+
+  private emitByMessage(space: Space, group: number, ms: number, sub: number): void {
+    this.emitGroup(space, group, ms, sub)
+    space.closer?.restart(group)
+  }
+
+  /** The window of a group ends without a message: as if a barrier came at its due time, but an empty one is not emitted. */
+  private closeDue(space: Space, group: number): boolean {
+    const { records } = space
+    if (!records.load(group) || !records.isOpenNow) return false
+    this.ctx.stats.add(closedByTime, 1)
+    this.emitGroup(space, group, records.dueMs, records.dueSub)
+    this.flush()
+    return records.isOpenNow
   }
 
   /** Emits the group loaded; (ms, sub) is the instant that causes it. */
@@ -246,13 +284,23 @@ class FusedWindow extends Operator {
   }
 
   private create(space: Space, group: number, name: string, ms: number, sub: number): boolean {
+    if (space.closer?.open(group) === false) return false
     this.schedule.first(ms, sub)
     return space.records.add(group, name, this.schedule.ms, this.schedule.sub)
+  }
+
+  private closerOf(space: Space): WindowCloser {
+    const { records } = space
+    return new WindowCloser(this.ctx, this.options.closeAfterMs, {
+      dueOf: (group) => (records.load(group) ? records.dueMs + (records.dueSub > 0 ? 1 : 0) : Number.POSITIVE_INFINITY),
+      close: (group) => this.closeDue(space, group),
+    })
   }
 
   private forget(space: Space, group: number): void {
     if (space.records.hasEmitted(group)) space.emitted--
     space.records.remove(group)
+    space.closer?.forget(group)
     for (const lane of space.lanes) lane.clear(group)
     // Nobody is left: the pages go back at once. Otherwise ids are used again, and with them the cells.
     if (space.records.size > 0) return
@@ -301,7 +349,8 @@ class FusedWindow extends Operator {
       }
       const records = new PaneRecords(state, grouping, this.shape.slotMs, words, shelfWords)
       for (const lane of lanes) lane.records = records
-      space = { records, lanes, emitted: 0 }
+      space = { records, lanes, emitted: 0, closer: null }
+      if (this.options.closeAfterMs > 0) space.closer = this.closerOf(space)
       this.spaces.set(grouping, space)
     }
     this.space = space

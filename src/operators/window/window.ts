@@ -11,11 +11,13 @@ import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { PlannedNode } from '../../plan/task-plan.js'
 import type { NodeDef, PipelineNode } from '../../tickscript/node-def.js'
+import { checkCloseAfter, closeAfterMs, closeAfterProperty, closedByTime } from '../kit/close-after.js'
 import { builderOptions, layoutOf, type RowLayout, RowStore } from '../kit/row-store.js'
 import { WindowGroups } from '../kit/window-groups.js'
 import { Operator, type OperatorContext } from '../operator.js'
 import type { OperatorEntry } from '../registry-types.js'
 import { whyRows } from './fusing.js'
+import { WindowCloser } from './window-closer.js'
 import { ns, type WindowOptions, windowOptions } from './window-options.js'
 import { WindowRing } from './window-ring.js'
 import type { WindowSchedule } from './window-schedule.js'
@@ -25,6 +27,7 @@ interface Space {
   readonly rows: RowStore
   /** Time windows only. */
   readonly ring: WindowRing
+  closer: WindowCloser | null
 }
 
 class WindowOperator extends Operator {
@@ -34,6 +37,7 @@ class WindowOperator extends Operator {
   private space: Space | null = null
   private cardinality = 0
   private readonly schedule: WindowSchedule
+  private readonly closeAfterMs: number
 
   constructor(
     planned: PlannedNode,
@@ -43,6 +47,7 @@ class WindowOperator extends Operator {
     super(ctx)
     this.layout = layoutOf(planned)
     this.schedule = options.schedule
+    this.closeAfterMs = options.periodCount === 0 && this.schedule.every.ns > 0n ? closeAfterMs(planned.node, ctx) : 0
     this.out = new ChunkBuilder({ ...builderOptions(this.layout), batch: true }, (c) => this.emit(c))
   }
 
@@ -61,10 +66,14 @@ class WindowOperator extends Operator {
     const known = space.groups.has(group) || this.create(space, group, 'barrier', ms, sub)
     if (this.options.periodCount > 0) {
       super.barrier(grouping, group, ms, sub, port)
-    } else if (known && space.groups.isDue(group, ms, sub)) {
-      if (this.schedule.every.ns > 0n) this.emitDue(space, group, ms, sub)
-      else this.emitNow(space, group, ms, sub)
-      this.out.flush()
+    } else if (known) {
+      if (space.groups.isDue(group, ms, sub)) {
+        if (this.schedule.every.ns > 0n) this.emitDue(space, group, ms, sub)
+        else this.emitNow(space, group, ms, sub)
+        space.closer?.restart(group)
+        this.out.flush()
+      }
+      space.closer?.see(group, this.ctx.now() - ms)
     }
     this.showCardinality()
   }
@@ -95,10 +104,11 @@ class WindowOperator extends Operator {
   }
 
   override dispose(): void {
-    for (const { groups, rows, ring } of this.spaces.values()) {
+    for (const { groups, rows, ring, closer } of this.spaces.values()) {
       groups.dispose()
       rows.dispose()
       ring.dispose()
+      closer?.dispose()
     }
     this.spaces.clear()
     this.space = null
@@ -106,15 +116,20 @@ class WindowOperator extends Operator {
 
   /** Time windows with every > 0: an emission comes before the row that causes it. */
   private timeRows(chunk: Chunk, space: Space): void {
-    const { groups } = space
+    const { groups, closer } = space
+    const now = this.ctx.now()
     for (let r = 0; r < chunk.n; r++) {
       const g = chunk.groups[r]
       if (!groups.has(g) && !this.create(space, g, chunk.name, chunk.ms[r], chunk.sub[r])) {
         this.ctx.dropped('memory', 1)
         continue
       }
-      if (groups.isDue(g, chunk.ms[r], chunk.sub[r])) this.emitDue(space, g, chunk.ms[r], chunk.sub[r])
+      if (groups.isDue(g, chunk.ms[r], chunk.sub[r])) {
+        this.emitDue(space, g, chunk.ms[r], chunk.sub[r])
+        closer?.restart(g)
+      }
       this.store(space, g, r)
+      closer?.see(g, now - chunk.ms[r])
     }
   }
 
@@ -189,7 +204,7 @@ class WindowOperator extends Operator {
       const { fillPeriod, periodCount, everyCount } = this.options
       return space.groups.addDue(group, name, fillPeriod ? periodCount : everyCount, 0)
     }
-    if (!space.ring.add(group)) return false
+    if (!space.ring.add(group) || space.closer?.open(group) === false) return false
     this.schedule.first(ms, sub)
     return space.groups.addDue(group, name, this.schedule.ms, this.schedule.sub)
   }
@@ -199,6 +214,7 @@ class WindowOperator extends Operator {
     if (space === undefined || !space.groups.has(group)) return false
     space.rows.clear(group)
     space.groups.remove(group)
+    space.closer?.forget(group)
     return true
   }
 
@@ -210,11 +226,39 @@ class WindowOperator extends Operator {
         groups: new WindowGroups(this.ctx.state, grouping),
         rows: new RowStore(this.ctx.state, this.layout),
         ring: new WindowRing(this.ctx.state),
+        closer: null,
       }
+      if (this.closeAfterMs > 0) space.closer = this.closerOf(space)
       this.spaces.set(grouping, space)
     }
     this.space = space
     return space
+  }
+
+  private closerOf(space: Space): WindowCloser {
+    const { groups } = space
+    return new WindowCloser(this.ctx, this.closeAfterMs, {
+      dueOf: (group) => groups.dueMs.get(group) + (groups.dueSub(group) > 0 ? 1 : 0),
+      close: (group) => this.closeDue(space, group),
+    })
+  }
+
+  /** The window of a group ends without a message: as if a barrier came at its due time, but an empty one is not emitted. */
+  private closeDue(space: Space, group: number): boolean {
+    if (!this.purgeDue(space, group)) return false
+    this.ctx.stats.add(closedByTime, 1)
+    this.emitDue(space, group, space.groups.dueMs.get(group), space.groups.dueSub(group))
+    this.out.flush()
+    return this.purgeDue(space, group)
+  }
+
+  /** Drops the rows that are too old for the window that is due next. False: none is left, and the ring begins anew. */
+  private purgeDue({ groups, rows, ring }: Space, group: number): boolean {
+    this.schedule.start(groups.dueMs.get(group), groups.dueSub(group))
+    ring.purge(group, rows, this.schedule.ms, this.schedule.sub, false)
+    if (rows.count(group) > 0) return true
+    ring.add(group)
+    return false
   }
 
   private countEvicted(rows: number): void {
@@ -273,8 +317,16 @@ export const windowDef: NodeDef = {
     flag('fillPeriod', 'The first emission waits until a whole period has passed.'),
     int('periodCount', 'Number of points in a window.'),
     int('everyCount', 'Emit after so many points.'),
+    closeAfterProperty(
+      'A window by time with points in it is emitted so long after its due time although no point or barrier comes. ' +
+        'Default: `[engine] close-after`; 0 waits for one, as in the original.',
+    ),
   ],
   validate(node) {
+    checkCloseAfter(node)
+    const { closeAfter } = node.props
+    const byTime = count(node, 'periodCount') === 0n && ns(node.props.every) > 0n
+    if (ns(closeAfter) > 0n && !byTime) reject('closeAfter is for windows by time, with every greater than zero')
     if (count(node, 'periodCount') < 0n) reject('periodCount must not be negative')
     if (count(node, 'everyCount') < 0n) reject('everyCount must be greater than zero')
     if (ns(node.props.period) < 0n) reject('period must not be negative')
@@ -292,7 +344,7 @@ export const windowDef: NodeDef = {
   },
   effects: () => ({ reads: [], stateful: true }),
   keepsPanes: (node, children) => whyRows(node, children) === null,
-  counters: ['evicted_rows', 'evicted_windows'],
+  counters: ['evicted_rows', 'evicted_windows', closedByTime],
 }
 
 function duration(name: string, doc: string) {

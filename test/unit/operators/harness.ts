@@ -75,6 +75,7 @@ export class TestContext implements OperatorContext {
     return n
   }
 
+  closeAfterMs = 0
   readonly nowNs = (): bigint => BigInt(this.now()) * 1_000_000n
 
   now(): number {

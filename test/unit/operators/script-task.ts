@@ -23,6 +23,7 @@ export interface ScriptOptions {
   readonly reads?: readonly string[]
   readonly budgetBytes?: number
   readonly vars?: TaskSpec['vars']
+  readonly closeAfterMs?: number
 }
 
 export class ScriptTask {
@@ -54,6 +55,7 @@ export class ScriptTask {
       stats: StatPart.of(new SharedArrayBuffer(65536 * 8), 0, 65536),
       topics: new TopicMirror(() => 0),
       server: { hostname: 'h', clusterId: '', serverId: '' },
+      closeAfterMs: options.closeAfterMs ?? 0,
       now: () => this.wheel.nowMs,
       log: (_key, _node, _level, _msg, keys) => this.errors.push(keys),
       enter: () => {},

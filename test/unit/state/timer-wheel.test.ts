@@ -106,6 +106,23 @@ describe('timer wheel', () => {
     expect(memory.used).toBe(0)
   })
 
+  it('fires a timer that is due already in the next tick when its set has had its turn', () => {
+    const { wheel, state } = setup(1000)
+    const fired: string[] = []
+    const first = wheel.add(state, (group, now) => fired.push(`first ${group} @${now}`))
+    const second = wheel.add(state, (group, now) => {
+      fired.push(`second ${group} @${now}`)
+      first.set(group, now - 10)
+    })
+    second.set(1, 1200)
+    second.set(2, 1400)
+    wheel.advance(1410)
+    expect(fired).toEqual(['second 1 @1200', 'first 1 @1200', 'second 2 @1400'])
+    wheel.advance(1420)
+    wheel.advance(1450)
+    expect(fired.slice(3)).toEqual(['first 2 @1420'])
+  })
+
   it('fires a timer set in the past at the next advance', () => {
     const { wheel, state } = setup(500_000)
     const fired: number[] = []

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { tagsOfId } from '../../../src/operators/alert-id.js'
+import { tagsOfId } from '../../../../src/operators/alert/alert-id.js'
 
 it.each([
   ['{{ .Name }}:{{ .Group }}', null],

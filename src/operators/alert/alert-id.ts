@@ -3,10 +3,10 @@
  * must meet on one shard. Thread: any.
  */
 
-import { ShardlineError } from '../errors.js'
-import { builtins } from '../templates/functions.js'
-import type { CommandNode, Operand, Statement } from '../templates/nodes.js'
-import { parseTemplate } from '../templates/parser.js'
+import { ShardlineError } from '../../errors.js'
+import { builtins } from '../../templates/functions.js'
+import type { CommandNode, Operand, Statement } from '../../templates/nodes.js'
+import { parseTemplate } from '../../templates/parser.js'
 
 /** A piece of the printed id: fixed text, the group, the value of a tag, or something that is not known beforehand. */
 type Part = { readonly kind: 'text' | 'group' | 'other' } | { readonly kind: 'tag'; readonly name: string }
