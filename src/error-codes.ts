@@ -20,6 +20,11 @@ export const errorGroups: readonly ErrorGroup[] = [
       'invalid-node': 'The properties of a node do not fit together.',
       'invalid-var': 'The value given for a var is none of its type.',
       'no-script': 'A task or template has no script.',
+      'script-timeout':
+        'The script takes longer to evaluate, plan or explain than `[task] script-timeout`: ask for less work, make several tasks of it, or raise the option.',
+      'script-memory': 'The script takes more memory to evaluate, plan or explain than its thread may have.',
+      'scripts-waiting': 'Too many scripts wait to be evaluated; the request may be sent again.',
+      'compile-thread': 'The thread that evaluates scripts has failed; the text says why.',
       unsupported: 'The script uses something that does not run here yet.',
       'lambda-compile': 'A lambda cannot be enabled: the types of its operands do not fit an operator.',
       'bad-dimension': 'The dimensions of a groupBy are not tags or `*`.',

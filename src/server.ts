@@ -20,6 +20,7 @@ import { addTasks } from './api/tasks.js'
 import { addTemplates } from './api/templates.js'
 import { addTopics } from './api/topics.js'
 import { addWrite } from './api/write.js'
+import { Compiler, compileThreads } from './compile/compiler.js'
 import { shardThread } from './compile/threads.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
@@ -171,15 +172,20 @@ export class Server {
       log: log.with({ service: 'alert' }),
     })
     handlers.open()
-    const templates = new TemplateManager(store, log.with({ service: 'task_store' }))
+    const compiler = new Compiler({
+      ...compileThreads({ timeoutMs: config.task['script-timeout'], log: log.with({ service: 'task_store' }) }),
+      deadman: deadmanOf(config),
+    })
+    this.onClose('compiler', () => compiler.close())
+    const templates = new TemplateManager(store, compiler, log.with({ service: 'task_store' }))
     const tasks = new TaskManager({
       store,
       engine,
+      compiler,
       templates,
       followers: [alerts, httpOutPages(views), httpPosts(posts), ...this.openSinks(engine, http), sideloads(sources)],
       forgetTopics: (prefix) => topics.removeMatching(prefix),
       log: log.with({ service: 'task_store' }),
-      deadman: deadmanOf(config),
     })
     templates.attach(tasks)
     this.onClose('task_store', () => tasks.close())

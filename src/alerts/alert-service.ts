@@ -13,7 +13,7 @@ import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { AlertNodeData } from '../operators/alert/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert/alert-def.js'
-import type { PlannedNode } from '../plan/task-plan.js'
+import type { OutlineNode } from '../plan/task-outline.js'
 import { Out } from '../transport/output.js'
 import { StateMirror } from './state-mirror.js'
 import type { TopicService } from './topics.js'
@@ -50,7 +50,7 @@ class AlertNode {
   ) {}
 }
 
-const isAlert = ({ node }: PlannedNode): boolean => node.def.kind === 'alert'
+const isAlert = ({ node }: OutlineNode): boolean => node.def.kind === 'alert'
 
 const levelCounters = ['oks_triggered', 'infos_triggered', 'warns_triggered', 'crits_triggered'] as const
 
@@ -162,7 +162,7 @@ export class AlertService implements RunFollower {
     await this.parts.topics.closeAll()
   }
 
-  private openNode({ info: run, nodes }: AlertRun, planned: PlannedNode): void {
+  private openNode({ info: run, nodes }: AlertRun, planned: OutlineNode): void {
     const { node, index } = planned
     const { topics, services, http, log } = this.parts
     const nodeLog = log.with({ task: run.id, node: node.name })

@@ -1,6 +1,5 @@
 /** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
 
-import { explainInTurns, explainText } from '../compile/explain.js'
 import { ShardlineError } from '../errors.js'
 import { basePath } from '../http/api.js'
 import { type Call, jsonType } from '../http/call.js'
@@ -34,7 +33,7 @@ export function addTasks(
   router.add('GET', path, (call) => list(call, tasks))
   router.add('POST', path, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
-    call.json(200, taskView(tasks, await tasks.create(request), defaultView))
+    call.json(200, await taskView(tasks, await tasks.create(request), defaultView))
   })
   router.add('GET', prefix, async (call) => {
     const id = idOf(call)
@@ -51,11 +50,11 @@ export function addTasks(
     const replayed = inReplay(call, id, replayOf)
     if (entry === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
     if (call.query.has('explain')) await explained(call, tasks, entry.record)
-    else call.json(200, taskView(tasks, replayed ?? entry, options))
+    else call.json(200, await taskView(tasks, replayed ?? entry, options))
   })
   router.add('PATCH', prefix, async (call) => {
     const request = decodeTaskRequest(await call.body(maxRequestBytes))
-    call.json(200, taskView(tasks, await tasks.update(idOf(call), request), defaultView))
+    call.json(200, await taskView(tasks, await tasks.update(idOf(call), request), defaultView))
   })
   router.add('DELETE', prefix, async (call) => {
     await tasks.delete(idOf(call))
@@ -69,9 +68,8 @@ async function explained(call: Call, tasks: TaskManager, record: TaskRecord): Pr
   if (!['', 'json', 'text'].includes(form)) {
     throw new ShardlineError('bad-parameter', `invalid explain parameter ${JSON.stringify(form)}`)
   }
-  const explanation = await explainInTurns(tasks.runner.plan(record), tasks.runner.shards)
-  if (form === 'text') call.raw(200, 'text/plain; charset=utf-8', explainText(explanation))
-  else call.json(200, explanation)
+  if (form === 'text') call.raw(200, 'text/plain; charset=utf-8', await tasks.runner.explain(record, 'text'))
+  else call.raw(200, jsonType, await tasks.runner.explain(record, 'json'))
 }
 
 function idOf(call: Call): string {
@@ -98,9 +96,12 @@ function inReplay(call: Call, taskId: string, replayOf: ReplayOf): TaskEntry | u
   return { record: task, run, error: '' }
 }
 
-function list(call: Call, tasks: TaskManager): void {
+async function list(call: Call, tasks: TaskManager): Promise<void> {
   const params = listParams(call.query)
   const options = viewOptions(call)
   const page = pageOf(tasks.list(), (t) => t.record.id, params)
-  call.json(200, { tasks: page.map((t) => taskListItem(tasks, t, params.fields, options)) })
+  const items: unknown[] = []
+  // One after the other: at most one script of a list waits for the compile thread.
+  for (const entry of page) items.push(await taskListItem(tasks, entry, params.fields, options))
+  call.json(200, { tasks: items })
 }

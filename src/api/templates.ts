@@ -7,7 +7,7 @@ import { listParams, pageOf } from '../tasks/list-params.js'
 import { decodeTemplateRequest } from '../tasks/task-request.js'
 import { scriptFormatOf } from '../tasks/task-view.js'
 import type { TemplateManager } from '../tasks/template-manager.js'
-import { type TemplateViewOptions, templateListItem, templateView } from '../tasks/template-view.js'
+import { templateListItem, templateView } from '../tasks/template-view.js'
 
 const path = `${basePath}/templates`
 const prefix = `${path}/`
@@ -15,23 +15,19 @@ const prefix = `${path}/`
 const maxRequestBytes = 16 << 20
 
 export function addTemplates(router: Router, templates: TemplateManager): void {
-  const { deadman } = templates
-  const formatted: TemplateViewOptions = { format: 'formatted', deadman }
   router.add('GET', path, (call) => list(call, templates))
   router.add('POST', path, async (call) => {
-    call.json(
-      200,
-      templateView(await templates.create(decodeTemplateRequest(await call.body(maxRequestBytes))), formatted),
-    )
+    const request = decodeTemplateRequest(await call.body(maxRequestBytes))
+    call.json(200, await templateView(templates, await templates.create(request), 'formatted'))
   })
-  router.add('GET', prefix, (call) => {
+  router.add('GET', prefix, async (call) => {
     const template = templates.get(idOf(call))
     if (template === undefined) throw new ShardlineError('no-template', 'no template exists', 404)
-    call.json(200, templateView(template, { format: formatOf(call), deadman }))
+    call.json(200, await templateView(templates, template, formatOf(call)))
   })
   router.add('PATCH', prefix, async (call) => {
     const request = decodeTemplateRequest(await call.body(maxRequestBytes))
-    call.json(200, templateView(await templates.update(idOf(call), request), formatted))
+    call.json(200, await templateView(templates, await templates.update(idOf(call), request), 'formatted'))
   })
   router.add('DELETE', prefix, async (call) => {
     await templates.delete(idOf(call))
@@ -47,9 +43,12 @@ function idOf(call: Call): string {
   return id
 }
 
-function list(call: Call, templates: TemplateManager): void {
+async function list(call: Call, templates: TemplateManager): Promise<void> {
   const params = listParams(call.query)
-  const options: TemplateViewOptions = { format: formatOf(call), deadman: templates.deadman }
+  const format = formatOf(call)
   const page = pageOf(templates.list(), (t) => t.id, params)
-  call.json(200, { templates: page.map((t) => templateListItem(t, params.fields, options)) })
+  const items: unknown[] = []
+  // One after the other, as with tasks.
+  for (const template of page) items.push(await templateListItem(templates, template, params.fields, format))
+  call.json(200, { templates: items })
 }

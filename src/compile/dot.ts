@@ -8,17 +8,26 @@ export type DotView = 'attributes' | 'labels'
 
 /** Edges only: nodes in walk order, each one's children in order of creation. */
 export function bareDot(taskId: string, pipeline: Pipeline): string {
-  const lines = [`digraph ${taskId} {`]
+  return dotOfEdges(taskId, dotEdges(pipeline))
+}
+
+/** The lines between the brackets of the bare text. */
+export function dotEdges(pipeline: Pipeline): string {
+  const lines: string[] = []
   for (const node of pipeline.nodes) {
     // The source of a batch task is not shown.
     if (node.def.method === 'batch') continue
-    for (const child of node.children) lines.push(`${node.name} -> ${child.name};`)
+    for (const child of node.children) lines.push(`${node.name} -> ${child.name};\n`)
   }
-  return `${lines.join('\n')}\n}`
+  return lines.join('')
+}
+
+export function dotOfEdges(taskId: string, edges: string): string {
+  return `digraph ${taskId} {\n${edges}}`
 }
 
 /** Nodes and edges both in walk order, as `view` has them. */
-export function statsDot(taskId: string, pipeline: Pipeline, view: TaskStatsView, form: DotView): string {
+export function statsDot(taskId: string, pipeline: Pick<Pipeline, 'type'>, view: TaskStatsView, form: DotView): string {
   const rate = `${view.throughput.toFixed(2)} ${pipeline.type === 'batch' ? 'batches' : 'points'}/s`
   const graph =
     form === 'labels'

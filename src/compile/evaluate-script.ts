@@ -1,6 +1,7 @@
 /** A script's text and vars to its pipeline, with the nodes and the lambda engine of this program. Any thread. */
 import { evaluateConstant } from '../lambda/constant.js'
 import { operatorRegistry } from '../operators/registry.js'
+import type { Program } from '../tickscript/ast.js'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../tickscript/evaluate.js'
 import { parse } from '../tickscript/parser.js'
 
@@ -8,5 +9,13 @@ type ScriptVars = NonNullable<EvaluateOptions['vars']>
 
 /** Throws ShardlineError with the original's text, without the prefix `invalid TICKscript: `. */
 export function evaluateScript(script: string, vars: ScriptVars, options: Partial<EvaluateOptions> = {}): Evaluation {
-  return evaluate(parse(script), { registry: operatorRegistry, constant: evaluateConstant, vars, ...options })
+  return evaluateProgram(parse(script), vars, options)
+}
+
+export function evaluateProgram(
+  program: Program,
+  vars: ScriptVars,
+  options: Partial<EvaluateOptions> = {},
+): Evaluation {
+  return evaluate(program, { registry: operatorRegistry, constant: evaluateConstant, vars, ...options })
 }

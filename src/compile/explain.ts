@@ -4,7 +4,7 @@ import { planTask } from '../plan/plan.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import type { Partition } from '../transport/routes.js'
-import { assumedFields, assumedTextBytes, estimateState, estimateStateInTurns, type StateEstimate } from './trial.js'
+import { assumedFields, assumedTextBytes, estimateState, type StateEstimate } from './trial.js'
 
 export interface Explanation {
   readonly type: 'stream' | 'batch'
@@ -48,15 +48,7 @@ export interface ExplainOptions {
 }
 
 export function explain(plan: TaskPlan, shards: number): Explanation {
-  return explanation(plan, shards, estimateState(plan))
-}
-
-/** For a thread that must not stand still. */
-export async function explainInTurns(plan: TaskPlan, shards: number): Promise<Explanation> {
-  return explanation(plan, shards, await estimateStateInTurns(plan))
-}
-
-function explanation(plan: TaskPlan, shards: number, estimates: readonly (StateEstimate | null)[]): Explanation {
+  const estimates = estimateState(plan)
   const nodes = plan.nodes.map((planned, i) => explainNode(planned, estimates[i]!))
   const unknown = estimates.some((e) => e === null)
   const { pipeline, partition, partitionReason, measurements, reads } = plan

@@ -42,16 +42,6 @@ export function estimateState(plan: TaskPlan): (StateEstimate | null)[] {
   return plan.nodes.map(estimateNode)
 }
 
-/** The same, a node at a time: a trial takes up to some ten milliseconds, and a thread may have other things to do. */
-export async function estimateStateInTurns(plan: TaskPlan): Promise<(StateEstimate | null)[]> {
-  const estimates: (StateEstimate | null)[] = []
-  for (const planned of plan.nodes) {
-    await new Promise((resolve) => setImmediate(resolve))
-    estimates.push(estimateNode(planned))
-  }
-  return estimates
-}
-
 function estimateNode(planned: PlannedNode): StateEstimate | null {
   if (planned.fusion === 'inside' || planned.parents.length === 0) return { bytesPerGroup: 0, bytesPerRow: 0 }
   const [few, many] = rowCounts(planned)

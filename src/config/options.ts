@@ -126,6 +126,7 @@ export const sections = {
     doc: 'Tasks.',
     options: {
       dir: text('./tasks', 'Not used; accepted for the original.'),
+      'script-timeout': duration('10s', 'How long a script may take to be evaluated, planned or explained.'),
       'snapshot-interval': duration('1m0s', 'How often functions of the user are asked for snapshots.'),
     },
   }),

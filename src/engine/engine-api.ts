@@ -1,7 +1,7 @@
 /**
  * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by engine/engine.ts.
  */
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import type { MirroredStates } from '../state/topic-mirror.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
@@ -37,7 +37,7 @@ export interface StartTask {
   readonly script: string
   readonly vars: Record<string, { type: string; value: unknown; description?: string }>
   readonly dbrps: readonly { db: string; rp: string }[]
-  readonly plan: TaskPlan
+  readonly plan: TaskOutline
   /** What groups are restored from, for a shard that builds the task again; the first time it was told before. */
   readonly alertStates: () => readonly MirroredStates[]
   /** By node index, for the operators; cloned. Changes reach shards that are started again after a crash. */

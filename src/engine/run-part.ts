@@ -8,7 +8,7 @@
  * `draining` and `stopped` follow exactly once for every part that was made, whatever was called before and whatever of it
  * threw: a start that fails goes from where it stands to `draining`. No call is optional: who has nothing to do says so.
  */
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import type { MirroredStates } from '../state/topic-mirror.js'
 import type { FrameType } from '../transport/output.js'
 import type { OutputFrame, RunningTask } from './engine-api.js'
@@ -24,7 +24,7 @@ export interface RunInfo {
   /** First part of the names of its nodes' own topics. */
   readonly taskMaster: string
   readonly dbrps: readonly { readonly db: string; readonly rp: string }[]
-  readonly plan: TaskPlan
+  readonly plan: TaskOutline
 }
 
 /** What parts give to the shards with the task. Also given to a shard that is started again, as it is by then. */

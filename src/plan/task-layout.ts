@@ -6,9 +6,9 @@ import {
   type TaskLayout,
   taskCells,
 } from '../transport/stat-block.js'
-import type { TaskPlan } from './task-plan.js'
+import type { TaskOutline } from './task-outline.js'
 
-export function taskLayout(plan: TaskPlan): TaskLayout {
+export function taskLayout(plan: TaskOutline): TaskLayout {
   let offset = taskCells
   const nodes: NodeLayout[] = []
   for (const p of plan.nodes) {

@@ -118,21 +118,22 @@ export class RecordingManager {
   }
 
   async recordStream(request: StreamRequest): Promise<RecordingRecord> {
-    return this.create(request.id, request.task, 'stream', (recording, task) =>
-      this.start(recording, task, request.stopNs),
-    )
+    return this.create(request.id, request.task, 'stream', async (task) => {
+      const { measurements } = await this.parts.tasks.runner.plan(task)
+      return (recording) => this.start(recording, task, measurements, request.stopNs)
+    })
   }
 
   /** Batches cannot be recorded yet; a stream task fails as in the original. */
   async recordBatch(request: { readonly id: string; readonly task: string }): Promise<RecordingRecord> {
-    return this.create(request.id, request.task, 'batch', () => {})
+    return this.create(request.id, request.task, 'batch', async () => () => {})
   }
 
   private async create(
     requestedId: string,
     taskId: string,
     type: TaskType,
-    start: (recording: RecordingRecord, task: TaskRecord) => void,
+    prepare: (task: TaskRecord) => Promise<(recording: RecordingRecord) => void>,
   ): Promise<RecordingRecord> {
     const id = requestedId === '' ? randomUUID() : requestedId
     checkId('recording', id)
@@ -142,6 +143,14 @@ export class RecordingManager {
       if (type === 'batch' && task.type === 'batch') {
         throw new ShardlineError('not-supported', 'recordings of batch tasks are not supported yet', 501)
       }
+      // The answer says `running` even when it is known by now that it fails.
+      let fault = task.type === type ? '' : 'wrong task type'
+      let start: (recording: RecordingRecord) => void = () => {}
+      try {
+        if (fault === '') start = await prepare(task)
+      } catch (err) {
+        fault = errorText(err)
+      }
       if (this.recordings.has(id)) throw new ShardlineError('recording-exists', 'recording already exists', 500)
       if (this.running.size >= this.limits.running) {
         throw new ShardlineError('too-many-recordings', `${this.limits.running} recordings are running`, 503)
@@ -149,10 +158,8 @@ export class RecordingManager {
       const recording: RecordingRecord = { id, type, dateNs: nowNs(), error: '', status: 'running', progress: 0 }
       // Whoever sees the recording, in the answer or in a listing, may rely on the points that follow.
       const stored = this.set(recording)
-      // The answer says `running` even when it is known by now that it fails.
-      let fault = task.type === type ? '' : 'wrong task type'
       try {
-        if (fault === '') start(recording, task)
+        if (fault === '') start(recording)
       } catch (err) {
         fault = errorText(err)
       }
@@ -167,9 +174,13 @@ export class RecordingManager {
     })
   }
 
-  private start(recording: RecordingRecord, task: TaskRecord, stopNs: bigint): void {
-    const { tap, tasks, dir } = this.parts
-    const { measurements } = tasks.runner.plan(task)
+  private start(
+    recording: RecordingRecord,
+    task: TaskRecord,
+    measurements: readonly string[] | null,
+    stopNs: bigint,
+  ): void {
+    const { tap, dir } = this.parts
     mkdirSync(dir, { recursive: true })
     const file = new RecordingFile({
       path: this.pathOf(recording),

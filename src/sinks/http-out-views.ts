@@ -8,7 +8,7 @@
 import type { RunningTask } from '../engine/engine-api.js'
 import { ShardlineError, TaskFailure } from '../errors.js'
 import { type HttpOutRequest, type HttpOutRows, SlotKind } from '../operators/outside/http-out.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 
 interface View {
   readonly task: RunningTask
@@ -20,7 +20,7 @@ export class HttpOutViews {
   private readonly views = new Map<string, View>()
 
   /** Opens the pages of a task. Throws a TaskFailure when two nodes ask for one endpoint; then none is open. */
-  register(task: RunningTask, plan: TaskPlan): void {
+  register(task: RunningTask, plan: TaskOutline): void {
     const added: [string, View][] = []
     for (const p of plan.nodes) {
       if (p.node.def.method !== 'httpOut') continue

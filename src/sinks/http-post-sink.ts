@@ -22,7 +22,7 @@ import {
   httpPostSettings,
   type TypedRow,
 } from '../operators/outside/http-post.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import {
   compileTextTemplate,
   GoList,
@@ -95,7 +95,7 @@ export class HttpPostSink {
   }
 
   /** Throws the errors that enabling a task answers with. */
-  prepare(plan: TaskPlan): PreparedHttpPosts {
+  prepare(plan: TaskOutline): PreparedHttpPosts {
     const targets = new Map<number, Target>()
     for (const p of plan.nodes) {
       if (p.node.def.method === 'httpPost') targets.set(p.index, this.targetOf(p.node))

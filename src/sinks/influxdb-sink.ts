@@ -10,7 +10,7 @@ import { errorText, ShardlineError } from '../errors.js'
 import type { InfluxWriteTarget } from '../influxdb/write-target.js'
 import type { Log } from '../log.js'
 import { type InfluxDBOutSettings, influxDBOutSettings } from '../operators/outside/influxdb-out.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import { EarlyFrames } from './early-frames.js'
 import { InfluxWriter } from './influxdb-writer.js'
 
@@ -40,7 +40,7 @@ export class InfluxDBSink {
   constructor(private readonly options: InfluxDBSinkOptions) {}
 
   /** Throws the errors that enabling a task answers with. */
-  prepare(plan: TaskPlan): PreparedInfluxDBOuts {
+  prepare(plan: TaskOutline): PreparedInfluxDBOuts {
     const targets = new Map<number, Target>()
     for (const { node, index } of plan.nodes) {
       if (node.def.method !== 'influxDBOut') continue
@@ -54,7 +54,7 @@ export class InfluxDBSink {
     return targets
   }
 
-  start(running: Pick<RunningTask, 'key' | 'id'>, plan: TaskPlan, targets: PreparedInfluxDBOuts): void {
+  start(running: Pick<RunningTask, 'key' | 'id'>, plan: TaskOutline, targets: PreparedInfluxDBOuts): void {
     if (targets.size > 0) {
       const writers = new Map<number, InfluxWriter>()
       for (const [index, t] of targets) writers.set(index, this.writerOf(running.id, t, plan.nodes[index].node.quiet))

@@ -11,7 +11,7 @@ import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import { loopbackErrorText, loopbackTarget } from '../operators/outside/kapacitor-loopback.js'
 import { type LineFrame, readLineFrame } from '../operators/outside/line-frame.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import type { Dbrp } from '../tasks/task-record.js'
 import { LogLimit } from './log-limit.js'
 
@@ -57,7 +57,7 @@ export class LoopbackSink {
   dropped = 0
   private readonly queue: Job[] = []
   private readonly nodes = new Map<number, Map<number, NodeSide>>()
-  private readonly plans = new Map<number, TaskPlan>()
+  private readonly plans = new Map<number, TaskOutline>()
   private readonly waiting = new Map<number, number>()
   private idleWaiters: (() => void)[] = []
   private running = false
@@ -71,7 +71,7 @@ export class LoopbackSink {
   }
 
   /** Throws when a node of the task would write into what the task reads. */
-  check(plan: TaskPlan, dbrps: readonly Dbrp[]): void {
+  check(plan: TaskOutline, dbrps: readonly Dbrp[]): void {
     for (const { node } of plan.nodes) {
       if (node.def.method !== 'kapacitorLoopback') continue
       const { db, rp } = loopbackTarget(node)
@@ -84,7 +84,7 @@ export class LoopbackSink {
     }
   }
 
-  start(taskKey: number, plan: TaskPlan): void {
+  start(taskKey: number, plan: TaskOutline): void {
     if (plan.nodes.some((n) => n.node.def.method === 'kapacitorLoopback')) this.plans.set(taskKey, plan)
   }
 

@@ -9,7 +9,7 @@ import { errorText, ShardlineError } from '../errors.js'
 import type { HttpClient } from '../net/http-client.js'
 import { type SideloadReload, sideloadKeys, sideloadSource } from '../operators/outside/sideload.js'
 import type { SideloadData, SideloadKey } from '../operators/outside/sideload-table.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import { type JsonSource, readJsonSource, readTree, type SideloadFiles } from './sideload-read.js'
 
 export interface SideloadSourcesOptions {
@@ -50,7 +50,7 @@ export class SideloadSources {
   constructor(private readonly options: SideloadSourcesOptions) {}
 
   /** Reads what the nodes of a task need. Throws what enabling the task answers with. */
-  async prepare(key: number, plan: TaskPlan, nodeData: Map<number, unknown>): Promise<void> {
+  async prepare(key: number, plan: TaskOutline, nodeData: Map<number, unknown>): Promise<void> {
     const nodes = plan.nodes.filter((n) => n.node.def.method === 'sideload')
     if (nodes.length === 0) return
     const users: User[] = []

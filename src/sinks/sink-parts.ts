@@ -5,7 +5,7 @@
 import { within } from '../deadline.js'
 import type { OutputFrame } from '../engine/engine-api.js'
 import { noCounters, noFrames, type RunFollower, type RunInfo, type RunPart } from '../engine/run-part.js'
-import type { PlannedNode } from '../plan/task-plan.js'
+import type { OutlineNode } from '../plan/task-outline.js'
 import { type FrameType, Out } from '../transport/output.js'
 import type { AutoscaleSink, PreparedAutoscales } from './autoscale/autoscale-sink.js'
 import type { HttpOutViews } from './http-out-views.js'
@@ -16,7 +16,7 @@ import type { SideloadSources } from './sideload-sources.js'
 
 /** Parts for the runs that have a node of the method. */
 function following(method: string, part: (run: RunInfo) => RunPart): RunFollower {
-  const isOne = ({ node }: PlannedNode): boolean => node.def.method === method
+  const isOne = ({ node }: OutlineNode): boolean => node.def.method === method
   return { partOf: (run) => (run.plan.nodes.some(isOne) ? part(run) : null) }
 }
 

@@ -6,16 +6,16 @@
  */
 import { randomUUID } from 'node:crypto'
 import { compareBytewise } from '../columns/json-encode.js'
+import type { Compiler } from '../compile/compiler.js'
+import type { Evaluated, ScriptFacts } from '../compile/jobs.js'
 import type { Engine } from '../engine/engine-api.js'
 import type { RunFollower } from '../engine/run-part.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import { anonymousTopic } from '../operators/alert/alert-def.js'
-import type { DeadmanDefaults } from '../tickscript/deadman.js'
-import type { Evaluation } from '../tickscript/evaluate.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
-import { compileScript, hasDbrps, type Templates } from './compile-script.js'
 import { KeyedLock } from './keyed-lock.js'
+import { evaluated, FactsOfRecords, type Templates } from './script-facts.js'
 import { checkId, type Dbrp, nowNs, type TaskRecord, type TaskStatus, type TaskVars } from './task-record.js'
 import type { TaskRequest } from './task-request.js'
 import type { TaskRun } from './task-run.js'
@@ -34,22 +34,24 @@ export interface TaskEntry {
 export interface TaskManagerParts {
   readonly store: Store
   readonly engine: Engine
+  readonly compiler: Compiler
   readonly templates: Templates
   readonly followers: readonly RunFollower[]
   /** Drops the topics whose name begins so: those of a deleted task's nodes. */
   readonly forgetTopics: (prefix: string) => Promise<void>
   readonly log: Log
-  /** `[deadman]` of the configuration; absent: the defaults. */
-  readonly deadman?: DeadmanDefaults
 }
 
 export class TaskManager {
   readonly #tasks = new Map<string, TaskEntry>()
   readonly #lock = new KeyedLock()
   readonly runner: TaskRunner
+  private readonly facts: FactsOfRecords
 
   constructor(private readonly parts: TaskManagerParts) {
-    this.runner = new TaskRunner(parts.engine, parts.followers, parts.log, parts.deadman)
+    const { engine, compiler, followers, log } = parts
+    this.runner = new TaskRunner({ engine, compiler, followers, log })
+    this.facts = new FactsOfRecords(compiler)
   }
 
   /** Loads the store and starts what is enabled. Failures are logged, never fatal. */
@@ -70,8 +72,13 @@ export class TaskManager {
     }
   }
 
-  get deadman(): DeadmanDefaults | undefined {
-    return this.parts.deadman
+  get compiler(): Compiler {
+    return this.parts.compiler
+  }
+
+  /** What the script of a task says now, whatever runs. */
+  factsOf(record: TaskRecord): Promise<ScriptFacts> {
+    return this.facts.of(record)
   }
 
   get count(): number {
@@ -104,7 +111,8 @@ export class TaskManager {
     const script = this.#scriptOf(request.templateId, request.script)
     if (script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
     const vars = storedVars(request.vars)
-    const compiled = compileScript(script, vars, this.deadman)
+    const facts = await this.parts.compiler.facts(script, vars)
+    const compiled = evaluated(facts)
     const now = nowNs()
     const record: TaskRecord = {
       id,
@@ -118,6 +126,7 @@ export class TaskManager {
       modifiedNs: now,
       lastEnabledNs: request.status === 'enabled' ? now : null,
     }
+    this.facts.remember(record, facts)
     await this.parts.store.putTask(record)
     const entry: TaskEntry = { record, run: undefined, error: '' }
     this.#tasks.set(id, entry)
@@ -149,7 +158,8 @@ export class TaskManager {
           ? old.script
           : this.parts.templates.scriptOf(templateId)
     const vars: TaskVars = Object.keys(request.vars).length > 0 ? storedVars(request.vars) : old.vars
-    const compiled = compileScript(script, vars, this.deadman)
+    const facts = await this.parts.compiler.facts(script, vars)
+    const compiled = evaluated(facts)
     const status: TaskStatus = request.status === '' ? old.status : request.status
     const now = nowNs()
     const record: TaskRecord = {
@@ -157,13 +167,14 @@ export class TaskManager {
       templateId,
       type: compiled.type,
       script,
-      dbrps: updateDbrps(old, compiled, request.dbrps),
+      dbrps: await this.updateDbrps(old, compiled, request.dbrps),
       vars,
       status,
       createdNs: old.createdNs,
       modifiedNs: now,
       lastEnabledNs: status === 'enabled' && old.status !== 'enabled' ? now : old.lastEnabledNs,
     }
+    this.facts.remember(record, facts)
     if (newId !== id) await this.#rename(entry, record)
     else {
       await this.parts.store.putTask(record)
@@ -179,6 +190,18 @@ export class TaskManager {
       await this.#retry(entry)
     }
     return entry
+  }
+
+  private async updateDbrps(old: TaskRecord, compiled: Evaluated, given: readonly Dbrp[]): Promise<readonly Dbrp[]> {
+    if (compiled.dbrps.length > 0) {
+      if (given.length > 0) {
+        throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in implicitly and explicitly')
+      }
+      return compiled.dbrps
+    }
+    if (given.length > 0) return given
+    if ((await this.factsOf(old)).namesDbrps) throw new ShardlineError('no-dbrp', 'must specify dbrp')
+    return old.dbrps
   }
 
   /** What kept the task from running was said of its old definition: the new one runs, or says why not. */
@@ -310,23 +333,11 @@ const lockKeys = (ids: readonly string[], templates: readonly string[]): string[
 const isRedefined = (old: TaskRecord, now: TaskRecord): boolean =>
   now.script !== old.script || now.vars !== old.vars || now.dbrps !== old.dbrps
 
-function createDbrps(compiled: Evaluation, given: readonly Dbrp[]): readonly Dbrp[] {
+function createDbrps(compiled: Evaluated, given: readonly Dbrp[]): readonly Dbrp[] {
   if (compiled.dbrps.length > 0 && given.length > 0) {
     throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in both implicitly and explicitly')
   }
   const dbrps = compiled.dbrps.length > 0 ? compiled.dbrps : given
   if (dbrps.length === 0) throw new ShardlineError('no-dbrp', 'must specify dbrp')
   return dbrps
-}
-
-function updateDbrps(old: TaskRecord, compiled: Evaluation, given: readonly Dbrp[]): readonly Dbrp[] {
-  if (compiled.dbrps.length > 0) {
-    if (given.length > 0) {
-      throw new ShardlineError('dbrp-twice', 'cannot specify dbrp in implicitly and explicitly')
-    }
-    return compiled.dbrps
-  }
-  if (given.length > 0) return given
-  if (hasDbrps(old.script)) throw new ShardlineError('no-dbrp', 'must specify dbrp')
-  return old.dbrps
 }

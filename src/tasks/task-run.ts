@@ -9,7 +9,7 @@ import type { Engine, OutputFrame, RunningTask, StartTask } from '../engine/engi
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import { errorText, ShardlineError, TaskFailure } from '../errors.js'
 import type { Log } from '../log.js'
-import type { TaskPlan } from '../plan/task-plan.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
 import type { TaskRecord } from './task-record.js'
@@ -45,7 +45,7 @@ export class TaskRun {
 
   constructor(
     readonly record: RunRecord,
-    readonly plan: TaskPlan,
+    readonly plan: TaskOutline,
     private readonly tools: RunTools,
     /** The run has failed after its start; it is still to be stopped. */
     private readonly onFailed: (run: TaskRun) => void,

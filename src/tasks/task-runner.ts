@@ -2,17 +2,20 @@
  * Plans tasks and starts their runs, and tells each run what the engine says of it. Thread: main. A live task is run under its
  * own id, a replay under an id that no task can have.
  */
-
-import { evaluateScript } from '../compile/evaluate-script.js'
+import type { Compiler, PlannedTask } from '../compile/compiler.js'
 import type { Engine } from '../engine/engine-api.js'
 import type { RunFollower } from '../engine/run-part.js'
 import { ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import { edgeMismatches } from '../plan/edges.js'
-import { planTask } from '../plan/plan.js'
-import type { TaskPlan } from '../plan/task-plan.js'
-import type { DeadmanDefaults } from '../tickscript/deadman.js'
+import type { TaskOutline } from '../plan/task-outline.js'
 import { type RunRecord, TaskRun } from './task-run.js'
+
+export interface TaskRunnerParts {
+  readonly engine: Engine
+  readonly compiler: Compiler
+  readonly followers: readonly RunFollower[]
+  readonly log: Log
+}
 
 export class TaskRunner {
   /** Those that have begun to start and not ended. */
@@ -20,12 +23,8 @@ export class TaskRunner {
   /** Frames of runs that had ended. */
   lateFrames = 0
 
-  constructor(
-    private readonly engine: Engine,
-    private readonly followers: readonly RunFollower[],
-    private readonly log: Log,
-    private readonly deadman?: DeadmanDefaults,
-  ) {
+  constructor(private readonly parts: TaskRunnerParts) {
+    const { engine } = parts
     engine.onTaskFailed((key, _id, error) => this.runs.get(key)?.failed(error))
     engine.onFrame((frame) => {
       if (this.runs.get(frame.taskKey)?.onFrame(frame) !== true) this.lateFrames++
@@ -36,7 +35,7 @@ export class TaskRunner {
   }
 
   get shards(): number {
-    return this.engine.shards
+    return this.parts.engine.shards
   }
 
   /**
@@ -44,8 +43,9 @@ export class TaskRunner {
    * has to stop it.
    */
   async start(record: RunRecord, onFailed: (run: TaskRun) => void): Promise<TaskRun> {
-    const { engine, followers, log, deadman } = this
-    const run = new TaskRun(record, this.plan(record), { engine, followers, log, deadman }, onFailed)
+    const { engine, compiler, followers, log } = this.parts
+    const outline = await this.plan(record)
+    const run = new TaskRun(record, outline, { engine, followers, log, deadman: compiler.deadman }, onFailed)
     this.runs.set(run.key, run)
     try {
       await run.start()
@@ -61,15 +61,17 @@ export class TaskRunner {
     this.runs.delete(run.key)
   }
 
-  /** The plan of a task; throws what its script or its nodes say against it. */
-  plan(record: RunRecord): TaskPlan {
-    const { pipeline } = evaluateScript(record.script, record.vars, { deadman: this.deadman })
-    for (const node of pipeline.nodes) {
-      node.def.check?.(node, { dbrps: record.dbrps })
-      const [mismatch] = edgeMismatches(node)
-      if (mismatch !== undefined) throw new ShardlineError('edges', mismatch, 500)
-    }
-    return planTask(pipeline, { taskId: record.taskId ?? record.id, shards: this.engine.shards })
+  /** The plan of a task; rejects with what its script or its nodes say against it. */
+  plan(record: RunRecord): Promise<TaskOutline> {
+    return this.parts.compiler.plan(this.planned(record))
+  }
+
+  explain(record: RunRecord, form: 'json' | 'text'): Promise<string> {
+    return this.parts.compiler.explain(this.planned(record), form)
+  }
+
+  private planned({ script, vars, dbrps, id, taskId = id }: RunRecord): PlannedTask {
+    return { script, vars, dbrps, taskId, shards: this.shards }
   }
 }
 

@@ -1,18 +1,16 @@
 /** Tasks as the API shows them: the whole object, or chosen fields in a list. Main thread. */
 import { Timestamp } from '../columns/values.js'
-import { bareDot, type DotView, statsDot } from '../compile/dot.js'
+import { type DotView, dotOfEdges, statsDot } from '../compile/dot.js'
+import type { ScriptFacts } from '../compile/jobs.js'
 import { ShardlineError } from '../errors.js'
 import { linkSegment } from '../go/url-path.js'
-import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
-import { type Compiled, compiled, formatScript } from './compile-script.js'
 import type { TaskEntry, TaskManager } from './task-manager.js'
 import type { TaskRecord, TaskVars } from './task-record.js'
 
 export interface ViewOptions {
   readonly dotView: DotView
   readonly scriptFormat: 'formatted' | 'raw'
-  readonly deadman?: DeadmanDefaults
 }
 
 export function dotViewOf(text: string): DotView {
@@ -38,39 +36,28 @@ const linkOf = (task: TaskRecord): unknown => ({
 const varsView = (vars: TaskVars): unknown => new Map(Object.entries(vars))
 
 /** One task that is shown, and what fields share. */
-class Shown {
-  private script: Compiled | undefined
-
-  constructor(
-    readonly entry: TaskEntry,
-    readonly options: ViewOptions,
-    readonly stats: TaskStatsView | undefined,
-  ) {}
-
-  /** The script as it is now, whatever runs. */
-  compiled(): Compiled {
-    const { script, vars } = this.entry.record
-    this.script ??= compiled(script, vars, this.options.deadman)
-    return this.script
-  }
+interface Shown {
+  readonly entry: TaskEntry
+  readonly options: ViewOptions
+  readonly stats: TaskStatsView | undefined
+  /** null: no field that is shown asks for them. */
+  readonly facts: ScriptFacts | null
 }
 
-function dotOf(shown: Shown): string {
-  const { record, run } = shown.entry
-  if (run !== undefined && shown.stats !== undefined) {
-    return statsDot(record.id, run.plan.pipeline, shown.stats, shown.options.dotView)
-  }
-  const now = shown.compiled()
-  return 'pipeline' in now ? bareDot(record.id, now.pipeline) : ''
+function dotOf({ entry: { record, run }, options, stats, facts }: Shown): string {
+  if (run !== undefined && stats !== undefined) return statsDot(record.id, run.plan.pipeline, stats, options.dotView)
+  const now = facts?.evaluated ?? null
+  return now === null ? '' : dotOfEdges(record.id, now.edges)
 }
 
 /** Why it does not run; of a disabled task what would keep it from running. */
-function errorOf(shown: Shown): string {
-  const { error, record } = shown.entry
+function errorOf({ entry: { error, record }, facts }: Shown): string {
   if (error !== '' || record.status === 'enabled') return error
-  const now = shown.compiled()
-  return 'fault' in now ? now.fault : ''
+  return facts?.fault?.message ?? ''
 }
+
+/** Fields that may need what the script says. */
+const ofScript: ReadonlySet<string> = new Set(['script', 'dot', 'error'])
 
 export function statsView(stats: TaskStatsView): unknown {
   const nodes = new Map(stats.nodes.map((n) => [n.name, new Map(Object.entries(n.counters))]))
@@ -96,8 +83,8 @@ const fields: Readonly<Record<string, (shown: Shown) => unknown>> = {
   'template-id': ({ entry }) => entry.record.templateId,
   type: ({ entry }) => entry.record.type,
   dbrps: ({ entry }) => entry.record.dbrps.map(({ db, rp }) => ({ db, rp })),
-  script: ({ entry: { record }, options }) =>
-    options.scriptFormat === 'raw' ? record.script : formatScript(record.script),
+  script: ({ entry: { record }, options, facts }) =>
+    options.scriptFormat === 'raw' ? record.script : (facts?.formatted ?? record.script),
   vars: ({ entry }) => varsView(entry.record.vars),
   dot: dotOf,
   status: ({ entry }) => entry.record.status,
@@ -112,27 +99,29 @@ const fields: Readonly<Record<string, (shown: Shown) => unknown>> = {
 const listFields = Object.keys(fields).filter((f) => f !== 'template-id')
 
 /** The reply to get, create and update. */
-export function taskView(tasks: TaskManager, entry: TaskEntry, view: ViewOptions): unknown {
-  const shown = new Shown(entry, { ...view, deadman: tasks.deadman }, tasks.statsOf(entry))
+export async function taskView(tasks: TaskManager, entry: TaskEntry, options: ViewOptions): Promise<unknown> {
+  const facts = await tasks.factsOf(entry.record)
+  const shown: Shown = { entry, options, stats: tasks.statsOf(entry), facts }
   return Object.fromEntries(Object.entries(fields).map(([name, show]) => [name, show(shown)]))
 }
 
 /** One element of a list: a map, keys sorted. `id` and `link` are always there. */
-export function taskListItem(
+export async function taskListItem(
   tasks: TaskManager,
   entry: TaskEntry,
   wanted: readonly string[],
   options: ViewOptions,
-): Map<string, unknown> {
+): Promise<Map<string, unknown>> {
   const names = wanted.length === 0 ? listFields : [...new Set([...wanted, 'id', 'link'])]
-  const needsStats = names.includes('stats') || names.includes('dot')
-  const stats = needsStats ? tasks.statsOf(entry) : undefined
-  const out = new Map<string, unknown>()
-  const shown = new Shown(entry, { ...options, deadman: tasks.deadman }, stats)
-  for (const name of names) {
+  const views = names.map((name) => {
     const view = listFields.includes(name) ? fields[name] : undefined
     if (view === undefined) throw new ShardlineError('bad-field', `unsupported field ${JSON.stringify(name)}`)
-    out.set(name, name === 'stats' && stats === undefined ? null : view(shown))
-  }
-  return out
+    return [name, view] as const
+  })
+  const facts = names.some((name) => ofScript.has(name)) ? await tasks.factsOf(entry.record) : null
+  const needsStats = names.includes('stats') || names.includes('dot')
+  const shown: Shown = { entry, options, stats: needsStats ? tasks.statsOf(entry) : undefined, facts }
+  return new Map(
+    views.map(([name, view]) => [name, name === 'stats' && shown.stats === undefined ? null : view(shown)]),
+  )
 }

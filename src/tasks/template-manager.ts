@@ -7,14 +7,15 @@
  */
 import { randomUUID } from 'node:crypto'
 import { compareBytewise } from '../columns/json-encode.js'
+import type { Compiler } from '../compile/compiler.js'
+import type { ScriptFacts } from '../compile/jobs.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
-import type { DeadmanDefaults } from '../tickscript/deadman.js'
-import { compileScript, type Templates, unknownTemplate } from './compile-script.js'
+import { evaluated, FactsOfRecords, type Templates, unknownTemplate } from './script-facts.js'
 import type { TaskEntry, TaskManager } from './task-manager.js'
 import { checkId, nowNs, type TaskRecord } from './task-record.js'
 import type { Store } from './task-store.js'
-import { evaluateTemplate, type TemplateRecord } from './template-record.js'
+import type { TemplateRecord } from './template-record.js'
 
 export interface TemplateRequest {
   readonly id: string
@@ -31,11 +32,14 @@ interface Before {
 export class TemplateManager implements Templates {
   readonly #templates = new Map<string, TemplateRecord>()
   #tasks: TaskManager | undefined
+  private readonly facts: FactsOfRecords
 
   constructor(
     private readonly store: Store,
+    private readonly compiler: Compiler,
     private readonly log: Log,
   ) {
+    this.facts = new FactsOfRecords(compiler)
     const { records, damaged } = store.loadTemplates()
     for (const [id, err] of damaged) log.error('stored template cannot be read', { template: id, err })
     for (const t of records) this.#templates.set(t.id, t)
@@ -46,9 +50,9 @@ export class TemplateManager implements Templates {
     this.#tasks = tasks
   }
 
-  /** `[deadman]` of the configuration, as scripts are evaluated with it. */
-  get deadman(): DeadmanDefaults | undefined {
-    return this.#tasks?.deadman
+  /** What the script of a template says, with zero values for vars without default. */
+  factsOf(template: TemplateRecord): Promise<ScriptFacts> {
+    return this.facts.of(template)
   }
 
   get(id: string): TemplateRecord | undefined {
@@ -72,9 +76,11 @@ export class TemplateManager implements Templates {
     return this.#exclusive([id], async () => {
       if (this.#templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`)
       if (request.script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
-      const { type } = evaluateTemplate(request.script, this.deadman)
+      const facts = await this.compiler.templateFacts(request.script)
+      const { type } = evaluated(facts)
       const now = nowNs()
       const template: TemplateRecord = { id, type, script: request.script, createdNs: now, modifiedNs: now }
+      this.facts.remember(template, facts)
       await this.store.commitTemplate({ put: template, tasks: [] })
       this.#templates.set(id, template)
       return template
@@ -97,8 +103,10 @@ export class TemplateManager implements Templates {
         )
       }
       const script = request.script === '' ? old.script : request.script
-      const { type } = evaluateTemplate(script, this.deadman)
+      const facts = await this.compiler.templateFacts(script)
+      const { type } = evaluated(facts)
       const template: TemplateRecord = { id: newId, type, script, createdNs: old.createdNs, modifiedNs: nowNs() }
+      this.facts.remember(template, facts)
       await this.#repoint(
         entries.filter((e) => e.record.templateId === id),
         old,
@@ -131,7 +139,8 @@ export class TemplateManager implements Templates {
   /** Gives the tasks the new template and commits it with them. Throws 500 with everything as it was. */
   async #repoint(entries: readonly TaskEntry[], old: TemplateRecord, template: TemplateRecord): Promise<void> {
     const tasks = this.#tasks!
-    const changes = entries.map((entry) => ({ entry, record: repointed(entry, template, this.deadman) }))
+    const changes: { readonly entry: TaskEntry; readonly record: TaskRecord }[] = []
+    for (const entry of entries) changes.push({ entry, record: await this.repointed(entry, template) })
     const done: Before[] = []
     try {
       for (const { entry, record } of changes) {
@@ -151,27 +160,27 @@ export class TemplateManager implements Templates {
       throw new ShardlineError(code, errorText(err), 500)
     }
   }
-}
 
-/**
- * The task under the new template. What an enabled task says against it stops the change; a disabled one shows it as its
- * error.
- */
-function repointed({ record }: TaskEntry, template: TemplateRecord, deadman: DeadmanDefaults | undefined): TaskRecord {
-  const next = {
-    ...record,
-    templateId: template.id,
-    script: template.script,
-    type: template.type,
-    modifiedNs: template.modifiedNs,
-  }
-  try {
-    const { dbrps } = compileScript(template.script, record.vars, deadman)
-    // Without dbrp statements the task keeps those it has: with none it could not run.
-    return dbrps.length > 0 ? { ...next, dbrps } : next
-  } catch (err) {
-    if (!(err instanceof ShardlineError)) throw err
-    if (record.status === 'enabled') throw new ShardlineError(err.code, `task ${record.id}: ${err.message}`, 500)
-    return next
+  /**
+   * The task under the new template. What an enabled task says against it stops the change; a disabled one shows it as its
+   * error.
+   */
+  private async repointed({ record }: TaskEntry, template: TemplateRecord): Promise<TaskRecord> {
+    const next = {
+      ...record,
+      templateId: template.id,
+      script: template.script,
+      type: template.type,
+      modifiedNs: template.modifiedNs,
+    }
+    try {
+      const { dbrps } = evaluated(await this.compiler.facts(template.script, record.vars))
+      // Without dbrp statements the task keeps those it has: with none it could not run.
+      return dbrps.length > 0 ? { ...next, dbrps } : next
+    } catch (err) {
+      if (!(err instanceof ShardlineError)) throw err
+      if (record.status === 'enabled') throw new ShardlineError(err.code, `task ${record.id}: ${err.message}`, 500)
+      return next
+    }
   }
 }

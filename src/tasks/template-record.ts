@@ -1,10 +1,6 @@
-/** A template as it is stored, and what its script says: type, vars, pipeline with zero values for vars without default. */
+/** A template as it is stored. Any thread. */
 import { goJson } from '../columns/json-encode.js'
-import { evaluateScript } from '../compile/evaluate-script.js'
-import { ShardlineError } from '../errors.js'
 import { isObject, type JsonObject, parseLosslessJson } from '../go/lossless-json.js'
-import type { DeadmanDefaults } from '../tickscript/deadman.js'
-import type { Evaluation } from '../tickscript/evaluate.js'
 import type { TaskType } from './task-record.js'
 
 export interface TemplateRecord {
@@ -14,16 +10,6 @@ export interface TemplateRecord {
   readonly script: string
   readonly createdNs: bigint
   readonly modifiedNs: bigint
-}
-
-/** Throws 400 `invalid TICKscript: …`. */
-export function evaluateTemplate(script: string, deadman?: DeadmanDefaults): Evaluation {
-  try {
-    return evaluateScript(script, {}, { typeOnlyDefaults: true, deadman })
-  } catch (err) {
-    if (!(err instanceof ShardlineError) || err.code === 'invalid-task-type') throw err
-    throw new ShardlineError(err.code, `invalid TICKscript: ${err.message}`)
-  }
 }
 
 export function encodeTemplate(template: TemplateRecord): string {

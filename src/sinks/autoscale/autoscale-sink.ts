@@ -7,7 +7,7 @@ import type { OutputFrame, RunningTask } from '../../engine/engine-api.js'
 import { errorText, ShardlineError } from '../../errors.js'
 import { textOf } from '../../operators/kit/script-props.js'
 import type { ScaleAnswer, ScaleCall } from '../../operators/outside/autoscale.js'
-import type { TaskPlan } from '../../plan/task-plan.js'
+import type { TaskOutline } from '../../plan/task-outline.js'
 import { EarlyFrames } from '../early-frames.js'
 import type { ScaleCluster } from './autoscale-api.js'
 import { autoscaleMethods } from './autoscale-clusters.js'
@@ -39,12 +39,12 @@ export class AutoscaleSink {
 
   constructor(private readonly options: AutoscaleSinkOptions) {}
 
-  isFor(plan: TaskPlan): boolean {
+  isFor(plan: TaskOutline): boolean {
     return plan.nodes.some(({ node }) => autoscaleMethods.includes(node.def.method))
   }
 
   /** Throws the errors that enabling a task answers with. */
-  prepare(plan: TaskPlan): PreparedAutoscales {
+  prepare(plan: TaskOutline): PreparedAutoscales {
     const clusters = new Map<number, ScaleCluster>()
     for (const { node, index } of plan.nodes) {
       const { method } = node.def

@@ -8,6 +8,7 @@ import { silentLog } from '../../../src/log.js'
 import type { RunRecord, TaskRun } from '../../../src/tasks/task-run.js'
 import { TaskRunner } from '../../../src/tasks/task-runner.js'
 import { type FrameType, Out } from '../../../src/transport/output.js'
+import { directCompiler } from '../compile/direct-compiler.js'
 import { TestEngine } from '../engine/engine-harness.js'
 
 let t: TestEngine
@@ -67,7 +68,8 @@ const follower = (name: string, more: Partial<RunPart> = {}): RunFollower => ({
     }
   },
 })
-const runner = (...followers: RunFollower[]) => new TaskRunner(t.engine, followers, silentLog)
+const runner = (...followers: RunFollower[]) =>
+  new TaskRunner({ engine: t.engine, compiler: directCompiler(), followers, log: silentLog })
 const unexpected = (run: TaskRun): void => {
   throw new Error(`${run.record.id} failed: ${run.error}`)
 }
