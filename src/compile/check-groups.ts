@@ -1,5 +1,5 @@
 /** Slips in groupings that `check` warns of: alert ids that groups share, several tags in one string. Any thread. */
-import { onlyTagsOfId } from '../operators/alert-id.js'
+import { onlyTagsOfId } from '../operators/alert/alert-id.js'
 import { stringsOf } from '../operators/kit/dimensions.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import type { Dimensions, RowShapes } from './row-shapes.js'

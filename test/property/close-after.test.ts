@@ -58,7 +58,8 @@ beforeAll(async () => {
     shardCounts.map((shards) => TestEngine.start({ shards, shardThread, closeAfterMs: 3000 }, 1_500_000_000_000)),
   )
   for (const [i, { engine }] of engines.entries()) {
-    engine.onOutput(Out.Alert, ({ taskKey, payload }) => {
+    engine.onFrame(({ type, taskKey, payload }) => {
+      if (type !== Out.Alert) return
       const decoded = decodeAlertFrame(payload, 'task')
       if (decoded.kind !== 'event') return
       const { group, message } = decoded.event
