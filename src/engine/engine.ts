@@ -6,7 +6,9 @@
  * means published in order, and 400 or 503 that nothing was. A write that finds no room waits in line (waiting-writers.ts) or,
  * for a source that may be shed, makes room by dropping the oldest entries of its own kind.
  */
+
 import { Piscina } from 'piscina'
+import { allClosed } from '../closing.js'
 import { within } from '../deadline.js'
 import { errorText, ShardlineError } from '../errors.js'
 import { LineWriter, type Prepared } from '../ingest/line-writer.js'
@@ -14,6 +16,7 @@ import { Tables } from '../ingest/tables.js'
 import type { UdpSink } from '../ingest/udp-service.js'
 import { WriteTap } from '../ingest/write-tap.js'
 import type { Log } from '../log.js'
+import { RestartPolicy } from '../restart-policy.js'
 import type { MirroredStates } from '../state/topic-mirror.js'
 import type { FromShard } from '../transport/messages.js'
 import { Out } from '../transport/output.js'
@@ -31,7 +34,6 @@ import type {
   WriteResult,
 } from './engine-api.js'
 import { type CompiledEngineOptions, compileOptions, type EngineOptions, httpBytesHeld } from './engine-options.js'
-import { RestartPolicy } from './restart-policy.js'
 import { RoomSignal } from './room.js'
 import { SchemaFeed } from './schema-feed.js'
 import { ShardHandle } from './shard-handle.js'
@@ -45,7 +47,7 @@ type FrameHandler = (frame: OutputFrame) => void
 export class ShardlineEngine implements Engine {
   readonly shards: number
   /** Gives copies of published points to recordings. */
-  readonly tap = new WriteTap()
+  readonly tap: WriteTap
   private readonly options: CompiledEngineOptions
   private readonly log: Log
   private readonly pool: SlotPool
@@ -94,6 +96,7 @@ export class ShardlineEngine implements Engine {
     this.options = options
     this.log = options.log
     this.shards = options.shards
+    this.tap = new WriteTap((err) => this.log.error('recording of points failed', { err: errorText(err) }))
     this.pool = new SlotPool({ slots: options.slots, slotBytes: options.slotBytes, shards: options.shards })
     this.slotBytes = new Float64Array(options.slots)
     this.tables = new Tables({
@@ -138,8 +141,8 @@ export class ShardlineEngine implements Engine {
       options.waitingBytes,
       (w) => this.attemptWaiting(w),
       () => this.room.wait(this.mostSlotsHeld() >> 1),
-      (w) => {
-        this.overloadedRequests++
+      (w, why) => {
+        if (why === 'late') this.overloadedRequests++
         if (w.prepared !== null) this.writer.discard(w.prepared)
       },
     )
@@ -312,12 +315,15 @@ export class ShardlineEngine implements Engine {
     this.closing = true
     this.waiting.close()
     const until = performance.now() + deadlineMs
-    // Every stop waits for what was published before, so this drains the rings too.
-    await within(Promise.all(this.runs.keys().map((key) => this.runs.stop(key, 'drain'))), deadlineMs)
-    const ended = Promise.all(this.handles.map((h) => h.shutdown()))
-    await within(ended, Math.max(50, until - performance.now()))
-    for (const h of this.handles) h.drainAll()
-    await this.destroy()
+    try {
+      // Every stop waits for what was published before, so this drains the rings too.
+      await within(allClosed(this.runs.keys().map((key) => this.runs.stop(key, 'drain'))), deadlineMs)
+      const ended = allClosed(this.handles.map((h) => h.shutdown()))
+      await within(ended, Math.max(50, until - performance.now()))
+      for (const h of this.handles) h.drainAll()
+    } finally {
+      await this.destroy()
+    }
   }
 
   // Publishing

@@ -1,7 +1,8 @@
 /**
  * Writers that wait for room: first in, first out, bounded in bytes and in time. Only the first one holds anything (slots it
- * has filled), so two large requests never wait for each other. Thread: main.
+ * has filled), so two large requests never wait for each other. A write whose attempt throws fails alone. Thread: main.
  */
+import { timerMs } from '../go/durations.js'
 import type { Prepared } from '../ingest/line-writer.js'
 import type { WriteRequest, WriteResult } from './engine-api.js'
 
@@ -17,6 +18,7 @@ export interface Waiter {
 
 interface Entry extends Waiter {
   readonly resolve: (r: WriteResult) => void
+  readonly reject: (err: unknown) => void
   readonly timer: NodeJS.Timeout
 }
 
@@ -35,20 +37,24 @@ export class WaitingWriters {
     private readonly attempt: (w: Waiter) => WriteResult | null,
     /** Resolves when it is worth looking again. */
     private readonly room: () => Promise<void>,
-    /** A waiter leaves unserved. */
-    private readonly abandon: (w: Waiter) => void,
+    /** A waiter leaves unserved: its time was over, or its attempt failed. */
+    private readonly abandon: (w: Waiter, why: 'late' | 'failed') => void,
   ) {}
 
   get length(): number {
     return this.queue.length
   }
 
-  /** Queues a writer; null when the bound on bytes forbids it (one writer may always wait, however large). */
+  /**
+   * Queues a writer; null when the bound on bytes forbids it (one writer may always wait, however large). Rejects with what its
+   * attempt threw.
+   */
   add(waiter: Waiter, waitMs: number): Promise<WriteResult> | null {
     const size = waiter.request.body.length
     if (this.queue.length > 0 && this.bytes + size > this.maxBytes) return null
-    return new Promise((resolve) => {
-      const entry: Entry = { ...waiter, resolve, timer: setTimeout(() => this.expire(entry), waitMs) }
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.expire(entry), timerMs(waitMs))
+      const entry: Entry = { ...waiter, resolve, reject, timer }
       this.queue.push(entry)
       this.bytes += size
       this.schedule()
@@ -63,21 +69,33 @@ export class WaitingWriters {
   private expire(entry: Entry): void {
     const i = this.queue.indexOf(entry)
     if (i < 0) return
-    this.queue.splice(i, 1)
-    this.leave(entry, overloaded())
-    this.abandon(entry)
+    this.leave(i)
+    entry.resolve(overloaded())
+    this.abandon(entry, 'late')
   }
 
-  private leave(entry: Entry, result: WriteResult): void {
+  /** The first in line could not even be tried. */
+  private fail(err: unknown): void {
+    const entry = this.queue[0]
+    if (entry !== undefined) {
+      this.leave(0)
+      entry.reject(err)
+      this.abandon(entry, 'failed')
+    }
+    this.scheduled = false
+    if (this.queue.length > 0) this.schedule()
+  }
+
+  private leave(place: number): void {
+    const [entry] = this.queue.splice(place, 1)
     clearTimeout(entry.timer)
     this.bytes -= entry.request.body.length
-    entry.resolve(result)
   }
 
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    void this.pump()
+    this.pump().catch((err: unknown) => this.fail(err))
   }
 
   private async pump(): Promise<void> {
@@ -91,8 +109,8 @@ export class WaitingWriters {
         const result = this.attempt(entry)
         served = result !== null
         if (result !== null) {
-          this.queue.shift()
-          this.leave(entry, result)
+          this.leave(0)
+          entry.resolve(result)
         }
       }
       if (this.queue.length > 0) await (served ? new Promise((resolve) => setImmediate(resolve)) : room)

@@ -91,7 +91,13 @@ export class LineWriter {
     nowNs: bigint,
   ): Prepared | ParseFailure | 'no-slot' {
     if (!this.begin(db, rp, precision, nowNs)) return 'no-slot'
-    const result = this.append(body, 0, body.length)
+    let result: AppendResult
+    try {
+      result = this.append(body, 0, body.length)
+    } catch (err) {
+      this.discard(this.finish())
+      throw err
+    }
     const prepared = this.finish()
     if (result === AppendResult.Ok) return prepared
     return result === AppendResult.NoSlot ? 'no-slot' : { kind: 'failure', error: this.error }
@@ -111,21 +117,33 @@ export class LineWriter {
 
   /** Adds the lines at [start, end) of `b`, all or none. Failed: see `error`. NoSlot: try again when slots are free. */
   append(b: Uint8Array, start: number, end: number): AppendResult {
-    const { fill, tally } = this
+    const { fill } = this
     if (!fill.isOpen && this.needsSlot && !fill.open()) return AppendResult.NoSlot
     fill.save()
-    let result = this.scanLines(b, start, end)
-    if (result === AppendResult.NoSlot && fill.isShared) {
+    const { isShared } = fill
+    let result = this.appendLines(b, start, end)
+    if (result === AppendResult.NoSlot && isShared) {
       // Earlier appends share the slot: they keep it, and this one starts over in a slot of its own.
-      this.rollback()
       fill.close()
       if (!fill.open()) return AppendResult.NoSlot
       fill.save()
-      result = this.scanLines(b, start, end)
+      result = this.appendLines(b, start, end)
     }
-    if (result === AppendResult.Ok) tally.commit()
-    else this.rollback()
     return result
+  }
+
+  /** Takes back what failed, or threw. */
+  private appendLines(b: Uint8Array, start: number, end: number): AppendResult {
+    try {
+      const result = this.scanLines(b, start, end)
+      if (result === AppendResult.Ok) this.tally.commit()
+      else this.rollback()
+      return result
+    } catch (err) {
+      this.dropBegunRow()
+      this.rollback()
+      throw err
+    }
   }
 
   /** What was appended since `begin`. */
@@ -169,6 +187,12 @@ export class LineWriter {
     this.fill.rollback()
   }
 
+  /** What the scanner has written of a row that it did not finish. */
+  private dropBegunRow(): void {
+    const stage = this.scanner.table?.stage
+    if (stage != null && stage.rows < stage.capacity) stage.clear(stage.rows, stage.rows + 1)
+  }
+
   private scanLines(b: Uint8Array, start: number, end: number): AppendResult {
     const { scanner, exact, fill, tally } = this
     const { place } = scanner
@@ -190,8 +214,7 @@ export class LineWriter {
         lineBytes = scanner.lineLength
       } else {
         place.extra = extra
-        const stage = scanner.table?.stage
-        if (stage != null && stage.rows < stage.capacity) stage.clear(stage.rows, stage.rows + 1)
+        this.dropBegunRow()
         const verdict = exact.check(b, pos, end, this.precision)
         next = exact.next
         if (verdict === LineResult.Blank) {

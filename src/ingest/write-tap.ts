@@ -46,6 +46,11 @@ export class WriteTap {
   private readonly checked: CheckedLine = { fieldsStart: 0, hasTime: false, time: new Int32Array(2) }
   private readonly now = new Int32Array(2)
 
+  constructor(
+    /** A listener failed. The points are published; whoever wrote them does not hear of it. */
+    private readonly failed: (err: unknown) => void,
+  ) {}
+
   /** Pairs of (db, rp) that someone listens to. */
   get size(): number {
     return this.listeners.size
@@ -75,11 +80,17 @@ export class WriteTap {
   published(db: string, rp: string, precision: string, nowNs: bigint, body: Uint8Array): void {
     const found = this.listeners.get(keyOf(db, rp))
     if (found === undefined) return
-    // A listener may leave while it gets points.
-    const listeners = [...found]
-    const names = namesOf(listeners)
     defaultTime(nowNs, precision, this.now)
-    const source = { db, rp, precision, unit: BigInt(unitNs(precision)) }
+    try {
+      // A listener may leave while it gets points.
+      this.tell([...found], { db, rp, precision, unit: BigInt(unitNs(precision)) }, body)
+    } catch (err) {
+      this.failed(err)
+    }
+  }
+
+  private tell(listeners: readonly TapListener[], source: TappedBody, body: Uint8Array): void {
+    const names = namesOf(listeners)
     // The next bytes that can carry a line over a line feed.
     let quoteAt = -1
     let escapeAt = -1

@@ -79,7 +79,9 @@ describe('recordings', () => {
           const path = join(dir, `${run++}.srpl`)
           const dbrps = ['db', 'dä tä'].flatMap((db) => ['', 'rp'].map((rp) => ({ db, rp })))
           const file = new RecordingFile({ path, dbrps, measurements: null, stopNs: 2n ** 63n, ended: () => {} })
-          const tap = new WriteTap()
+          const tap = new WriteTap((err) => {
+            throw err
+          })
           tap.add(file)
           for (const p of points) tap.published(p.db, p.rp, 'n', 0n, Buffer.from(`# comment\n  ${lineOf(p)}\n`))
           tap.remove(file)

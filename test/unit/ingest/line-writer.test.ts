@@ -95,6 +95,33 @@ describe('reasons', () => {
     expect(made.pool.freeSlots()).toBe(8)
   })
 
+  test('an append that fails in the middle takes back its rows and keeps those before it', () => {
+    class Stumbling extends Tables {
+      override byName(...args: Parameters<Tables['byName']>): ReturnType<Tables['byName']> {
+        if (args[1] === 'stumble') throw new Error('stumbled')
+        return super.byName(...args)
+      }
+    }
+    const pool = new SlotPool({ slots: 4, slotBytes: 1 << 16 })
+    const tables = new Stumbling()
+    const partition = { kind: 'tags', tags: ['a'] } as const
+    tables.setRoutes([{ id: 1, db: 'd', rp: '', measurement: null, partition }], () => ['v'])
+    const writer = new LineWriter({ pool, tables, shards: 1 })
+    const bad = Buffer.from('m,a=x v=1,w="s" 1\nstum\\ble v=1 1\nstumble v=2 2\n')
+    expect(() => writer.scan(bad, 'd', '', 'n', 0n)).toThrow('stumbled')
+    expect(pool.freeSlots()).toBe(4)
+    const good = (time: number): Buffer => Buffer.from(`m,a=y v=${time} ${time}\n`)
+    writer.begin('d', '', 'n', 0n)
+    expect(writer.append(good(1), 0, good(1).length)).toBe(AppendResult.Ok)
+    expect(() => writer.append(bad, 0, bad.length)).toThrow('stumbled')
+    expect(writer.append(good(2), 0, good(2).length)).toBe(AppendResult.Ok)
+    const prepared = writer.finish()
+    expect(prepared.points).toBe(2)
+    expect(readPrepared(pool, prepared, 1).map((r) => r.line)).toEqual(['m,a=y v=1 1', 'm,a=y v=2 2'])
+    writer.discard(prepared)
+    expect(pool.freeSlots()).toBe(4)
+  })
+
   test('of all bad lines are joined, and nothing is kept', () => {
     const made = make()
     const { error } = scan('m v=1\nbad1\n# no\n  bad2 x\nm v=2\n', 'n', made)

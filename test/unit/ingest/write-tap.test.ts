@@ -23,7 +23,9 @@ const body = (text: string): Uint8Array => Buffer.from(text)
 
 describe('write tap', () => {
   test('gives each listener the points of its databases and measurements', () => {
-    const tap = new WriteTap()
+    const tap = new WriteTap((err) => {
+      throw err
+    })
     const all = new Listener(
       [
         { db: 'a', rp: '' },
@@ -56,7 +58,9 @@ describe('write tap', () => {
   })
 
   test('a listener may leave while it gets points', () => {
-    const tap = new WriteTap()
+    const tap = new WriteTap((err) => {
+      throw err
+    })
     class Leaving extends Listener {
       override point(...args: Parameters<TapListener['point']>): void {
         super.point(...args)
@@ -73,8 +77,24 @@ describe('write tap', () => {
     expect(staying.points).toHaveLength(2)
   })
 
+  test('a listener that fails does not fail the write', () => {
+    const failures: unknown[] = []
+    const tap = new WriteTap((err) => failures.push(err))
+    const failure = new Error('disk full')
+    class Failing extends Listener {
+      override point(): void {
+        throw failure
+      }
+    }
+    tap.add(new Failing([{ db: 'a', rp: '' }], null))
+    tap.published('a', '', 'n', 0n, body('m v=1 1'))
+    expect(failures).toEqual([failure])
+  })
+
   test('keeps lines together that hold line feeds', () => {
-    const tap = new WriteTap()
+    const tap = new WriteTap((err) => {
+      throw err
+    })
     const all = new Listener([{ db: 'a', rp: '' }], null)
     tap.add(all)
     tap.published('a', '', 'n', 0n, body('m s="x\ny" 1\nm\\\nn v=1 2'))

@@ -1,6 +1,6 @@
 /**
- * When a shard whose thread has died gets the next one: at once after a single death, after longer and longer pauses while
- * threads keep dying, so that neither the machine nor the log drowns in them. Thread: main.
+ * When a thread that has died gets a successor: at once after a single death, after longer and longer pauses while threads
+ * keep dying, so that neither the machine nor the log drowns in them. Thread: main.
  */
 
 export interface RestartTimes {
@@ -10,7 +10,7 @@ export interface RestartTimes {
   readonly longestPauseMs: number
   /** A thread that lived so long ends a row of deaths. */
   readonly healthyMs: number
-  /** Deaths in a row after which tasks are given up. */
+  /** Deaths of a shard in a row after which tasks are given up. */
   readonly patience: number
 }
 

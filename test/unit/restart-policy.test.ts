@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { RestartPolicy } from '../../../src/engine/restart-policy.js'
+import { RestartPolicy } from '../../src/restart-policy.js'
 
 const times = { firstPauseMs: 50, longestPauseMs: 300, healthyMs: 1000, patience: 3 }
 
