@@ -8,8 +8,10 @@ import { findConfigFile, type Loaded, loadConfig } from './config/load.js'
 import { printDefaultConfig, printEffectiveConfig } from './config/print.js'
 import { errorText, ShardlineError } from './errors.js'
 import { parseGoFlags } from './flags.js'
+import { timerMs } from './go/durations.js'
+import { endAfterFailures } from './last-words.js'
 import { createLog, LogOutput, logLevelOf, openLogSink } from './observe/logger.js'
-import { Server } from './server.js'
+import { Server, stopMs } from './server.js'
 import { kapacitorVersion, shardlineVersion } from './version.js'
 
 const usage = `Runs Kapacitor's TICKscripts on a parallel, columnar, memory-bounded stream engine.
@@ -41,8 +43,8 @@ const banner = `
 /____/_/ /_/\\__,_/_/   \\__,_/_____/_/_/ /_/\\___/
 `
 
-/** The hard end of a shutdown that hangs. */
-const hardStopMs = 30_000
+/** The hard end of a shutdown that hangs, after the time that its parts may take. */
+const hardStopMs = 5000
 
 interface Flags {
   readonly config: string | undefined
@@ -96,20 +98,23 @@ async function run(flags: Flags): Promise<void> {
   const log = createLog(logs)
   for (const warning of warnings) log.info(`configuration: ${warning}, ignored`, { service: 'run' })
   if (flags.pidfile !== undefined) writePidFile(flags.pidfile)
+  const leave = (): void => {
+    logs.close()
+    if (flags.pidfile !== undefined) rmSync(flags.pidfile, { force: true })
+  }
+  const end = (code: number): void => {
+    leave()
+    process.exit(code)
+  }
+  endAfterFailures(log, leave)
   let server: Server
   try {
     server = await Server.start(config, logs, log)
   } catch (err) {
-    logs.close()
-    if (flags.pidfile !== undefined) rmSync(flags.pidfile, { force: true })
+    leave()
     throw err
   }
   log.info('listening for signals', { service: 'run' })
-  const end = (code: number): void => {
-    if (flags.pidfile !== undefined) rmSync(flags.pidfile, { force: true })
-    logs.close()
-    process.exit(code)
-  }
   let stopping = false
   const stop = (signal: string): void => {
     if (stopping) {
@@ -118,10 +123,13 @@ async function run(flags: Flags): Promise<void> {
     }
     stopping = true
     log.info('signal received, initializing clean shutdown...', { service: 'run', signal })
-    setTimeout(() => {
-      log.error('time limit reached, initializing hard shutdown', { service: 'run' })
-      end(1)
-    }, hardStopMs).unref()
+    setTimeout(
+      () => {
+        log.error('time limit reached, initializing hard shutdown', { service: 'run' })
+        end(1)
+      },
+      timerMs(stopMs(config) + hardStopMs),
+    ).unref()
     server.stop().then(
       () => end(0),
       (err: unknown) => {

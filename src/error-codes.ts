@@ -187,6 +187,7 @@ export const errorGroups: readonly ErrorGroup[] = [
       'store-open': 'The store cannot be opened; another server may have it open.',
       'listen-failed': 'The address of the HTTP API cannot be listened on.',
       'udp-address': 'The address of a UDP listener is none.',
+      'not-closed': 'Parts of the server did not close in time, or failed to; the log names them.',
       'udp-listen': 'The address of a UDP listener cannot be listened on.',
     },
   },

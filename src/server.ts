@@ -20,6 +20,7 @@ import { addTasks } from './api/tasks.js'
 import { addTemplates } from './api/templates.js'
 import { addTopics } from './api/topics.js'
 import { addWrite } from './api/write.js'
+import { Closing } from './closing.js'
 import { Compiler, compileThreads } from './compile/compiler.js'
 import { shardThread } from './compile/threads.js'
 import type { Config, UdpConfig } from './config/config.js'
@@ -59,6 +60,9 @@ import { TemplateManager } from './tasks/template-manager.js'
 import type { DeadmanDefaults } from './tickscript/deadman.js'
 import { kapacitorVersion, shardlineVersion } from './version.js'
 
+/** Of a stop, for what is neither requests nor points: handlers, outputs, the store. */
+const outputsMs = 5000
+
 /** `[storage] path`, or `shardline.lmdb` beside the original's store, or in the data directory. */
 export function storePath(config: Config): string {
   const { path, boltdb } = config.storage
@@ -66,13 +70,10 @@ export function storePath(config: Config): string {
   return join(boltdb === '' ? config.data_dir : dirname(boltdb), 'shardline.lmdb')
 }
 
-type Close = () => Promise<void> | void
-
 const topicDatabases = (store: Store) => ({ states: store.database('topics'), marks: store.database('cleared-topics') })
 
 export class Server {
-  /** Closed in reverse. */
-  private readonly opened: { readonly name: string; readonly close: Close }[] = []
+  private readonly closing: Closing
   private readonly reloads: (() => Promise<void>)[] = []
   private httpPort = 0
 
@@ -80,7 +81,9 @@ export class Server {
     private readonly config: Config,
     private readonly logs: LogOutput,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.closing = new Closing(log)
+  }
 
   get port(): number {
     return this.httpPort
@@ -92,15 +95,16 @@ export class Server {
     try {
       await server.open()
     } catch (err) {
-      await server.closeAll()
+      // What does not close either is in the log.
+      await server.closing.close(stopMs(config)).catch(() => undefined)
       throw err
     }
     return server
   }
 
-  /** Stops intake, lets accepted points through within the deadlines, closes everything. */
+  /** Stops intake, lets accepted points through within the deadlines, closes everything. Throws when some part did not close. */
   async stop(): Promise<void> {
-    await this.closeAll()
+    await this.closing.close(stopMs(this.config))
     this.log.info('server shutdown completed', { service: 'run' })
   }
 
@@ -117,15 +121,8 @@ export class Server {
     if (failure !== undefined) throw failure
   }
 
-  private onClose(name: string, close: Close): void {
-    this.opened.push({ name, close })
-  }
-
-  private async closeAll(): Promise<void> {
-    for (let part = this.opened.pop(); part !== undefined; part = this.opened.pop()) {
-      await part.close()
-      this.log.debug('closed service', { service: part.name })
-    }
+  private onClose(name: string, close: () => Promise<void> | void): void {
+    this.closing.add(name, close)
   }
 
   private async open(): Promise<void> {
@@ -368,6 +365,11 @@ function postLimits({ requests }: Config): Pick<HttpPostSinkOptions, 'deadlineMs
       queuedBytes: requests['queued-bytes'],
     },
   }
+}
+
+/** How long a stop may take. */
+export function stopMs({ http, engine }: Config): number {
+  return http['shutdown-timeout'] + engine['drain-timeout'] + outputsMs
 }
 
 function writeWaitMs({ engine }: Config): number {

@@ -10,6 +10,7 @@
 import { Delivery } from '../alert-handlers/delivery.js'
 import type { AlertEvent } from '../alert-handlers/event-frame.js'
 import type { AlertHandler } from '../alert-handlers/handler.js'
+import { allClosed } from '../closing.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import { Turns } from '../turns.js'
@@ -266,7 +267,7 @@ export class TopicService {
   }
 
   private async closeQueues(handlers: readonly Attached[], drainMs = this.limits.drainMs): Promise<void> {
-    await Promise.all(handlers.map((h) => h.queue.close(drainMs)))
+    await allClosed(handlers.map((h) => h.queue.close(drainMs)))
   }
 
   /** Drops the states at once; they will not come back once it has resolved. Live handlers stay attached. */
@@ -299,10 +300,13 @@ export class TopicService {
   async closeAll(): Promise<void> {
     const all = [...this.topics.values()].flatMap((t) => t.handlers)
     const inner = (h: Attached): boolean => h.queue.handler.isInternal === true
-    await this.closeQueues(all.filter(inner))
-    await this.closeQueues(all.filter((h) => !inner(h)))
+    try {
+      await this.closeQueues(all.filter(inner))
+    } finally {
+      await this.closeQueues(all.filter((h) => !inner(h)))
+    }
     for (const t of this.topics.values()) t.handlers = []
-    await Promise.all([...this.topics.keys()].map((id) => this.close(id)))
+    await allClosed([...this.topics.keys()].map((id) => this.close(id)))
   }
 
   /** Sorted by id. */

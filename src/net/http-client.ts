@@ -6,8 +6,10 @@
  * bounded too. Redirects are followed only where nothing is sent and the caller wants it. TLS files are read when they are
  * first used and again on `reload`. `close` ends what is under way.
  */
+
 import { type Dispatcher, Pool } from 'undici'
 import { Permits, withSignal } from '../abortable.js'
+import { allClosed } from '../closing.js'
 import { errorText } from '../errors.js'
 import { basicAuth } from './basic-auth.js'
 import { failureText, HttpError } from './http-error.js'
@@ -107,7 +109,7 @@ export class HttpClient {
     this.closed = true
     const origins = [...this.pools.values(), ...this.closing]
     this.pools.clear()
-    await Promise.all(origins.map((origin) => origin.pool.destroy(new Error(closedText))))
+    await allClosed(origins.map((origin) => origin.pool.destroy(new Error(closedText))))
   }
 
   private async exchange<T>(request: HttpRequest, read: (res: Dispatcher.ResponseData) => Promise<T>): Promise<T> {

@@ -5,10 +5,12 @@
  * A recording ends with the first point later than its stop. Unlike the original it also ends by the clock: past its stop, when
  * no point has come for `idleMs`, or `longestMs` after it; it is then finished with what it has.
  */
+
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { stat, unlink } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { allClosed } from '../closing.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { WriteTap } from '../ingest/write-tap.js'
 import type { Log } from '../log.js'
@@ -258,8 +260,7 @@ export class RecordingManager {
 
   /** What still runs has failed, as after a crash; its file stays. */
   async close(): Promise<void> {
-    const running = [...this.running.keys()].map((id) => this.recordings.get(id))
-    for (const r of running) if (r !== undefined) void this.end(r, shutdownError)
-    await Promise.all(this.ending)
+    const running = [...this.running.keys()].flatMap((id) => this.recordings.get(id) ?? [])
+    await allClosed([...running.map((r) => this.end(r, shutdownError)), ...this.ending])
   }
 }

@@ -4,7 +4,9 @@
  *
  * A task that cannot start stays enabled, does not execute and keeps its error until the next enable, restart or change.
  */
+
 import { randomUUID } from 'node:crypto'
+import { allClosed } from '../closing.js'
 import { compareBytewise } from '../columns/json-encode.js'
 import type { Compiler } from '../compile/compiler.js'
 import type { Evaluated, ScriptFacts } from '../compile/jobs.js'
@@ -276,7 +278,7 @@ export class TaskManager {
 
   /** Stops everything before the engine closes; statuses stay. */
   async close(): Promise<void> {
-    await Promise.all([...this.#tasks.keys()].map((id) => this.#lock.run([id], () => this.#shutDown(id))))
+    await allClosed([...this.#tasks.keys()].map((id) => this.#lock.run([id], () => this.#shutDown(id))))
   }
 
   async #shutDown(id: string): Promise<void> {

@@ -92,7 +92,10 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    await this.#root.flushed
-    await this.#root.close()
+    try {
+      await this.#root.flushed
+    } finally {
+      await this.#root.close()
+    }
   }
 }
