@@ -89,6 +89,8 @@ function* ofListeners(udp: readonly UdpStats[]): Generator<Statistic> {
       points_parse_fail: u.pointsParseFail,
       tx_fail: u.txFail,
       read_fail: u.readFail,
+      receiver_restarts: u.receiverRestarts,
+      not_receiving: 1 - u.receiving,
     }
     const values = Object.fromEntries(Object.entries(all).filter(([, n]) => n > 0))
     if (Object.keys(values).length > 0) yield { name: 'udp', tags: { bind: u.bind }, values }

@@ -65,4 +65,11 @@ function ingress(vars: Vars, { out }: CommandContext): void {
     out(`${widths.map((w, i) => padEnd(cells[i]!, w)).join('')}${padStart(cells[3]!, 15)}\n`)
   line([...headers, 'Points Received'])
   for (const row of rows) line(row)
+  for (const { name, tags, values } of Object.values(vars.kapacitor)) {
+    if (name !== 'udp') continue
+    const { receiver_restarts: restarts = 0, not_receiving: down = 0 } = values
+    if (restarts === 0 && down === 0) continue
+    const state = down === 0 ? 'receives again' : 'does not receive'
+    out(`\nThe UDP listener at ${tags.bind} ${state}: its thread was restarted ${restarts} times, see the log.\n`)
+  }
 }

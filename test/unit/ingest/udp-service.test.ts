@@ -1,20 +1,22 @@
 import { createSocket } from 'node:dgram'
-import { afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dropsIn } from '../../../src/ingest/kernel-drops.js'
 import { LineWriter, type Prepared } from '../../../src/ingest/line-writer.js'
 import { Tables } from '../../../src/ingest/tables.js'
-import { splitAddress, UdpListener, type UdpSink } from '../../../src/ingest/udp-service.js'
-import { silentLog } from '../../../src/log.js'
+import { splitAddress, UdpListener, type UdpSink, type UdpStats } from '../../../src/ingest/udp-service.js'
+import { type Log, silentLog } from '../../../src/log.js'
 import { SlotPool } from '../../../src/transport/slots.js'
 import { readPrepared } from '../../property/batch-reader.js'
 
 // Threads run the built code.
 const workerUrl = new URL('../../../dist/src/ingest/udp-receive.js', import.meta.url)
+const fragileUrl = new URL('../../fixtures/fragile-receiver.mjs', import.meta.url)
 const client = createSocket('udp4')
 const open: UdpListener[] = []
 
 beforeAll(() => client.unref())
 afterEach(async () => {
+  delete process.env.SHARDLINE_TEST_STAYS_DOWN
   for (const l of open.splice(0)) await l.close()
 })
 
@@ -24,6 +26,8 @@ class Sink implements UdpSink {
   readonly writer = new LineWriter({ pool: this.pool, tables: this.tables, shards: 1 })
   readonly lines: string[] = []
   room = true
+  /** Of one publication. */
+  failure: Error | null = null
   refused = 0
   private waiting: (() => void)[] = []
   private watch: (() => void) | null = null
@@ -34,6 +38,9 @@ class Sink implements UdpSink {
   }
 
   publish(prepared: Prepared): boolean {
+    const { failure } = this
+    this.failure = null
+    if (failure !== null) throw failure
     if (!this.room) {
       this.refused++
       this.watch?.()
@@ -68,7 +75,10 @@ class Sink implements UdpSink {
   }
 }
 
-async function listen(sink: UdpSink, more: { buffer?: number; readBufferBytes?: number } = {}): Promise<UdpListener> {
+async function listen(
+  sink: UdpSink,
+  more: { buffer?: number; readBufferBytes?: number; workerUrl?: URL; log?: Log } = {},
+): Promise<UdpListener> {
   const listener = await UdpListener.open(
     {
       bindAddress: '127.0.0.1:0',
@@ -76,10 +86,11 @@ async function listen(sink: UdpSink, more: { buffer?: number; readBufferBytes?: 
       retentionPolicy: 'rp',
       buffer: more.buffer ?? 1000,
       readBufferBytes: more.readBufferBytes ?? 0,
-      workerUrl,
+      workerUrl: more.workerUrl ?? workerUrl,
+      restartTimes: { firstPauseMs: 5, longestPauseMs: 40, healthyMs: 60_000, patience: 5 },
     },
     sink,
-    silentLog,
+    more.log ?? silentLog,
   )
   open.push(listener)
   return listener
@@ -143,6 +154,75 @@ test('close takes in what has arrived', async () => {
   }
   await listener.close()
   expect(sink.lines).toEqual(Array.from({ length: 200 }, (_, i) => `m,t=a v=1 ${i}`))
+})
+
+/** Asks until the answer fits. */
+async function statsWhen(listener: UdpListener, fits: (s: UdpStats) => boolean): Promise<UdpStats> {
+  for (;;) {
+    const stats = await listener.currentStats()
+    if (fits(stats)) return stats
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+describe('a receiving thread that dies', () => {
+  test('gets a successor at the same address, and what it had received is written', async () => {
+    const sink = new Sink()
+    const listener = await listen(sink, { workerUrl: fragileUrl })
+    const { port } = listener
+    sink.room = false
+    for (let i = 0; i < 20; i++) await send(listener, `m,t=a v=1 ${i}`)
+    await statsWhen(listener, (s) => s.datagramsRx === 20)
+    await send(listener, 'die')
+    await statsWhen(listener, (s) => s.receiverRestarts === 1)
+    expect(listener.port).toBe(port)
+    for (let i = 20; i < 30; i++) await send(listener, `m,t=a v=1 ${i}`)
+    const waiting = await statsWhen(listener, (s) => s.datagramsRx === 30)
+    expect(waiting).toMatchObject({ receiving: 1, receiverRestarts: 1, waiting: 30, shedDatagrams: 0 })
+    sink.giveRoom()
+    await sink.until(() => sink.lines.length >= 30)
+    expect(sink.lines).toEqual(Array.from({ length: 30 }, (_, i) => `m,t=a v=1 ${i}`))
+    await send(listener, 'die')
+    await statsWhen(listener, (s) => s.receiverRestarts === 2)
+    expect(await statsWhen(listener, (s) => s.waiting === 0)).toMatchObject({ pointsTx: 30, datagramsRx: 30 })
+  })
+
+  test('again and again is tried at longer and longer intervals, until it comes back', async () => {
+    const pauses: unknown[] = []
+    const log: Log = { ...silentLog, error: (_msg, keys) => pauses.push(keys?.['restart-in']), with: () => log }
+    const sink = new Sink()
+    const listener = await listen(sink, { workerUrl: fragileUrl, log })
+    process.env.SHARDLINE_TEST_STAYS_DOWN = '1'
+    await send(listener, 'die')
+    const down = await statsWhen(listener, () => pauses.length >= 6)
+    expect(pauses.slice(0, 6)).toEqual(['0ms', '5ms', '10ms', '20ms', '40ms', '40ms'])
+    expect(down).toMatchObject({ receiving: 0, receiverRestarts: 0 })
+    delete process.env.SHARDLINE_TEST_STAYS_DOWN
+    await statsWhen(listener, (s) => s.receiving === 1)
+    await send(listener, 'm,t=a v=1 1')
+    await sink.until(() => sink.lines.length === 1)
+  })
+
+  test('does not keep a listener from closing', async () => {
+    const listener = await listen(new Sink(), { workerUrl: fragileUrl })
+    process.env.SHARDLINE_TEST_STAYS_DOWN = '1'
+    await send(listener, 'die')
+    await statsWhen(listener, (s) => s.receiving === 0)
+    await listener.close()
+    expect(await listener.currentStats()).toMatchObject({ receiving: 0, waiting: 0 })
+  })
+})
+
+test('datagrams that cannot be published are counted and do not stop the listener', async () => {
+  const sink = new Sink()
+  const listener = await listen(sink)
+  sink.failure = new Error('stumbled')
+  await send(listener, 'm,t=a v=1 1')
+  await statsWhen(listener, (s) => s.txFail === 1)
+  await send(listener, 'm,t=a v=1 2')
+  await sink.until(() => sink.lines.length === 1)
+  expect(sink.lines).toEqual(['m,t=a v=1 2'])
+  expect(await listener.currentStats()).toMatchObject({ txFail: 1, pointsTx: 1, waiting: 0 })
 })
 
 test('an address in use is an error with the address in it', async () => {
