@@ -8,6 +8,7 @@ import type { Router } from '../http/router.js'
 import type { LogLevel } from '../log.js'
 import { jsonLine, type LogLine, type LogOutput, logfmtLine } from '../observe/logger.js'
 import { invalidJson } from '../tasks/task-request.js'
+import { LogFollower } from './log-follower.js'
 
 export interface SystemParts {
   readonly logs: LogOutput
@@ -48,9 +49,6 @@ function expvarText(vars: unknown): string {
   return `{\n${entries.map(([k, v]) => `${goJson(k)}: ${goJson(v)}`).join(',\n')}\n}\n`
 }
 
-/** Lines that an unread connection may hold before newer ones are dropped for it. */
-const maxHeldBytes = 1 << 20
-
 function streamLogs(call: Call, logs: LogOutput): void {
   const filters = new Map<string, string>()
   for (const [key, value] of call.query) {
@@ -59,14 +57,16 @@ function streamLogs(call: Call, logs: LogOutput): void {
   }
   const json = (call.request.headers.accept ?? '').includes('application/json')
   const stream = call.stream(200, json ? 'application/json; charset=utf-8' : 'application/logfmt')
-  let heldBytes = 0
-  const stop = logs.listen((line) => {
-    if (!matches(line, filters)) return
-    const text = json ? jsonLine(line) : logfmtLine(line)
-    if (heldBytes > maxHeldBytes) return
-    heldBytes = stream.write(text) ? 0 : heldBytes + text.length
+  const follower = new LogFollower(stream, json ? jsonLine : logfmtLine, (lines) => {
+    logs.droppedLines += lines
   })
-  call.response.onAborted(stop)
+  const stop = logs.listen((line) => {
+    if (matches(line, filters)) follower.take(line)
+  })
+  call.response.onAborted(() => {
+    stop()
+    follower.close()
+  })
 }
 
 const levels: readonly string[] = ['debug', 'info', 'error']

@@ -132,15 +132,22 @@ class NodeResponse implements Response {
   stream(status: number, headers: Headers): BodyStream {
     if (!this.aborted && this.state === 'waiting') {
       this.outgoing.writeHead(status, headers)
+      this.outgoing.flushHeaders()
       this.state = 'streaming'
       this.streams.add(this)
     }
     return {
-      write: (chunk) => !this.aborted && this.state === 'streaming' && this.outgoing.write(chunk),
+      write: (chunk) => !this.aborted && this.state === 'streaming' && this.write(chunk),
       end: () => {
         if (!this.aborted && this.state === 'streaming') this.end()
       },
     }
+  }
+
+  /** A chunk above node's mark is no sign of a slow client, one behind which others still wait is. */
+  private write(chunk: Uint8Array | string): boolean {
+    const waiting = this.outgoing.socket?.writableLength ?? 0
+    return this.outgoing.write(chunk) || waiting === 0
   }
 
   private end(body: Uint8Array | string = ''): void {

@@ -33,6 +33,8 @@ export interface LogSink {
 /** Where the lines of a server go; `level` may change while it runs. */
 export class LogOutput {
   level: LogLevel
+  /** Lines that followers did not read in time. */
+  droppedLines = 0
   #pending = ''
   #scheduled = false
   readonly #listeners = new Set<LogListener>()
