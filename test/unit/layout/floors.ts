@@ -16,8 +16,10 @@ export const floors: readonly (readonly string[])[] = [
   ['lambda', 'transport', 'alert-handlers'],
   ['state', 'tickscript', 'templates', 'influxdb', 'http', 'storage'],
   ['columns', 'influxql', 'config', 'net'],
+  ['closing.ts', 'last-words.ts'],
   [
     'go',
+    'restart-policy.ts',
     'log.ts',
     'flags.ts',
     'identity.ts',
