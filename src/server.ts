@@ -333,15 +333,22 @@ export class Server {
       },
       log,
     )
+    const gate = new BodyGate({ capBytes: config.engine['waiting-bytes'], waitMs: writeWaitMs(config) })
     const udpStats = () => Promise.all(udp.map((u) => u.currentStats()))
-    const metrics = new Metrics({ tasks, engine: () => engine.stats(), http: api, udp: udpStats })
+    const metrics = new Metrics({
+      tasks,
+      engine: () => engine.stats(),
+      http: api,
+      logs: this.logs,
+      gate,
+      udp: udpStats,
+    })
     addSystem(api.router, {
       logs: this.logs,
       metrics,
       debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats(), topics.list()),
     })
     addMore(api.router)
-    const gate = new BodyGate({ capBytes: config.engine['waiting-bytes'], waitMs: writeWaitMs(config) })
     const settings = {
       defaultRetentionPolicy: config['default-retention-policy'],
       maxBodyBytes: config.engine['max-body-size'],
