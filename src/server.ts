@@ -160,6 +160,7 @@ export class Server {
     const handlerParts: Omit<HandlerParts, 'log'> = {
       services: config.services,
       http,
+      vars: new Map(),
       collect: (...event) => topics.collect(...event),
     }
     const handlers = new HandlerSpecService({

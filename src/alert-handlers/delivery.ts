@@ -5,10 +5,11 @@ import { ShardlineError } from '../errors.js'
 import { GoList, GoMap, GoStruct, type TemplateValue } from '../templates/index.js'
 import { GoEnum } from '../templates/values.js'
 import { type AlertEvent, eventJson, levelTexts } from './event-frame.js'
-import { decodeRows, type TypedEventRow } from './event-rows.js'
+import { decodeFields, decodeRows, type EventCell, type TypedEventRow } from './event-rows.js'
 
 export class Delivery {
   private cached: string | null = null
+  private decodedFields: ReadonlyMap<string, EventCell> | null = null
 
   constructor(
     readonly topic: string,
@@ -30,6 +31,36 @@ export class Delivery {
 
   get level(): string {
     return levelTexts[this.event.level]
+  }
+
+  /** Of the point that the event is about: in a batch, the one with the highest level. */
+  get fields(): ReadonlyMap<string, EventCell> {
+    this.decodedFields ??= decodeFields(this.event.fields)
+    return this.decodedFields
+  }
+
+  /** What templates of other handlers see; `vars` are those of the task. */
+  handlerData(vars: ReadonlyMap<string, TemplateValue>): GoStruct {
+    const { event } = this
+    const fields = new Map([...this.fields].sort(([a], [b]) => (a < b ? -1 : 1)))
+    return new GoStruct(
+      'alert.TemplateData',
+      new Map<string, TemplateValue>([
+        ['ID', event.id],
+        ['Message', event.message],
+        ['Level', this.level],
+        ['Time', new Timestamp(event.timeNs)],
+        ['Duration', new Duration(event.durationNs)],
+        ['Details', event.details],
+        ['Name', event.name],
+        ['TaskName', event.taskId],
+        ['Group', event.group],
+        ['Tags', new GoMap('map[string]string', event.tags, 'string')],
+        ['Fields', new GoMap('map[string]interface {}', fields, 'interface {}')],
+      ]),
+      undefined,
+      new Map([['Vars', new GoMap('map[string]interface {}', vars, 'interface {}')]]),
+    )
   }
 
   /** What templates of post and endpoints see: cells have the types that they had in the task. */

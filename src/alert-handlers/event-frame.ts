@@ -4,7 +4,8 @@
  *
  *   event    u8 1, u8 level, u8 flags (1 recoverable), u8 0,
  *            i64 time, i64 duration, texts: id, message, details, name, group, category, JSON before the rows, rows as JSON,
- *            kinds of their cells, why JSON cannot hold them ('' when it can), u16 count of tags, per tag: key, value
+ *            kinds of their cells, why JSON cannot hold them ('' when it can), JSON and kinds of the row of fields ('' when it
+ *            is that of the rows), u16 count of tags, per tag: key, value
  *   restore  u8 2, texts: from topic, to topic, id       the state of `from` is to be copied to `to`
  *   inhibit  u8 3, u8 on, i32 group, u16 count of inhibitors, per inhibitor: category, u16 count of tags, key, value …
  *   text     u32 byte length, UTF-8
@@ -53,6 +54,8 @@ export interface AlertEvent {
   /** JSON up to the rows, `"data":` included. */
   readonly jsonHead: string
   readonly rows: EventRows
+  /** Has one row: the fields of the point that the event is about. */
+  readonly fields: EventRows
 }
 
 export type AlertFrame =
@@ -91,8 +94,10 @@ export class FrameWriter {
   private bytes = Buffer.alloc(4096)
   private at = 0
 
-  event(head: EventHead, series: readonly Row[]): Uint8Array {
+  /** `fields`: of the point that the event is about; null when the series have it alone. */
+  event(head: EventHead, series: readonly Row[], fields: Row | null = null): Uint8Array {
     const rows = encodeRows(series)
+    const own = fields === null ? { json: '', kinds: '' } : encodeRows([fields])
     this.at = 0
     this.u8(1)
     this.u8(head.level)
@@ -101,7 +106,7 @@ export class FrameWriter {
     this.i64(head.timeNs)
     this.i64(head.durationNs)
     for (const s of [head.id, head.message, head.details, head.name, head.group, head.category]) this.text(s)
-    for (const s of [eventJsonHead(head), rows.json, rows.kinds, rows.error]) this.text(s)
+    for (const s of [eventJsonHead(head), rows.json, rows.kinds, rows.error, own.json, own.kinds]) this.text(s)
     this.u16(head.tags.size)
     for (const [k, v] of head.tags) {
       this.text(k)
@@ -215,7 +220,8 @@ export function decodeAlertFrame(payload: Uint8Array, taskId: string): AlertFram
   const timeNs = r.i64()
   const durationNs = r.i64()
   const [id, message, details, name, group, category] = Array.from({ length: 6 }, () => r.text())
-  const [jsonHead, json, kinds, error] = Array.from({ length: 4 }, () => r.text())
+  const [jsonHead, json, kinds, error, fieldsJson, fieldsKinds] = Array.from({ length: 6 }, () => r.text())
+  const rows = { json, kinds, error }
   const tags = new Map<string, string>()
   for (let n = r.u16(); n > 0; n--) tags.set(r.text(), r.text())
   return {
@@ -234,7 +240,8 @@ export function decodeAlertFrame(payload: Uint8Array, taskId: string): AlertFram
       recoverable: (flags & 1) !== 0,
       tags,
       jsonHead,
-      rows: { json, kinds, error },
+      rows,
+      fields: fieldsJson === '' ? rows : { json: fieldsJson, kinds: fieldsKinds, error: '' },
     },
   }
 }

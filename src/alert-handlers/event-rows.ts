@@ -69,6 +69,17 @@ export function decodeRows(rows: EventRows): TypedEventRow[] | null {
   }))
 }
 
+/** The first row without its time, by column. */
+export function decodeFields(rows: EventRows): ReadonlyMap<string, EventCell> {
+  const [row] = decodeRows(rows) ?? []
+  const [cells = []] = row?.values ?? []
+  const named = (row?.columns ?? []).map((c, i): [string, EventCell] => [c, cells[i]])
+  return new Map(named.filter(([name]) => name !== 'time'))
+}
+
+/** No rows at all. */
+export const noRows: EventRows = { json: '{"series":null}', kinds: '', error: '' }
+
 function listOf(v: Json | undefined): readonly Json[] {
   return Array.isArray(v) ? v : []
 }

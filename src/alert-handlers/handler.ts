@@ -11,6 +11,7 @@ import { ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { HttpClient } from '../net/http-client.js'
 import type { TlsFiles } from '../net/tls-files.js'
+import type { TemplateValue } from '../templates/index.js'
 import type { Delivery } from './delivery.js'
 import type { AlertEvent } from './event-frame.js'
 import type { HandlerOptions, OptionValues } from './handler-option.js'
@@ -73,6 +74,8 @@ export interface HandlerEnv<C = unknown> {
   config(): readonly C[]
   readonly http: HttpClient
   readonly log: Log
+  /** Of the task whose script has the handler, for templates. */
+  readonly vars: ReadonlyMap<string, TemplateValue>
   /** Hands an event to a topic of this process. False: a handler there refused it. `hops`: topics that had it before. */
   collect(topic: string, event: AlertEvent, hops: number): boolean
 }

@@ -166,7 +166,8 @@ export class AlertService implements RunFollower {
     const { node, index } = planned
     const { topics, services, http, log } = this.parts
     const nodeLog = log.with({ task: run.id, node: node.name })
-    const parts: HandlerParts = { services, http, log: nodeLog, collect: (...event) => topics.collect(...event) }
+    const collect: HandlerParts['collect'] = (...event) => topics.collect(...event)
+    const parts: HandlerParts = { services, http, log: nodeLog, vars: node.vars, collect }
     const { implicit, stateChangesOnly } = globalHandlers(services)
     const missing = implicit.filter((kind) => node.handlers.every((h) => h.kind !== kind))
     const calls = [...node.handlers, ...missing.map((kind) => ({ kind, props: {} }))]

@@ -2,12 +2,13 @@
  * Match expressions of handler specs: which events of a topic a handler gets (spec alerts 11.3). Main thread.
  *
  * A lambda body over `level()`, `changed()`, `name()`, `taskName()`, `alertDuration()`, the levels as bare words, tags as quoted
- * references and all built-in functions. Stateful functions count over all events of the handler.
+ * references and all built-in functions; beyond the original `previousLevel()` and `field('value')`, a field of the point that
+ * the event is about. Stateful functions count over all events of the handler.
  */
 
 import type { Delivery } from '../alert-handlers/delivery.js'
 import { levelTexts } from '../alert-handlers/event-frame.js'
-import { Duration, missing, Timestamp, type Value } from '../columns/values.js'
+import { Duration, kindOf, missing, Timestamp, type Value } from '../columns/values.js'
 import { errorText, ShardlineError } from '../errors.js'
 import { goQuote } from '../go/go-format.js'
 import { type FunctionDef, sig } from '../lambda/functions/function-def.js'
@@ -15,6 +16,7 @@ import { functionByName } from '../lambda/functions/registry.js'
 import { evaluateProgram } from '../lambda/interpreter.js'
 import { buildProgram, type Program } from '../lambda/program.js'
 import { Failure, Type } from '../lambda/types.js'
+import type { Expression, FunctionNode } from '../tickscript/ast.js'
 import { resolveExpression } from '../tickscript/lambda-idents.js'
 import { parseLambdaBody } from '../tickscript/parser.js'
 
@@ -29,6 +31,8 @@ class Matcher {
   private readonly program: Program
   private readonly states: Float64Array[]
   private readonly offsets: number[]
+  /** Fields by the references that stand for them. */
+  private readonly fields = new Map<string, string>()
   private current: Delivery | null = null
 
   constructor(text: string) {
@@ -48,15 +52,21 @@ class Matcher {
     }
   }
 
-  private evaluate({ event }: Delivery): Value {
+  private evaluate(delivery: Delivery): Value {
+    const { event } = delivery
     const { references } = this.program
     try {
       return evaluateProgram(this.program.root, {
         type: (_index, name) => {
+          const field = this.fields.get(name)
+          if (field !== undefined) return kindOf(delivery.fields.get(field) ?? missing)
           if (!event.tags.has(name)) throw new Failure(`no tag exists for ${name}`)
           return Type.String
         },
-        value: (index) => event.tags.get(references[index]!) ?? missing,
+        value: (index) => {
+          const field = this.fields.get(references[index])
+          return (field === undefined ? event.tags.get(references[index]) : delivery.fields.get(field)) ?? missing
+        },
         timeNs: () => event.timeNs,
         nowNs: () => BigInt(Date.now()) * 1_000_000n,
         states: this.states,
@@ -83,11 +93,33 @@ class Matcher {
     })
     const own = this.functions()
     try {
-      return buildProgram(resolved, (name) => own.get(name) ?? functionByName(name))
+      return buildProgram(this.withFields(resolved), (name) => own.get(name) ?? functionByName(name))
     } catch (err) {
       if (err instanceof Failure) throw invalid(err.text)
       throw err
     }
+  }
+
+  /** `field('x')` is a reference, whose type is that of the event's field. */
+  private withFields(node: Expression): Expression {
+    switch (node.type) {
+      case 'unary':
+        return { ...node, operand: this.withFields(node.operand) }
+      case 'binary':
+        return { ...node, left: this.withFields(node.left), right: this.withFields(node.right) }
+      case 'function':
+        return node.name === 'field' ? this.fieldOf(node) : { ...node, args: node.args.map((a) => this.withFields(a)) }
+      default:
+        return node
+    }
+  }
+
+  private fieldOf({ args, pos }: FunctionNode): Expression {
+    const [arg] = args
+    if (args.length !== 1 || arg.type !== 'string') throw invalid("field takes the name of a field, field('value')")
+    const name = `field('${arg.value}')`
+    this.fields.set(name, arg.value)
+    return { type: 'reference', name, pos }
   }
 
   private functions(): Map<string, FunctionDef> {
@@ -107,6 +139,7 @@ class Matcher {
     const conversion = functionByName('duration')!
     const defs: FunctionDef[] = [
       about('level', Type.Int, () => BigInt(delivery().event.level)),
+      about('previousLevel', Type.Int, () => BigInt(delivery().previousLevel)),
       about('changed', Type.Bool, () => delivery().event.level !== delivery().previousLevel),
       about('name', Type.String, () => delivery().event.name),
       about('taskName', Type.String, () => delivery().event.taskId),

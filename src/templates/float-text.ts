@@ -1,4 +1,5 @@
 /** Floats as Go's strconv prints them. Any thread; pure functions. */
+import { formatFixed } from '../go/go-format.js'
 
 /** A float by strconv's rules; `precision` -1 is the shortest text that reads back the same. */
 export function floatText(v: number, verb: 'e' | 'f' | 'g' | 'E' | 'G', precision: number): string {
@@ -41,14 +42,22 @@ function plainDigits(v: number): string {
 /** toFixed is exact below 1e21 and for up to 100 digits; beyond, the digits are those of the exact integer or zeros. */
 function fixed(v: number, precision: number): string {
   const p = Math.min(precision, 100)
-  const text = v < 1e21 ? v.toFixed(p) : BigInt(v).toString() + (p > 0 ? `.${'0'.repeat(p)}` : '')
+  const text = v < 1e21 ? formatFixed(v, p) : BigInt(v).toString() + (p > 0 ? `.${'0'.repeat(p)}` : '')
   return precision > p ? text + '0'.repeat(precision - p) : text
 }
 
 function exponential(v: number, precision: number): string {
   const p = Math.min(precision, 100)
-  const text = v.toExponential(p)
+  const text = halfToEven(v.toExponential(p), v.toExponential(Math.min(100, p + 60)), p)
   return precision > p ? text.replace('e', `${'0'.repeat(precision - p)}e`) : text
+}
+
+/** toExponential sends exact halves up; `exact` shows whether it was one. */
+function halfToEven(text: string, exact: string, precision: number): string {
+  const [mantissa, exponent] = exact.split('e')
+  const kept = mantissa.slice(0, precision === 0 ? 1 : precision + 2)
+  const isHalf = /^5(?:0*)$/.test(mantissa.slice(kept.length).replace('.', ''))
+  return isHalf && '02468'.includes(kept.at(-1) ?? '') ? `${kept}e${exponent}` : text
 }
 
 /** Two exponent digits at least, always with a sign. */

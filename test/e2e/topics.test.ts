@@ -304,6 +304,19 @@ describe('handler specs', () => {
     tcp.close()
   })
 
+  test('a program of a script gets arguments made of the event and of vars', async () => {
+    const out = join(dir, 'expanded')
+    const script = `var limit = 5
+stream|from().measurement('m').groupBy('host')
+  |alert().crit(lambda: "v" > limit)
+    .exec('/bin/sh', '-c', 'echo "$1" >> ${out}', 'sh', '{{ index .Tags "host" }} {{ index .Fields "v" }} {{ .Vars.limit }}')
+    .expandArgs()`
+    expect((await server.json('POST', '/tasks', taskBody('expanding', { script }))).status).toBe(200)
+    await server.write('m,host=a v=35i 1')
+    expect(await server.until(() => fileText(out) || undefined, out)).toBe('a 35 5\n')
+    await server.json('DELETE', '/tasks/expanding')
+  })
+
   test('match decides by level, change, names, tags and duration', async () => {
     const matches: Record<string, string> = {
       level: 'level() >= WARNING',
@@ -313,6 +326,8 @@ describe('handler specs', () => {
       duration: 'alertDuration() > 5s OR duration() > 5s',
       functions: `strContainsAny("host", 'b') AND "host" =~ /^b$/`,
       count: 'count() == 2',
+      previous: 'previousLevel() == INFO',
+      field: "field('v') > 25",
       missing: `"nope" == 'x'`,
       number: 'level() + 1',
     }
@@ -327,6 +342,8 @@ describe('handler specs', () => {
     expect(await seen('level', 3)).toEqual(['a2', 'a3', 'b4'])
     expect(await seen('changed', 3)).toEqual(['a1', 'a2', 'b4'])
     expect(await seen('tag', 1)).toEqual(['b4'])
+    expect(await seen('previous', 1)).toEqual(['a2'])
+    expect(await seen('field', 2)).toEqual(['a3', 'b4'])
     expect(await seen('names', 5)).toHaveLength(5)
     expect(await seen('duration', 1)).toEqual(['a9'])
     expect(await seen('functions', 1)).toEqual(['b4'])

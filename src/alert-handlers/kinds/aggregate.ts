@@ -9,7 +9,7 @@ import { errorText, ShardlineError } from '../../errors.js'
 import { compileTextTemplate, goStruct } from '../../templates/index.js'
 import type { Delivery } from '../delivery.js'
 import { type AlertEvent, eventJsonHead } from '../event-frame.js'
-import { type EventRows, joinRows } from '../event-rows.js'
+import { type EventRows, joinRows, noRows } from '../event-rows.js'
 import { defineHandler, queueCapacity } from '../handler.js'
 import { duration, text } from '../handler-option.js'
 
@@ -108,5 +108,6 @@ function eventOf(id: string, message: string, done: Pending): AlertEvent {
     tags: new Map(),
     jsonHead: eventJsonHead({ id, message, details, ms, sub, durationNs, level }),
     rows: joinRows(done.rows),
+    fields: noRows,
   }
 }

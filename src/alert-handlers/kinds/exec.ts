@@ -5,8 +5,11 @@
 import { spawn } from 'node:child_process'
 import { Permits } from '../../abortable.js'
 import { errorText, ShardlineError } from '../../errors.js'
-import { defineHandler, eventByEvent } from '../handler.js'
-import { list, text } from '../handler-option.js'
+import { compileTextTemplate } from '../../templates/index.js'
+import { checkVars } from '../../templates/vars.js'
+import type { Delivery } from '../delivery.js'
+import { defineHandler, eventByEvent, type HandlerEnv } from '../handler.js'
+import { flag, list, text } from '../handler-option.js'
 
 const maxProcesses = 16
 const deadlineMs = 60_000
@@ -23,17 +26,40 @@ export const exec = defineHandler({
   options: {
     program: text('The program, a path or a name to be found in $PATH.', { script: 'argument', spec: 'prog' }),
     args: list('Its arguments.', { script: 'argument' }),
+    expandArgs: flag(
+      'The arguments are templates over the event: `{{ .ID }}`, `{{ .Level }}`, `{{ index .Tags "host" }}`, `{{ index .Fields "value" }}`, and `{{ .Vars.name }}` for a var of the task.',
+    ),
   },
-  create: ({ program, args }) =>
-    eventByEvent(async ({ json }, signal) => {
+  create({ program, args, expandArgs }, env) {
+    const argsOf = expandArgs ? expanding(args, env.vars) : () => args
+    return eventByEvent(async (d, signal) => {
+      const { json } = d
+      const given = argsOf(d)
       await processes.take(signal)
       try {
-        await run(program, args, json, signal)
+        await run(program, given, json, signal)
       } finally {
         processes.give()
       }
-    }, deadlineMs),
+    }, deadlineMs)
+  },
 })
+
+function expanding(args: readonly string[], vars: HandlerEnv['vars']): (d: Delivery) => string[] {
+  const names = new Set(vars.keys())
+  const templates = args.map((source, i) => {
+    const template = compileTextTemplate(`args[${i}]`, source)
+    checkVars(`args[${i}]`, source, names)
+    return template
+  })
+  return (d) => {
+    const data = d.handlerData(vars)
+    return templates.map((t) => withoutNul(t.execute(data)))
+  }
+}
+
+/** The system ends arguments with a NUL. */
+const withoutNul = (arg: string): string => arg.replaceAll('\0', '')
 
 function run(program: string, args: readonly string[], input: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

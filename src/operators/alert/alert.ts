@@ -10,8 +10,9 @@ import { FrameWriter, type InhibitorState } from '../../alert-handlers/event-fra
 import { InhibitionTable } from '../../alert-handlers/inhibition.js'
 import type { Chunk, GroupInfo } from '../../columns/chunk.js'
 import { rowOfPoint, rowOfWindow } from '../../columns/json-encode.js'
+import type { Row } from '../../columns/point.js'
 import { nsOf, type Span, spanOf } from '../../columns/time.js'
-import { Duration } from '../../columns/values.js'
+import { Duration, type Value } from '../../columns/values.js'
 import { compileLambda } from '../../lambda/compile.js'
 import type { PlannedNode } from '../../plan/task-plan.js'
 import { Grouping } from '../../state/grouping.js'
@@ -338,12 +339,18 @@ export class AlertOperator extends Operator {
       name: chunk.name,
       category: this.category,
     }
-    const series = [chunk.windows === null ? rowOfPoint(chunk, row, group) : rowOfWindow(chunk, at)]
-    this.ctx.outbox.send(Out.Alert, this.ctx.nodeIndex, this.frames.event(head, series))
+    const isPoint = chunk.windows === null
+    const series = [isPoint ? rowOfPoint(chunk, row, group) : rowOfWindow(chunk, at)]
+    const frame = this.frames.event(head, series, isPoint ? null : rowOfFields(chunk.fieldsOf(row)))
+    this.ctx.outbox.send(Out.Alert, this.ctx.nodeIndex, frame)
     if (this.ownInhibitors?.isInhibited(head) !== true) this.stored(rendered.id, level, timeNs)
     this.emitted.push(at)
     this.notes.push({ level, id: rendered.id, message: rendered.message, durationNs })
   }
+}
+
+function rowOfFields(fields: ReadonlyMap<string, Value>): Row {
+  return { name: '', tags: new Map(), columns: [...fields.keys()], values: [[...fields.values()]] }
 }
 
 export const alertEntry: OperatorEntry = { def: alertDef, create: (planned, ctx) => new AlertOperator(planned, ctx) }

@@ -68,7 +68,7 @@ describe('options of handler specs', () => {
     )
     expect(names).toEqual({
       log: ['path', 'mode'],
-      exec: ['prog', 'args'],
+      exec: ['prog', 'args', 'expand-args'],
       post: ['url', 'endpoint', 'headers', 'capture-response', 'timeout', 'skip-ssl-verification'],
       tcp: ['address'],
       slack: ['workspace', 'channel', 'username', 'icon-emoji'],

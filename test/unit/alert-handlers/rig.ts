@@ -40,7 +40,7 @@ export function useHandlers(): {
 } {
   const http = new HttpClient()
   afterAll(() => http.close())
-  const parts: HandlerParts = { services: noServices, http, log: new TestLog(), collect: () => true }
+  const parts: HandlerParts = { services: noServices, http, log: new TestLog(), vars: new Map(), collect: () => true }
   const make = (kind: string, props: Props, given = noServices) =>
     createScriptHandler(kind, props, { ...parts, services: given })
   return {

@@ -52,6 +52,31 @@ describe('match expressions', () => {
     expect(() => compileMatch(text)(given())).toThrow(reason)
   })
 
+  const cells = { usage: 91.5, n: 3n, up: true, text: 'abc' }
+  test.each([
+    ["field('usage') > 90.0", true],
+    ["field('usage') > 95.0 OR field('n') == 3", true],
+    ["field('n') * 2 == 6 AND field('up') AND field('text') =~ /^a/", true],
+    ["isPresent(field('usage')) AND !isPresent(field('nope'))", true],
+    ["float(field('v')) > 0.0", true],
+    ['previousLevel() == WARNING AND level() > previousLevel()', true],
+    ['changed() == (level() != previousLevel())', true],
+    ["\"host\" == 'a' AND field('text') == 'abc'", true],
+  ])('of fields and the previous level: %s', (text, expected) => {
+    expect(compileMatch(text)(delivery({ tags: { host: 'a' }, cells }, 2))).toBe(expected)
+  })
+
+  test.each([
+    ["field('nope') > 1.0", /field\('nope'\)" is missing value/],
+    ["field('n') > 'x'", /mismatched type|invalid comparison|mismatch/],
+  ])('%j cannot be judged for the fields of an event', (text, reason) => {
+    expect(() => compileMatch(text)(delivery({ cells }))).toThrow(reason)
+  })
+
+  test.each(['field()', 'field("usage") > 1', "field('a', 'b')"])('%s cannot be made', (text) => {
+    expect(() => compileMatch(text)).toThrow("field takes the name of a field, field('value')")
+  })
+
   test('stateful functions count over the events of the handler, each handler for itself', () => {
     const first = compileMatch('count() == 2')
     const second = compileMatch('count() == 2')

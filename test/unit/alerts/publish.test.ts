@@ -13,7 +13,7 @@ afterAll(() => http.close())
 
 function handOn(kind: string, options: Record<string, unknown>, topics: TopicService): AlertHandler {
   const collect: HandlerParts['collect'] = (...event) => topics.collect(...event)
-  return createSpecHandler(kind, options, { services: {}, http, log: new TestLog(), collect })
+  return createSpecHandler(kind, options, { services: {}, http, log: new TestLog(), vars: new Map(), collect })
 }
 
 class Collecting implements AlertHandler {
@@ -121,7 +121,7 @@ describe('handler specs', () => {
     }
     const specs = new HandlerSpecService({
       topics,
-      handlers: { services: {}, http, collect: () => true },
+      handlers: { services: {}, http, vars: new Map(), collect: () => true },
       store: failing,
       log: new TestLog(),
     })

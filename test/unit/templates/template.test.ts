@@ -92,6 +92,8 @@ describe('text templates', () => {
     ['{{ printf "%T %T %T %T" 1 .Fields.n (len .Tags) (index "a" 0) }}', 'int int64 int uint8'],
     ['{{ printf "%s %d" 5 .Fields.value }}', '%!s(int=5) %!d(float64=9.5)'],
     ['{{ printf "%*d|%.*f" 4 7 1 2.55 }}', '   7|2.5'],
+    ['{{ printf "%.1f|%.0f|%.0f|%.1f" 91.25 0.5 1.5 91.35 }}', '91.2|0|2|91.3'],
+    ['{{ printf "%.1e|%.1e|%.1g|%.1g|%.0e" 1.25 1.35 2.5 3.5 4.5 }}', '1.2e+00|1.4e+00|2|4|4e+00'],
     ['{{ print .Tags.nope .Fields.nope nil }} {{ printf "%v" .Tags.nope }}', '<nil> <nil> <nil> <nil>'],
     ['{{ .Fields.nope.x.y }} {{ with .Fields.nope }}x{{ else }}none{{ end }}', '<no value> none'],
     ['{{ eq .Fields.n 3 }} {{ lt .Fields.n (len "abcd") }} {{ ne .Fields.big 9007199254740992 }}', 'true true true'],

@@ -2,12 +2,13 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { createScriptHandler } from '../../../../src/alert-handlers/registry.js'
 import { delivery } from '../../alerts/events.js'
 import { line, signal, useHandlers } from '../rig.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'exec-'))
 afterAll(() => rmSync(dir, { recursive: true }))
-const { make } = useHandlers()
+const { make, parts } = useHandlers()
 const ignore = () => {}
 
 describe('exec', () => {
@@ -56,5 +57,35 @@ describe('exec', () => {
     }
     expect(running).toBe(0)
     expect(most).toBeLessThanOrEqual(16)
+  })
+
+  it('takes arguments as they are, or as templates over the event and the vars of the task', async () => {
+    const path = join(dir, 'args')
+    const args = [
+      '-c',
+      `printf '%s|' "$@" > ${path}`,
+      '{{ .ID }}',
+      '{{ .Level }} {{ .TaskName }} {{ .Name }} {{ .Duration }}',
+      '{{ index .Tags "host" }}',
+      '{{ index .Fields "usage" | printf "%.1f" }} {{ index .Fields "v" }}',
+      '{{ .Vars.threshold }}',
+    ]
+    const event = delivery({ tags: { host: 'a; rm -rf /' }, cells: { usage: 91.25 } })
+    await make('exec', { program: '/bin/sh', args }).deliver([event], signal(), ignore)
+    expect(readFileSync(path, 'utf8')).toContain('{{ .Level }} {{ .TaskName }}')
+    const vars = new Map([['threshold', 90n]])
+    const expanding = createScriptHandler('exec', { program: '/bin/sh', args, expandArgs: true }, { ...parts, vars })
+    await expanding.deliver([event], signal(), ignore)
+    // The first behind -c is the name of the shell.
+    expect(readFileSync(path, 'utf8')).toBe('CRITICAL task1 m 5ns|a; rm -rf /|91.2 9007199254740993|90|')
+  })
+
+  it('tells of arguments that are no templates, of vars that do not exist, and of events that do not fit', async () => {
+    const props = (arg: string) => ({ program: '/bin/true', args: [arg], expandArgs: true })
+    expect(() => make('exec', props('{{ .ID'))).toThrow('template: args[0]:1: unclosed action')
+    expect(() => make('exec', props('{{ .Vars.nope }}'))).toThrow('the task has no var "nope"')
+    await expect(make('exec', props('{{ .Nope }}')).deliver([delivery()], signal(), ignore)).rejects.toThrow(
+      "can't evaluate field Nope in type alert.TemplateData",
+    )
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { eventJson } from '../../../../src/alert-handlers/event-frame.js'
+import { decodeFields, type EventCell } from '../../../../src/alert-handlers/event-rows.js'
 import { TopicMirror } from '../../../../src/state/topic-mirror.js'
 import { type AlertBench, type AlertProps, alertBench, brief, seconds } from '../alert-bench.js'
 
@@ -147,6 +148,28 @@ describe('batches', () => {
     )
     expect(brief(b.events())).toBe('1:C(0)')
     expect(b.out.take()).toEqual(['m,h=a {tmax=2 | c=x v=9@1}'])
+  })
+  it('events carry the fields of the point that they are about', () => {
+    const b = alertBench({ crit }, { dims: ['h'] }, 'batch')
+    b.feed.batch(b.op, 'm,h=a', 4, ['m,h=a,c=x v=1,n=1i @1', 'm,h=a,c=y v=9,n=2i,z="late" @2', 'm,h=a,c=z v=9,n=3i @3'])
+    const [event] = b.events()
+    expect(decodeFields(event.fields)).toEqual(
+      new Map<string, EventCell>([
+        ['v', 9],
+        ['n', 2n],
+        ['z', 'late'],
+      ]),
+    )
+    const s = alertBench({ crit })
+    s.feed.rows(s.op, ['m,c=x v=9,n=7i,ok=true @1'])
+    const [point] = s.events()
+    expect(decodeFields(point.fields)).toEqual(
+      new Map<string, EventCell>([
+        ['n', 7n],
+        ['ok', true],
+        ['v', 9],
+      ]),
+    )
   })
   it('lets recoveries through while flapping (trap 2)', () => {
     const b = alertBench({ crit, flapping: [0.1, 0.3], history: 5n }, {}, 'batch')
