@@ -5,7 +5,16 @@
 import { Duration } from '../columns/values.js'
 import { operatorRegistry } from '../operators/registry.js'
 import type { OutlineNode, TaskOutline } from '../plan/task-outline.js'
-import { Lambda, type NodeDef, PipelineNode, Reference, Regex, type ScriptValue, Star } from '../tickscript/node-def.js'
+import {
+  Lambda,
+  type NodeDef,
+  PipelineNode,
+  type PlainValue,
+  Reference,
+  Regex,
+  type ScriptValue,
+  Star,
+} from '../tickscript/node-def.js'
 
 type ValueData =
   | bigint
@@ -17,6 +26,8 @@ type ValueData =
   | { readonly type: 'regex'; readonly source: string }
   | { readonly type: 'reference'; readonly name: string }
   | { readonly type: 'star' }
+
+type VarData = bigint | number | string | boolean | { readonly type: 'duration'; readonly ns: bigint }
 
 type PropsData = readonly (readonly [name: string, value: ValueData | null])[]
 
@@ -33,6 +44,8 @@ interface NodeData {
 export interface OutlineData extends Omit<TaskOutline, 'pipeline' | 'nodes'> {
   readonly type: 'stream' | 'batch'
   readonly nodes: readonly NodeData[]
+  /** Of the task, for templates of handlers; the same for all nodes. */
+  readonly vars: readonly (readonly [name: string, value: VarData])[]
 }
 
 type Props = Record<string, ScriptValue | null>
@@ -52,6 +65,7 @@ export function outlineData({ pipeline, nodes, partition, reads, measurements }:
     partition,
     reads,
     measurements,
+    vars: [...(nodes[0]?.node.vars ?? [])].map(([name, value]) => [name, varData(value)]),
   }
 }
 
@@ -74,23 +88,29 @@ function valueData(value: ScriptValue): ValueData | undefined {
   throw new TypeError('a property of a node is no value of a script')
 }
 
+const varData = (value: PlainValue): VarData => (value instanceof Duration ? { type: 'duration', ns: value.ns } : value)
+
+const varOf = (data: VarData): PlainValue => (typeof data === 'object' ? new Duration(data.ns) : data)
+
 const defs: ReadonlyMap<string, NodeDef> = new Map([...operatorRegistry].map((def) => [def.method, def]))
 
-export function outlineOf({ type, nodes, partition, reads, measurements }: OutlineData): TaskOutline {
-  const outline = nodes.map((data, index) => ({ node: nodeOf(data), index, children: [] as OutlineNode[] }))
+export function outlineOf({ type, nodes, partition, reads, measurements, vars }: OutlineData): TaskOutline {
+  const values = new Map(vars.map(([name, value]) => [name, varOf(value)]))
+  const outline = nodes.map((data, index) => ({ node: nodeOf(data, values), index, children: [] as OutlineNode[] }))
   nodes.forEach(({ children }, i) => {
     for (const child of children) outline[i].children.push(outline[child])
   })
   return { pipeline: { type }, nodes: outline, partition, reads, measurements }
 }
 
-function nodeOf({ method, id, edge, quiet, props, handlers }: NodeData): PipelineNode {
+function nodeOf({ method, id, edge, quiet, props, handlers }: NodeData, vars: PipelineNode['vars']): PipelineNode {
   const def = defs.get(method)
   if (def === undefined) throw new Error(`no node ${method}`)
   const node = new PipelineNode(def)
   node.id = id
   node.edge = edge
   node.quiet = quiet
+  node.vars = vars
   Object.assign(node.props, propsOf(props))
   for (const handler of handlers) node.handlers.push({ kind: handler.kind, props: propsOf(handler.props) })
   return node
