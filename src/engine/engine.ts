@@ -332,7 +332,8 @@ export class ShardlineEngine implements Engine {
   private attempt(w: Waiter): WriteResult | null {
     if (w.prepared === null) {
       const { request } = w
-      const free = this.pool.freeSlots()
+      // Who has waited must not miss a release; too low a number for who has not only means one try more.
+      const free = w.triedWith < 0 ? this.pool.freeAtLeast() : this.pool.freeSlots()
       if (free <= w.triedWith) return null
       w.nowNs = this.nowNs()
       const scanned = this.writer.scan(request.body, request.db, request.rp, request.precision, w.nowNs)

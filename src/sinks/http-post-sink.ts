@@ -3,6 +3,7 @@
  *
  * Requests of one (task, node, shard, group) follow each other, each after the answer to the one before; different groups run
  * side by side, as many as sinks/post-queue.ts allows. What has no room there is not sent, but answered (code 0) and counted.
+ * A thread that takes the place of a dead one numbers its groups anew: its requests do not wait for those of the old one.
  * Errors go back to the shard, where the node counts and logs them; those of requests whose thread has died meanwhile are counted
  * and logged here.
  *

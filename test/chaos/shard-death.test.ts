@@ -27,7 +27,7 @@ async function diesAt(n: number): Promise<boolean> {
   await t.write(rows(3))
   await t.write(mixed)
   gate.open()
-  await expect.poll(() => t?.failures.length !== 0 || task.stats().inRing === 0).toBe(true)
+  await expect.poll(() => t?.failures.length !== 0 || task.stats().inRing === 0, { timeout: 20_000 }).toBe(true)
   const [{ restarts }] = engine.stats().shards
   let after = task
   if (t.failures.length > 0) {
@@ -45,7 +45,7 @@ async function diesAt(n: number): Promise<boolean> {
   await t.write(mixed)
   await t.settled(after)
   expect(after.stats()).toMatchObject({ delivered: before.delivered + 4, processed: before.processed + 4 })
-  await expect.poll(() => engine.stats().slotsInUse).toBe(0)
+  await expect.poll(() => engine.stats().slotsInUse, { timeout: 20_000 }).toBe(0)
   expect(engine.stats().shards[0].ringEntries).toBe(0)
   const { pool } = engine as unknown as { pool: SlotPool }
   expect([...new Int32Array(pool.shared.holds)]).toEqual([0, 0, 0, 0])

@@ -24,9 +24,11 @@ it('a published slot is free when no shard holds it any more', () => {
   a.release(slot)
   b.release(slot)
   expect(pool.isFree(slot)).toBe(false)
+  expect([pool.freeSlots(), pool.freeAtLeast()]).toEqual([1, 1])
   expect([a.count(), b.count()]).toEqual([0, 1])
   b.release(slot)
   expect(pool.isFree(slot)).toBe(true)
+  expect([pool.freeSlots(), pool.freeAtLeast()]).toEqual([2, 2])
 })
 
 it('a slot that shards release before it is sealed is not free before', () => {
