@@ -320,7 +320,7 @@ export class ShardlineEngine implements Engine {
       await within(allClosed(this.runs.keys().map((key) => this.runs.stop(key, 'drain'))), deadlineMs)
       const ended = allClosed(this.handles.map((h) => h.shutdown()))
       await within(ended, Math.max(50, until - performance.now()))
-      for (const h of this.handles) h.drainAll()
+      await within(allClosed(this.handles.map((h) => h.drained())), Math.max(50, until - performance.now()))
     } finally {
       await this.destroy()
     }
@@ -493,8 +493,6 @@ export class ShardlineEngine implements Engine {
 
   private fromShard(m: FromShard): void {
     if (m.type === 'ready') this.ready[m.shard].resolve()
-    // The message overtakes frames that the task sent before it stopped; who waits for the stop expects them handled.
-    if (m.type === 'stopped' || m.type === 'failed') this.handles[m.shard].drainAll()
     this.runs.handle(m)
   }
 

@@ -4,6 +4,9 @@
  * Piscina owns the thread; the shard is one Piscina task that never returns before `shutdown`. When the thread dies the handle
  * hands on what it has sent and gives back the slots it held; until `run` starts the next one on the same rings it is down:
  * entries published meanwhile wait in the ring, messages go nowhere, and what the next thread must know it is started with.
+ *
+ * Frames are handed on a few per turn of the event loop. That a task has ended waits until the frames sent before it have been,
+ * and so does every message behind it.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
@@ -29,7 +32,15 @@ export interface ShardEvents {
 }
 
 const sliceFrames = 256
-const sliceMs = 2
+/** Of one turn, for all shards together. */
+const turnMs = 3
+const minSliceMs = 0.25
+
+interface Behind {
+  /** Bytes of frames that have to be handled before, modulo 2^32. */
+  readonly end: number
+  readonly call: () => void
+}
 
 export class ShardHandle {
   readonly ring: RingProducer
@@ -44,7 +55,11 @@ export class ShardHandle {
   /** Of the thread that runs or is about to: see ShardInit. */
   private claim: Int32Array | null = null
   private posted = 0
+  /** Told to end; then, that nobody hears of it any more. */
   private closing = false
+  private closed = false
+  private readonly behind: Behind[] = []
+  private readonly sliceMs: number
   private shed = emptyEntry()
   private ended: Promise<void> = Promise.resolve()
   private draining = false
@@ -59,6 +74,7 @@ export class ShardHandle {
     this.ring = new RingProducer(ringBuffer(shared.ringEntries), shared.ringEntries)
     this.output = new OutputReader(outputBuffer(outputBytes))
     this.holds = pool.holdsOf(shard)
+    this.sliceMs = Math.max(minSliceMs, turnMs / shared.shards)
     this.batches = new Array<PreparedBatch | undefined>(shared.ringEntries).fill(undefined)
   }
 
@@ -73,7 +89,7 @@ export class ShardHandle {
     const claim = new Int32Array(new SharedArrayBuffer(4))
     this.claim = claim
     this.port = port1
-    port1.on('message', (m: FromShard) => this.events.message(m))
+    port1.on('message', (m: FromShard) => this.received(m))
     const init: ShardInit = {
       ...this.shared,
       shard: this.shard,
@@ -87,8 +103,8 @@ export class ShardHandle {
       startMs,
       first,
     }
-    const ended = (err: unknown): void => {
-      if (this.claim === claim) this.afterEnd(err)
+    const ended = async (err: unknown): Promise<void> => {
+      if (this.claim === claim) await this.afterEnd(err)
     }
     this.ended = piscina.run(init, { transferList: [port2] }).then(
       () => ended(new Error('the shard returned by itself')),
@@ -102,7 +118,7 @@ export class ShardHandle {
     // Pairs with the exchange in the worker: a thread that comes upon the start later leaves it alone.
     if (this.claim === null || Atomics.compareExchange(this.claim, 0, 0, 2) !== 0) return
     this.claim = null
-    this.afterEnd(err)
+    this.ended = this.afterEnd(err)
   }
 
   /** Number of the last entry published. */
@@ -165,33 +181,35 @@ export class ShardHandle {
     await this.ended
   }
 
-  /** Hands on what is left of the frames, all of it. */
-  drainAll(): void {
-    while (this.output.pendingBytes > 0) this.drainSlice()
+  /** Resolves when all that has been sent so far was handed on, or at the close. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.behindFrames(resolve))
   }
 
   /** No shard waits for main from here on. */
   close(): void {
     this.closing = true
+    this.closed = true
+    for (const { call } of this.behind.splice(0)) call()
     this.output.close()
     this.output.poke()
     this.port?.close()
     this.port = null
   }
 
-  private afterEnd(err: unknown): void {
+  private async afterEnd(err: unknown): Promise<void> {
     const { port } = this
     this.port = null
+    // What the thread has sent counts: its frames, those that are whole, and then its messages.
+    if (!this.closing) await this.drained()
     if (this.closing) {
       port?.close()
       return
     }
-    // What the thread has sent counts: its frames, those that are whole, and then its messages.
-    this.drainAll()
     this.output.resetWriter()
     if (port !== null) {
       for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port)) {
-        this.events.message(m.message as FromShard)
+        this.received(m.message as FromShard)
       }
       port.close()
     }
@@ -202,18 +220,36 @@ export class ShardHandle {
     this.events.died(this.shard, err)
   }
 
+  private received(m: FromShard): void {
+    if (m.type !== 'stopped' && m.type !== 'failed' && this.behind.length === 0) this.events.message(m)
+    else this.behindFrames(() => this.events.message(m))
+  }
+
+  /** Calls once the frames that have been sent so far were handed on, in the order of these calls. */
+  private behindFrames(call: () => void): void {
+    this.behind.push({ end: this.output.written, call })
+    this.callDue()
+  }
+
+  private callDue(): void {
+    const { behind, output } = this
+    while (behind.length > 0 && ((output.read - behind[0].end) | 0) >= 0) behind.shift()?.call()
+  }
+
   private drainSlice(): boolean {
+    let more = true
     try {
-      return this.output.drain(this.events.frame, sliceFrames, performance.now() + sliceMs)
+      more = this.output.drain(this.events.frame, sliceFrames, performance.now() + this.sliceMs)
     } catch (err) {
       this.events.frameFailed(err)
-      return true
     }
+    this.callDue()
+    return more
   }
 
   private async drainLoop(): Promise<void> {
     this.draining = true
-    while (!this.closing) {
+    while (!this.closed) {
       if (this.drainSlice()) {
         await new Promise((resolve) => setImmediate(resolve))
         continue

@@ -146,7 +146,12 @@ export class OutputReader extends OutputMemory {
   }
 
   get pendingBytes(): number {
-    return (Atomics.load(this.i32, TAIL) - this.i32[HEAD]) >>> 0
+    return (this.written - this.i32[HEAD]) >>> 0
+  }
+
+  /** Bytes of frames that have been sent, modulo 2^32. */
+  get written(): number {
+    return Atomics.load(this.i32, TAIL)
   }
 
   /** Hands on frames until none is left, `maxFrames` were seen or `deadlineMs` (performance.now()) has passed. */

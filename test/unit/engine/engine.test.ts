@@ -109,6 +109,34 @@ describe('engine', () => {
     }
   })
 
+  it('hands on the frames of a shard that keeps sending in turns with other work, those of a stopped task first', async () => {
+    const t = await start({ shards: 1, outputBytes: 64 * 1024 })
+    const sender = await t.task('sender')
+    const other = await t.task('other')
+    let frames = 0
+    let ofOther = 0
+    t.engine.onFrame((f) => {
+      if (f.taskId === 'other') ofOther++
+      else frames++
+      const until = performance.now() + 0.05
+      while (performance.now() < until);
+    })
+    const n = 10_000
+    void other.control(1, { frames: 300 })
+    const stopped = t.engine.stopTask(other.key, 'drain')
+    // The shard answers the stop and goes on to these at once.
+    const sent = sender.control(1, { frames: n })
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    await stopped
+    expect(ofOther).toBe(300)
+    expect(frames).toBeLessThan(n)
+    await sent
+    await expect.poll(() => frames, { timeout: 20_000 }).toBe(n)
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(20)
+  })
+
   it('reports the error of a start from any shard, and leaves nothing behind', async () => {
     const t = await start()
     await expect(t.task('bad', { vars: { startError: 'cannot build' } })).rejects.toThrow('cannot build')
