@@ -7,12 +7,12 @@
  * first used and again on `reload`. `close` ends what is under way.
  */
 
-import { type Dispatcher, Pool } from 'undici'
-import { Permits, withSignal } from '../abortable.js'
+import type { Dispatcher } from 'undici'
 import { allClosed } from '../closing.js'
 import { errorText } from '../errors.js'
 import { basicAuth } from './basic-auth.js'
 import { failureText, HttpError } from './http-error.js'
+import { Origin } from './http-origin.js'
 import { noTls, readTls, type TlsContent, type TlsFiles } from './tls-files.js'
 
 export interface HttpRequest {
@@ -52,8 +52,6 @@ const defaultMaxPools = 256
 const defaultMaxAnswerBytes = 4 * 1024 * 1024
 /** Also where requests may take for ever. */
 const defaultConnectMs = 30_000
-/** How long a connection waits for the next request, where the server says nothing. */
-const idleMs = 15_000
 
 export class HttpClient {
   /** Those used last come last. */
@@ -109,7 +107,7 @@ export class HttpClient {
     this.closed = true
     const origins = [...this.pools.values(), ...this.closing]
     this.pools.clear()
-    await allClosed(origins.map((origin) => origin.pool.destroy(new Error(closedText))))
+    await allClosed(origins.map((origin) => origin.destroy(new Error(closedText))))
   }
 
   private async exchange<T>(request: HttpRequest, read: (res: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
@@ -185,64 +183,6 @@ export class HttpClient {
       this.tls.set(key, entry)
     }
     return entry.content
-  }
-}
-
-interface OriginRequest extends Dispatcher.RequestOptions {
-  readonly signal: AbortSignal
-}
-
-/**
- * Connections to one origin. A pool knows no end of a request before it is sent: requests wait for their turn here, and one
- * that ends while its connection comes about keeps its turn until that fails or succeeds.
- */
-class Origin {
-  readonly pool: Pool
-  private readonly permits: Permits
-  private open = 0
-  private onIdle = (): void => {}
-
-  constructor(origin: string, connections: number, connect: object) {
-    this.permits = new Permits(connections)
-    this.pool = new Pool(origin, {
-      connections,
-      connect,
-      keepAliveTimeout: idleMs,
-      // The deadline of the request stands for both.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
-  }
-
-  async exchange<T>(options: OriginRequest, read: (res: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
-    this.open++
-    try {
-      await this.permits.take(options.signal)
-    } catch (err) {
-      this.ended()
-      throw err
-    }
-    const exchange = this.pool.request(options).then(read)
-    const settled = (): void => {
-      this.permits.give()
-      this.ended()
-    }
-    exchange.then(settled, settled)
-    return withSignal(exchange, options.signal)
-  }
-
-  /** Resolves when the requests that it has are answered. */
-  async close(): Promise<void> {
-    if (this.open > 0) {
-      await new Promise<void>((resolve) => {
-        this.onIdle = resolve
-      })
-    }
-    await this.pool.close()
-  }
-
-  private ended(): void {
-    if (--this.open === 0) this.onIdle()
   }
 }
 
