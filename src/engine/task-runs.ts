@@ -221,7 +221,7 @@ export class TaskRuns {
 
   private reply(key: number, to: FrameOrigin, body: unknown): boolean {
     const shard = this.shards[to.shard]
-    if (shard.restarts !== to.life) return false
+    if (shard.isDown || shard.restarts !== to.life) return false
     shard.post({ type: 'control', key, node: to.nodeIndex, request: -1, body })
     return true
   }
@@ -376,7 +376,8 @@ export class TaskRuns {
 
   private postStop(key: number, mode: 'drain' | 'discard'): void {
     for (const s of this.shards) {
-      if (s.isDown) this.runs.get(key)?.stopped?.set(s.shard, null)
+      // What the dead thread has sent comes before the answer, as with a living one.
+      if (s.isDown) void s.drained().then(() => this.runs.get(key)?.stopped?.set(s.shard, null))
       else s.post({ type: 'stop', key, afterSeq: s.publishedSeq, mode })
     }
   }
