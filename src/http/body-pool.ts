@@ -6,8 +6,8 @@ const minBytes = 16 * 1024
 const maxBytes = 4 * 1024 * 1024
 
 export class BodyPool {
-  #keptBytes = 0
-  readonly #free = new Map<number, Uint8Array[]>()
+  private heldBytes = 0
+  private readonly free = new Map<number, Uint8Array[]>()
 
   constructor(
     /** Bytes of the buffers kept while nobody uses them. */
@@ -15,26 +15,26 @@ export class BodyPool {
   ) {}
 
   get keptBytes(): number {
-    return this.#keptBytes
+    return this.heldBytes
   }
 
   /** A buffer of at least `bytes`, with anything in it. */
   take(bytes: number): Uint8Array {
     if (bytes < minBytes || bytes > maxBytes) return Buffer.allocUnsafeSlow(bytes)
     const size = 2 ** Math.ceil(Math.log2(bytes))
-    const buffer = this.#free.get(size)?.pop()
+    const buffer = this.free.get(size)?.pop()
     if (buffer === undefined) return Buffer.allocUnsafeSlow(size)
-    this.#keptBytes -= size
+    this.heldBytes -= size
     return buffer
   }
 
   /** Takes back what `take` gave. Nobody may read it any more. */
   give(buffer: Uint8Array): void {
     const size = buffer.byteLength
-    if (size < minBytes || size > maxBytes || this.#keptBytes + size > this.capBytes) return
-    const list = this.#free.get(size)
-    if (list === undefined) this.#free.set(size, [buffer])
+    if (size < minBytes || size > maxBytes || this.heldBytes + size > this.capBytes) return
+    const list = this.free.get(size)
+    if (list === undefined) this.free.set(size, [buffer])
     else list.push(buffer)
-    this.#keptBytes += size
+    this.heldBytes += size
   }
 }

@@ -35,9 +35,9 @@ export class LogOutput {
   level: LogLevel
   /** Lines that followers did not read in time. */
   droppedLines = 0
-  #pending = ''
-  #scheduled = false
-  readonly #listeners = new Set<LogListener>()
+  private pending = ''
+  private scheduled = false
+  private readonly listeners = new Set<LogListener>()
 
   constructor(
     private readonly sink: LogSink,
@@ -49,26 +49,26 @@ export class LogOutput {
 
   log(level: LogLevel, msg: string, keys: readonly (readonly [string, unknown])[]): void {
     const wanted = rank[level] >= rank[this.level]
-    if (!wanted && this.#listeners.size === 0) return
+    if (!wanted && this.listeners.size === 0) return
     const line: LogLine = { timeMs: Date.now(), level, msg, keys }
-    for (const listener of this.#listeners) listener(line)
+    for (const listener of this.listeners) listener(line)
     if (!wanted) return
-    this.#pending += this.format === 'json' ? jsonLine(line) : logfmtLine(line)
-    if (this.#scheduled) return
-    this.#scheduled = true
+    this.pending += this.format === 'json' ? jsonLine(line) : logfmtLine(line)
+    if (this.scheduled) return
+    this.scheduled = true
     setImmediate(() => this.flush())
   }
 
   /** Gets every line, whatever the level. Returns the way to stop. */
   listen(listener: LogListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
   }
 
   flush(): void {
-    this.#scheduled = false
-    const text = this.#pending
-    this.#pending = ''
+    this.scheduled = false
+    const text = this.pending
+    this.pending = ''
     if (text !== '') this.sink.write(text)
   }
 
@@ -162,7 +162,7 @@ export function formatLocalTime(ms: number): string {
  * shares one entry.
  */
 export class LogLimiter {
-  readonly #last = new Map<string, { until: number; held: number }>()
+  private readonly last = new Map<string, { until: number; held: number }>()
 
   constructor(
     private readonly intervalMs: number,
@@ -173,10 +173,10 @@ export class LogLimiter {
   /** -1: hold this line back; otherwise the number of lines held back since the last one. */
   pass(key: string): number {
     const now = this.now()
-    const bounded = this.#last.has(key) || this.#last.size < this.maxKeys ? key : ''
-    const entry = this.#last.get(bounded)
+    const bounded = this.last.has(key) || this.last.size < this.maxKeys ? key : ''
+    const entry = this.last.get(bounded)
     if (entry === undefined) {
-      this.#last.set(bounded, { until: now + this.intervalMs, held: 0 })
+      this.last.set(bounded, { until: now + this.intervalMs, held: 0 })
       return 0
     }
     if (now < entry.until) {

@@ -45,8 +45,8 @@ export interface TaskManagerParts {
 }
 
 export class TaskManager {
-  readonly #tasks = new Map<string, TaskEntry>()
-  readonly #lock = new KeyedLock()
+  private readonly tasks = new Map<string, TaskEntry>()
+  private readonly lock = new KeyedLock()
   readonly runner: TaskRunner
   private readonly facts: FactsOfRecords
 
@@ -61,12 +61,12 @@ export class TaskManager {
     const { store, log } = this.parts
     const { tasks, damaged } = store.loadTasks()
     for (const [id, err] of damaged) log.error('stored task cannot be read', { task: id, err })
-    for (const record of tasks) this.#tasks.set(record.id, { record, run: undefined, error: '' })
-    for (const entry of this.#tasks.values()) {
+    for (const record of tasks) this.tasks.set(record.id, { record, run: undefined, error: '' })
+    for (const entry of this.tasks.values()) {
       if (entry.record.status !== 'enabled') continue
       log.debug('starting enabled task on startup', { task: entry.record.id })
       try {
-        await this.#lock.run([entry.record.id], () => this.#start(entry))
+        await this.lock.run([entry.record.id], () => this.start(entry))
         log.debug('started task during startup', { task: entry.record.id })
       } catch (err) {
         log.error('failed to start enabled task', { task: entry.record.id, err: errorText(err) })
@@ -84,33 +84,33 @@ export class TaskManager {
   }
 
   get count(): number {
-    return this.#tasks.size
+    return this.tasks.size
   }
 
   get enabledCount(): number {
     let n = 0
-    for (const t of this.#tasks.values()) if (t.record.status === 'enabled') n++
+    for (const t of this.tasks.values()) if (t.record.status === 'enabled') n++
     return n
   }
 
   get(id: string): TaskEntry | undefined {
-    return this.#tasks.get(id)
+    return this.tasks.get(id)
   }
 
   /** Sorted by id. */
   list(): TaskEntry[] {
-    return [...this.#tasks.values()].sort((a, b) => compareBytewise(a.record.id, b.record.id))
+    return [...this.tasks.values()].sort((a, b) => compareBytewise(a.record.id, b.record.id))
   }
 
   async create(request: TaskRequest): Promise<TaskEntry> {
     const id = request.id === '' ? randomUUID() : request.id
     checkId('task', id)
-    return this.#lock.run(lockKeys([id], [request.templateId]), () => this.#create(id, request))
+    return this.lock.run(lockKeys([id], [request.templateId]), () => this.createLocked(id, request))
   }
 
-  async #create(id: string, request: TaskRequest): Promise<TaskEntry> {
-    if (this.#tasks.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`)
-    const script = this.#scriptOf(request.templateId, request.script)
+  private async createLocked(id: string, request: TaskRequest): Promise<TaskEntry> {
+    if (this.tasks.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`)
+    const script = this.scriptOf(request.templateId, request.script)
     if (script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
     const vars = storedVars(request.vars)
     const facts = await this.parts.compiler.facts(script, vars)
@@ -131,23 +131,23 @@ export class TaskManager {
     this.facts.remember(record, facts)
     await this.parts.store.putTask(record)
     const entry: TaskEntry = { record, run: undefined, error: '' }
-    this.#tasks.set(id, entry)
-    if (record.status === 'enabled') await this.#start(entry)
+    this.tasks.set(id, entry)
+    if (record.status === 'enabled') await this.start(entry)
     return entry
   }
 
-  #scriptOf(templateId: string, script: string): string {
+  private scriptOf(templateId: string, script: string): string {
     return templateId === '' ? script : this.parts.templates.scriptOf(templateId)
   }
 
   async update(id: string, request: TaskRequest): Promise<TaskEntry> {
     const newId = request.id === '' ? id : request.id
-    const templates = [request.templateId, this.#tasks.get(id)?.record.templateId ?? '']
-    return this.#lock.run(lockKeys([id, newId], templates), () => this.#update(id, newId, request))
+    const templates = [request.templateId, this.tasks.get(id)?.record.templateId ?? '']
+    return this.lock.run(lockKeys([id, newId], templates), () => this.updateLocked(id, newId, request))
   }
 
-  async #update(id: string, newId: string, request: TaskRequest): Promise<TaskEntry> {
-    const entry = this.#tasks.get(id)
+  private async updateLocked(id: string, newId: string, request: TaskRequest): Promise<TaskEntry> {
+    const entry = this.tasks.get(id)
     if (entry === undefined) throw new ShardlineError('no-task', 'task does not exist, cannot update', 404)
     checkId('task', newId)
     const old = entry.record
@@ -177,19 +177,19 @@ export class TaskManager {
       lastEnabledNs: status === 'enabled' && old.status !== 'enabled' ? now : old.lastEnabledNs,
     }
     this.facts.remember(record, facts)
-    if (newId !== id) await this.#rename(entry, record)
+    if (newId !== id) await this.rename(entry, record)
     else {
       await this.parts.store.putTask(record)
       entry.record = record
     }
     if (status !== old.status) {
-      if (status === 'enabled') await this.#start(entry)
+      if (status === 'enabled') await this.start(entry)
       else {
-        await this.#stop(entry, 'drain', false)
+        await this.stop(entry, 'drain', false)
         entry.error = ''
       }
     } else if (status === 'enabled' && entry.run?.executing !== true && isRedefined(old, record)) {
-      await this.#retry(entry)
+      await this.retry(entry)
     }
     return entry
   }
@@ -207,43 +207,43 @@ export class TaskManager {
   }
 
   /** What kept the task from running was said of its old definition: the new one runs, or says why not. */
-  async #retry(entry: TaskEntry): Promise<void> {
+  private async retry(entry: TaskEntry): Promise<void> {
     try {
-      await this.#start(entry)
+      await this.start(entry)
     } catch (err) {
       if (!(err instanceof ShardlineError)) throw err
       this.parts.log.error('failed to start enabled task', { task: entry.record.id, err: err.message })
     }
   }
 
-  async #rename(entry: TaskEntry, record: TaskRecord): Promise<void> {
-    if (this.#tasks.has(record.id)) {
+  private async rename(entry: TaskEntry, record: TaskRecord): Promise<void> {
+    if (this.tasks.has(record.id)) {
       throw new ShardlineError('task-exists', 'failed to create new task during ID change: object already exists', 500)
     }
     const old = entry.record
     const wasRunning = old.status === 'enabled'
     // Before the new name is stored: else a crash in between would leave alert states to the next task of the old name.
-    await this.#stop(entry, 'drain', true)
+    await this.stop(entry, 'drain', true)
     try {
       await this.parts.store.renameTask(old.id, record)
     } catch (err) {
-      if (wasRunning) await this.#start(entry)
+      if (wasRunning) await this.start(entry)
       throw err
     }
-    this.#tasks.delete(old.id)
-    this.#tasks.set(record.id, entry)
+    this.tasks.delete(old.id)
+    this.tasks.set(record.id, entry)
     entry.record = record
-    if (wasRunning && record.status === 'enabled') await this.#start(entry)
+    if (wasRunning && record.status === 'enabled') await this.start(entry)
   }
 
   /** Unknown ids are fine. */
   async delete(id: string): Promise<void> {
-    await this.#lock.run([id], async () => {
-      const entry = this.#tasks.get(id)
+    await this.lock.run([id], async () => {
+      const entry = this.tasks.get(id)
       if (entry === undefined) return
-      await this.#stop(entry, 'discard', true)
+      await this.stop(entry, 'discard', true)
       await this.parts.store.deleteTask(id)
-      this.#tasks.delete(id)
+      this.tasks.delete(id)
     })
   }
 
@@ -253,10 +253,10 @@ export class TaskManager {
    */
   async withTemplates<T>(templates: readonly string[], operation: (entries: TaskEntry[]) => Promise<T>): Promise<T> {
     for (;;) {
-      const before = this.#tasksOf(templates)
+      const before = this.tasksOf(templates)
       const ids = new Set(before.map((e) => e.record.id))
-      const outcome = await this.#lock.run(lockKeys([...ids], templates), async () => {
-        const entries = this.#tasksOf(templates)
+      const outcome = await this.lock.run(lockKeys([...ids], templates), async () => {
+        const entries = this.tasksOf(templates)
         // A task that came in while this waited is not locked: once more, with it.
         return entries.every((e) => ids.has(e.record.id)) ? { value: await operation(entries) } : undefined
       })
@@ -264,43 +264,43 @@ export class TaskManager {
     }
   }
 
-  #tasksOf(templates: readonly string[]): TaskEntry[] {
+  private tasksOf(templates: readonly string[]): TaskEntry[] {
     return this.list().filter((e) => e.record.templateId !== '' && templates.includes(e.record.templateId))
   }
 
   /** Inside withTemplates: gives a task another record of the same id and status; an enabled one starts again with it. */
   async replace(entry: TaskEntry, record: TaskRecord, error: string): Promise<void> {
-    if (record.status === 'enabled') await this.#stop(entry, 'drain', false)
+    if (record.status === 'enabled') await this.stop(entry, 'drain', false)
     entry.record = record
     entry.error = error
-    if (record.status === 'enabled') await this.#start(entry)
+    if (record.status === 'enabled') await this.start(entry)
   }
 
   /** Stops everything before the engine closes; statuses stay. */
   async close(): Promise<void> {
-    await allClosed([...this.#tasks.keys()].map((id) => this.#lock.run([id], () => this.#shutDown(id))))
+    await allClosed([...this.tasks.keys()].map((id) => this.lock.run([id], () => this.shutDown(id))))
   }
 
-  async #shutDown(id: string): Promise<void> {
-    const entry = this.#tasks.get(id)
-    if (entry !== undefined) await this.#stop(entry, 'drain', false)
+  private async shutDown(id: string): Promise<void> {
+    const entry = this.tasks.get(id)
+    if (entry !== undefined) await this.stop(entry, 'drain', false)
   }
 
   /** Throws with status 500; the reason stays in `entry.error`. */
-  async #start(entry: TaskEntry): Promise<void> {
+  private async start(entry: TaskEntry): Promise<void> {
     // What is left of a run that has failed: its topics and pages have the names of those that are made now.
-    await this.#stop(entry, 'drain', false)
+    await this.stop(entry, 'drain', false)
     const { record } = entry
     entry.error = ''
     try {
-      entry.run = await this.runner.start(record, (run) => this.#runFailed(entry, run))
+      entry.run = await this.runner.start(record, (run) => this.runFailed(entry, run))
     } catch (err) {
       entry.error = errorText(err)
       throw startError(err, entry.error)
     }
   }
 
-  async #stop(entry: TaskEntry, mode: 'drain' | 'discard', deleted: boolean): Promise<void> {
+  private async stop(entry: TaskEntry, mode: 'drain' | 'discard', deleted: boolean): Promise<void> {
     const { run } = entry
     const { id } = run?.record ?? entry.record
     if (run !== undefined) await this.runner.stop(run, mode)
@@ -309,13 +309,13 @@ export class TaskManager {
   }
 
   /** It ends under the task's lock, so that nothing that comes next finds a half of it. */
-  #runFailed(entry: TaskEntry, run: TaskRun): void {
+  private runFailed(entry: TaskEntry, run: TaskRun): void {
     const { log } = this.parts
     log.error('task finished with error', { task: run.record.id, err: run.error })
     entry.error = run.error
-    this.#lock
+    this.lock
       .run([entry.record.id], async () => {
-        if (entry.run === run) await this.#stop(entry, 'drain', false)
+        if (entry.run === run) await this.stop(entry, 'drain', false)
       })
       .catch((err: unknown) => log.error('failed to stop a task', { task: run.record.id, err: errorText(err) }))
   }

@@ -23,14 +23,14 @@ export interface TemplateChange {
 }
 
 export class Store {
-  readonly #root: RootDatabase<string, Buffer>
-  readonly #tasks: Database<string, Buffer>
-  readonly #templates: Database<string, Buffer>
+  private readonly root: RootDatabase<string, Buffer>
+  private readonly tasks: Database<string, Buffer>
+  private readonly templates: Database<string, Buffer>
 
   private constructor(root: RootDatabase<string, Buffer>) {
-    this.#root = root
-    this.#tasks = this.database('tasks')
-    this.#templates = this.database('templates')
+    this.root = root
+    this.tasks = this.database('tasks')
+    this.templates = this.database('templates')
   }
 
   /** `path` is a directory; it is created. */
@@ -54,48 +54,48 @@ export class Store {
    * that does not keep every character apart.)
    */
   database(name: string): Database<string, Buffer> {
-    return this.#root.openDB<string, Buffer>(name, { encoding: 'string', keyEncoding: 'binary' })
+    return this.root.openDB<string, Buffer>(name, { encoding: 'string', keyEncoding: 'binary' })
   }
 
   loadTasks(): StoredTasks {
-    const { records, damaged } = load(this.#tasks, decodeTask)
+    const { records, damaged } = load(this.tasks, decodeTask)
     return { tasks: records, damaged }
   }
 
   loadTemplates(): Loaded<TemplateRecord> {
-    return load(this.#templates, decodeTemplate)
+    return load(this.templates, decodeTemplate)
   }
 
   /** One commit: a template and its tasks change together. */
   async commitTemplate({ put, remove, tasks }: TemplateChange): Promise<void> {
-    await this.#root.transaction(() => {
-      if (remove !== undefined) void this.#templates.remove(Buffer.from(remove))
-      if (put !== undefined) void this.#templates.put(Buffer.from(put.id), encodeTemplate(put))
-      for (const task of tasks) void this.#tasks.put(Buffer.from(task.id), encodeTask(task))
+    await this.root.transaction(() => {
+      if (remove !== undefined) void this.templates.remove(Buffer.from(remove))
+      if (put !== undefined) void this.templates.put(Buffer.from(put.id), encodeTemplate(put))
+      for (const task of tasks) void this.tasks.put(Buffer.from(task.id), encodeTask(task))
     })
   }
 
   async putTask(task: TaskRecord): Promise<void> {
-    await this.#tasks.put(Buffer.from(task.id), encodeTask(task))
+    await this.tasks.put(Buffer.from(task.id), encodeTask(task))
   }
 
   async deleteTask(id: string): Promise<void> {
-    await this.#tasks.remove(Buffer.from(id))
+    await this.tasks.remove(Buffer.from(id))
   }
 
   /** One commit: the old name never vanishes without the new one. */
   async renameTask(oldId: string, task: TaskRecord): Promise<void> {
-    await this.#root.transaction(() => {
-      void this.#tasks.remove(Buffer.from(oldId))
-      void this.#tasks.put(Buffer.from(task.id), encodeTask(task))
+    await this.root.transaction(() => {
+      void this.tasks.remove(Buffer.from(oldId))
+      void this.tasks.put(Buffer.from(task.id), encodeTask(task))
     })
   }
 
   async close(): Promise<void> {
     try {
-      await this.#root.flushed
+      await this.root.flushed
     } finally {
-      await this.#root.close()
+      await this.root.close()
     }
   }
 }

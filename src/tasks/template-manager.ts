@@ -30,8 +30,8 @@ interface Before {
 }
 
 export class TemplateManager implements Templates {
-  readonly #templates = new Map<string, TemplateRecord>()
-  #tasks: TaskManager | undefined
+  private readonly templates = new Map<string, TemplateRecord>()
+  private tasks: TaskManager | undefined
   private readonly facts: FactsOfRecords
 
   constructor(
@@ -42,12 +42,12 @@ export class TemplateManager implements Templates {
     this.facts = new FactsOfRecords(compiler)
     const { records, damaged } = store.loadTemplates()
     for (const [id, err] of damaged) log.error('stored template cannot be read', { template: id, err })
-    for (const t of records) this.#templates.set(t.id, t)
+    for (const t of records) this.templates.set(t.id, t)
   }
 
   /** The tasks that are made from the templates; they ask this object for scripts. */
   attach(tasks: TaskManager): void {
-    this.#tasks = tasks
+    this.tasks = tasks
   }
 
   /** What the script of a template says, with zero values for vars without default. */
@@ -56,16 +56,16 @@ export class TemplateManager implements Templates {
   }
 
   get(id: string): TemplateRecord | undefined {
-    return this.#templates.get(id)
+    return this.templates.get(id)
   }
 
   /** Sorted by id. */
   list(): TemplateRecord[] {
-    return [...this.#templates.values()].sort((a, b) => compareBytewise(a.id, b.id))
+    return [...this.templates.values()].sort((a, b) => compareBytewise(a.id, b.id))
   }
 
   scriptOf(id: string): string {
-    const template = this.#templates.get(id)
+    const template = this.templates.get(id)
     if (template === undefined) throw unknownTemplate(id)
     return template.script
   }
@@ -73,8 +73,8 @@ export class TemplateManager implements Templates {
   async create(request: TemplateRequest): Promise<TemplateRecord> {
     const id = request.id === '' ? randomUUID() : request.id
     checkId('template', id)
-    return this.#exclusive([id], async () => {
-      if (this.#templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`)
+    return this.exclusive([id], async () => {
+      if (this.templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`)
       if (request.script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
       const facts = await this.compiler.templateFacts(request.script)
       const { type } = evaluated(facts)
@@ -82,20 +82,20 @@ export class TemplateManager implements Templates {
       const template: TemplateRecord = { id, type, script: request.script, createdNs: now, modifiedNs: now }
       this.facts.remember(template, facts)
       await this.store.commitTemplate({ put: template, tasks: [] })
-      this.#templates.set(id, template)
+      this.templates.set(id, template)
       return template
     })
   }
 
   async update(id: string, request: TemplateRequest): Promise<TemplateRecord> {
     const newId = request.id === '' ? id : request.id
-    return this.#exclusive([id, newId], async (entries) => {
-      const old = this.#templates.get(id)
+    return this.exclusive([id, newId], async (entries) => {
+      const old = this.templates.get(id)
       if (old === undefined) {
         throw new ShardlineError('no-template', 'template does not exist, cannot update', 404)
       }
       checkId('template', newId)
-      if (newId !== id && this.#templates.has(newId)) {
+      if (newId !== id && this.templates.has(newId)) {
         throw new ShardlineError(
           'template-exists',
           'failed to create new template during ID change: object already exists',
@@ -107,38 +107,38 @@ export class TemplateManager implements Templates {
       const { type } = evaluated(facts)
       const template: TemplateRecord = { id: newId, type, script, createdNs: old.createdNs, modifiedNs: nowNs() }
       this.facts.remember(template, facts)
-      await this.#repoint(
+      await this.repoint(
         entries.filter((e) => e.record.templateId === id),
         old,
         template,
       )
-      this.#templates.delete(id)
-      this.#templates.set(newId, template)
+      this.templates.delete(id)
+      this.templates.set(newId, template)
       return template
     })
   }
 
   /** Unknown ids are fine. */
   async delete(id: string): Promise<void> {
-    await this.#exclusive([id], async (entries) => {
-      if (!this.#templates.has(id)) return
+    await this.exclusive([id], async (entries) => {
+      if (!this.templates.has(id)) return
       const tasks = entries.map((e): TaskRecord => ({ ...e.record, templateId: '' }))
       await this.store.commitTemplate({ remove: id, tasks })
       entries.forEach((e, i) => {
         e.record = tasks[i]!
       })
-      this.#templates.delete(id)
+      this.templates.delete(id)
     })
   }
 
-  #exclusive<T>(ids: readonly string[], operation: (entries: TaskEntry[]) => Promise<T>): Promise<T> {
-    if (this.#tasks === undefined) throw new Error('templates without tasks')
-    return this.#tasks.withTemplates(ids, operation)
+  private exclusive<T>(ids: readonly string[], operation: (entries: TaskEntry[]) => Promise<T>): Promise<T> {
+    if (this.tasks === undefined) throw new Error('templates without tasks')
+    return this.tasks.withTemplates(ids, operation)
   }
 
   /** Gives the tasks the new template and commits it with them. Throws 500 with everything as it was. */
-  async #repoint(entries: readonly TaskEntry[], old: TemplateRecord, template: TemplateRecord): Promise<void> {
-    const tasks = this.#tasks!
+  private async repoint(entries: readonly TaskEntry[], old: TemplateRecord, template: TemplateRecord): Promise<void> {
+    const tasks = this.tasks!
     const changes: { readonly entry: TaskEntry; readonly record: TaskRecord }[] = []
     for (const entry of entries) changes.push({ entry, record: await this.repointed(entry, template) })
     const done: Before[] = []
