@@ -190,9 +190,11 @@ class UwsSocket implements PausableSocket {
     this.res.resume()
   }
 
-  /** Resuming starts the library's timer anew. */
+  /** Resuming starts the library's timer anew. A socket that was not paused would not be read any more after it. */
   keepAlive(): void {
-    if (!this.paused && this.open) this.res.resume()
+    if (this.paused || !this.open) return
+    this.res.pause()
+    this.res.resume()
   }
 
   close(): void {

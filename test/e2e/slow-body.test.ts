@@ -43,6 +43,30 @@ const line = (n: number): string => `m v=${n}i 150000${1200 + n}\n`
 const padded = (first: string, length: number): Buffer => Buffer.from(first.padEnd(length, '\n'))
 const mega = 1 << 20
 
+it.each(implementations)(
+  'bodies that come one behind the other for longer than a timer of the server are all read, over %s',
+  { timeout: 60_000 },
+  async (implementation) => {
+    const server = await TestServer.start({ implementation, env: { SHARDLINE_HTTP_BODY_TIMEOUT: '5s' } })
+    try {
+      const body = padded(line(0), 2 * mega)
+      const end = Date.now() + 9_000
+      const statuses = new Set<number>()
+      const upload = async (): Promise<void> => {
+        while (Date.now() < end) {
+          const reply = await fetch(`http://127.0.0.1:${server.port}${path}`, { method: 'POST', body })
+          await reply.arrayBuffer()
+          statuses.add(reply.status)
+        }
+      }
+      await Promise.all([upload(), upload()])
+      expect([...statuses]).toEqual([204])
+    } finally {
+      await server.stop()
+    }
+  },
+)
+
 it.concurrent.each(implementations)(
   'a slow upload of 64 MB holds nobody up but other large bodies, over %s',
   { timeout: 90_000 },
