@@ -25,6 +25,7 @@ import { Compiler, compileThreads } from './compile/compiler.js'
 import { shardThread } from './compile/threads.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
+import { systemClock } from './engine/clock.js'
 import { ShardlineEngine } from './engine/engine.js'
 import type { RunFollower } from './engine/run-part.js'
 import { Api } from './http/api.js'
@@ -39,6 +40,7 @@ import type { Log } from './log.js'
 import { HttpClient } from './net/http-client.js'
 import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
+import { LoopDelay } from './observe/loop-delay.js'
 import { Metrics } from './observe/metrics.js'
 import { RecordingManager } from './recordings/recording-manager.js'
 import { decodeRecording } from './recordings/recording-record.js'
@@ -191,7 +193,7 @@ export class Server {
 
     const { recordings, replays } = await this.openReplays(store, engine, tasks, topics)
     const udp = await this.openUdp(engine)
-    await this.openHttp(identity, engine, tasks, topics, udp, (router) => {
+    await this.openHttp(identity, engine, tasks, { topics, alerts }, udp, (router) => {
       addTasks(
         router,
         tasks,
@@ -255,7 +257,7 @@ export class Server {
     const states = alert['persist-topics'] ? new LmdbTopicStore(topicDatabases(store), log) : null
     if (states !== null) this.onClose('topics', () => states.flush())
     const topics = new TopicService(states, log, { queueCapacity: alert['topic-buffer-length'] })
-    const alerts = new AlertService({ topics, services: this.config.services, http, log })
+    const alerts = new AlertService({ topics, services: this.config.services, http, log, clock: systemClock })
     alerts.attach(engine)
     this.onClose('alert', () => alerts.close())
     return { topics, alerts }
@@ -320,7 +322,7 @@ export class Server {
     identity: Identity,
     engine: ShardlineEngine,
     tasks: TaskManager,
-    topics: TopicService,
+    { topics, alerts }: { readonly topics: TopicService; readonly alerts: AlertService },
     udp: readonly UdpListener[],
     addMore: (router: Router) => void,
   ): Promise<void> {
@@ -336,7 +338,11 @@ export class Server {
     )
     const gate = new BodyGate({ capBytes: config.engine['waiting-bytes'], waitMs: writeWaitMs(config) })
     const udpStats = () => Promise.all(udp.map((u) => u.currentStats()))
+    const loopDelay = new LoopDelay()
+    this.onClose('loop_delay', () => loopDelay.close())
+    const delays = { loop: () => loopDelay.view(), alerts: () => alerts.latency.view() }
     const metrics = new Metrics({
+      delays,
       tasks,
       engine: () => engine.stats(),
       http: api,
@@ -347,7 +353,14 @@ export class Server {
     addSystem(api.router, {
       logs: this.logs,
       metrics,
-      debugVars: async () => debugVars(identity, tasks, engine.stats(), await udpStats(), topics.list()),
+      debugVars: async () =>
+        debugVars(identity, {
+          tasks,
+          engine: engine.stats(),
+          udp: await udpStats(),
+          topics: topics.list(),
+          delays,
+        }),
     })
     addMore(api.router)
     const settings = {

@@ -3,7 +3,7 @@
  * everything; main adds only previousLevel, which belongs to the topic.
  *
  *   event    u8 1, u8 level, u8 flags (1 recoverable), u8 0,
- *            i64 time, i64 duration, texts: id, message, details, name, group, category, JSON before the rows, rows as JSON,
+ *            i64 time, i64 duration, f64 acceptedMs, texts: id, message, details, name, group, category, JSON before the rows, rows as JSON,
  *            kinds of their cells, why JSON cannot hold them ('' when it can), JSON and kinds of the row of fields ('' when it
  *            is that of the rows), u16 count of tags, per tag: key, value
  *   restore  u8 2, texts: from topic, to topic, id       the state of `from` is to be copied to `to`
@@ -27,6 +27,8 @@ export interface EventHead {
   readonly sub: number
   readonly timeNs: bigint
   readonly durationNs: bigint
+  /** Stamp of the write, or due time of the timer, that made the event. */
+  readonly acceptedMs: number
   readonly id: string
   readonly message: string
   readonly details: string
@@ -59,7 +61,7 @@ export interface AlertEvent {
 }
 
 export type AlertFrame =
-  | { readonly kind: 'event'; readonly event: AlertEvent }
+  | { readonly kind: 'event'; readonly acceptedMs: number; readonly event: AlertEvent }
   | { readonly kind: 'restore'; readonly from: string; readonly to: string; readonly id: string }
 
 export interface InhibitorState {
@@ -81,7 +83,7 @@ export function eventJson(event: AlertEvent, previousLevel: number): string {
 
 /** What stands before the rows in the JSON of an event. */
 export function eventJsonHead(
-  head: Omit<EventHead, 'tags' | 'name' | 'group' | 'category' | 'recoverable' | 'timeNs'>,
+  head: Omit<EventHead, 'acceptedMs' | 'tags' | 'name' | 'group' | 'category' | 'recoverable' | 'timeNs'>,
 ): string {
   return (
     `{"id":${jsonString(head.id)},"message":${jsonString(head.message)},"details":${jsonString(head.details)},` +
@@ -105,6 +107,7 @@ export class FrameWriter {
     this.u8(0)
     this.i64(head.timeNs)
     this.i64(head.durationNs)
+    this.f64(head.acceptedMs)
     for (const s of [head.id, head.message, head.details, head.name, head.group, head.category]) this.text(s)
     for (const s of [eventJsonHead(head), rows.json, rows.kinds, rows.error, own.json, own.kinds]) this.text(s)
     this.u16(head.tags.size)
@@ -167,6 +170,11 @@ export class FrameWriter {
     this.at = this.bytes.writeBigInt64LE(BigInt.asIntN(64, v), this.at)
   }
 
+  private f64(v: number): void {
+    this.reserve(8)
+    this.at = this.bytes.writeDoubleLE(v, this.at)
+  }
+
   private text(s: string): void {
     this.reserve(4 + s.length * 3)
     const n = this.bytes.write(s, this.at + 4, 'utf8')
@@ -202,6 +210,11 @@ class FrameReader {
     return this.bytes.readBigInt64LE(this.at - 8)
   }
 
+  f64(): number {
+    this.at += 8
+    return this.bytes.readDoubleLE(this.at - 8)
+  }
+
   text(): string {
     const n = this.bytes.readUInt32LE(this.at)
     const from = this.at + 4
@@ -219,6 +232,7 @@ export function decodeAlertFrame(payload: Uint8Array, taskId: string): AlertFram
   r.u8()
   const timeNs = r.i64()
   const durationNs = r.i64()
+  const acceptedMs = r.f64()
   const [id, message, details, name, group, category] = Array.from({ length: 6 }, () => r.text())
   const [jsonHead, json, kinds, error, fieldsJson, fieldsKinds] = Array.from({ length: 6 }, () => r.text())
   const rows = { json, kinds, error }
@@ -226,6 +240,7 @@ export function decodeAlertFrame(payload: Uint8Array, taskId: string): AlertFram
   for (let n = r.u16(); n > 0; n--) tags.set(r.text(), r.text())
   return {
     kind: 'event',
+    acceptedMs,
     event: {
       taskId,
       level,

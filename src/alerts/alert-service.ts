@@ -7,6 +7,7 @@ import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } fro
 import { InhibitionTable } from '../alert-handlers/inhibition.js'
 import { createScriptHandler, globalHandlers, type HandlerParts, pendingServices } from '../alert-handlers/registry.js'
 import type { Services } from '../config/config.js'
+import type { Clock } from '../engine/clock.js'
 import type { Engine, OutputFrame } from '../engine/engine-api.js'
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import type { Log } from '../log.js'
@@ -15,6 +16,7 @@ import type { AlertNodeData } from '../operators/alert/alert.js'
 import { anonymousTopic, textProp } from '../operators/alert/alert-def.js'
 import type { OutlineNode } from '../plan/task-outline.js'
 import { Out } from '../transport/output.js'
+import { EventLatency } from './latency.js'
 import { StateMirror } from './state-mirror.js'
 import type { TopicService } from './topics.js'
 
@@ -24,6 +26,8 @@ export interface AlertServiceParts {
   readonly services: Services
   readonly http: HttpClient
   readonly log: Log
+  /** The clock that the engine stamps writes with. */
+  readonly clock: Clock
 }
 
 /** One alert node of a run. */
@@ -118,6 +122,7 @@ class AlertRun implements RunPart {
 export class AlertService implements RunFollower {
   readonly inhibitors = new InhibitionTable()
   readonly mirror: StateMirror
+  readonly latency = new EventLatency()
 
   constructor(private readonly parts: AlertServiceParts) {
     for (const kind of pendingServices(parts.services)) {
@@ -192,7 +197,9 @@ export class AlertService implements RunFollower {
       this.parts.topics.copyState(from, to, id, from === node?.anonymous)
       return
     }
-    if (node !== undefined) this.event(node, decoded.event)
+    if (node === undefined) return
+    this.event(node, decoded.event)
+    this.latency.record(this.parts.clock.now() - decoded.acceptedMs)
   }
 
   private event(node: AlertNode, event: AlertEvent): void {

@@ -8,6 +8,7 @@ import type { Router } from '../http/router.js'
 import type { LogLevel } from '../log.js'
 import { jsonLine, type LogLine, type LogOutput, logfmtLine } from '../observe/logger.js'
 import { invalidJson } from '../tasks/task-request.js'
+import { Turns } from '../turns.js'
 import { LogFollower } from './log-follower.js'
 
 export interface SystemParts {
@@ -27,7 +28,7 @@ export function addSystem(router: Router, parts: SystemParts): void {
     call.empty(204)
   })
   router.add('GET', `${basePath}/debug/vars`, async (call) => {
-    call.raw(200, 'application/json; charset=utf-8', expvarText(await parts.debugVars()))
+    call.raw(200, 'application/json; charset=utf-8', await expvarText(await parts.debugVars()))
   })
   const metrics = async (call: Call): Promise<void> => {
     call.raw(200, parts.metrics.contentType, await parts.metrics.text())
@@ -43,10 +44,23 @@ function levelOf(text: string): LogLevel {
   throw new ShardlineError('bad-log-level', 'invalid log level')
 }
 
-/** One member per line, keys sorted. */
-function expvarText(vars: unknown): string {
-  const entries = Object.entries(vars as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{\n${entries.map(([k, v]) => `${goJson(k)}: ${goJson(v)}`).join(',\n')}\n}\n`
+/** One member per line, keys sorted. Made in turns with other work: the statistics may be many. */
+async function expvarText(vars: unknown): Promise<string> {
+  const turns = new Turns()
+  const members: string[] = []
+  for (const [name, value] of Object.entries(vars as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!(value instanceof Map)) {
+      members.push(`${goJson(name)}: ${goJson(value)}`)
+      continue
+    }
+    const inner: string[] = []
+    for (const [key, v] of value as Map<string, unknown>) {
+      inner.push(`${goJson(key)}:${goJson(v)}`)
+      if (turns.over) await turns.next()
+    }
+    members.push(`${goJson(name)}: {${inner.join(',')}}`)
+  }
+  return `{\n${members.join(',\n')}\n}\n`
 }
 
 function streamLogs(call: Call, logs: LogOutput): void {

@@ -4,7 +4,9 @@ import type { EngineStatsView } from '../engine/engine-api.js'
 import { goDuration } from '../go/go-duration.js'
 import type { UdpStats } from '../ingest/udp-service.js'
 import type { TaskManager } from '../tasks/task-manager.js'
+import { Turns } from '../turns.js'
 import { kapacitorVersion } from '../version.js'
+import type { Delays } from './delay-summary.js'
 
 export interface Identity {
   readonly clusterId: string
@@ -23,22 +25,28 @@ let ids = new Map<string, string>()
 
 const keyOf = (s: Statistic): string => `${s.name}\0${Object.values(s.tags).join('\0')}`
 
-export function debugVars(
-  identity: Identity,
-  tasks: TaskManager,
-  engine: EngineStatsView,
-  udp: readonly UdpStats[],
-  topics: readonly { readonly id: string; readonly collected: number }[] = [],
-): Record<string, unknown> {
+export interface VarsParts {
+  readonly tasks: TaskManager
+  readonly engine: EngineStatsView
+  readonly udp: readonly UdpStats[]
+  readonly topics: readonly { readonly id: string; readonly collected: number }[]
+  readonly delays: Delays
+}
+
+/** Made in turns with other work: there is a statistic for each measurement that was ever written. */
+export async function debugVars(identity: Identity, parts: VarsParts): Promise<Record<string, unknown>> {
+  const { tasks, engine, delays } = parts
+  const turns = new Turns()
   const own = { host: identity.hostname, cluster_id: identity.clusterId, server_id: identity.serverId }
   const statistics = new Map<string, Statistic>()
   const kept = new Map<string, string>()
-  for (const s of [...ingress(engine), ...ofTasks(tasks), ...ofListeners(udp), ...ofTopics(topics)]) {
+  for (const s of all(parts)) {
     const full = { ...s, tags: { ...own, ...s.tags } }
     const key = keyOf(full)
     const id = ids.get(key) ?? randomUUID()
     kept.set(key, id)
     statistics.set(id, full)
+    if (turns.over) await turns.next()
   }
   ids = kept
   const memory = process.memoryUsage()
@@ -61,11 +69,23 @@ export function debugVars(
     num_subscriptions: 0,
     num_tasks: tasks.count,
     platform: 'OSS',
-    shardline: { known: engine.known, shards: engine.shards.map(({ shard, known }) => ({ shard, known })) },
+    shardline: {
+      known: engine.known,
+      shards: engine.shards.map(({ shard, known }) => ({ shard, known })),
+      main_delay_seconds: delays.loop(),
+      alert_latency_seconds: delays.alerts(),
+    },
     product: 'shardline',
     uptime: process.uptime(),
     version: kapacitorVersion,
   }
+}
+
+function* all({ tasks, engine, udp, topics }: VarsParts): Generator<Statistic> {
+  yield* ingress(engine)
+  yield* ofTasks(tasks)
+  yield* ofListeners(udp)
+  yield* ofTopics(topics)
 }
 
 function* ingress(engine: EngineStatsView): Generator<Statistic> {

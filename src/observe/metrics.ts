@@ -6,8 +6,10 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { EngineStatsView } from '../engine/engine-api.js'
 import type { UdpStats } from '../ingest/udp-service.js'
 import type { TaskManager } from '../tasks/task-manager.js'
+import { DelaySummary, type Delays } from './delay-summary.js'
 
 export interface MetricsParts {
+  readonly delays: Delays
   readonly tasks: TaskManager
   readonly engine: () => EngineStatsView
   readonly http: { readonly statuses: ReadonlyMap<number, number> }
@@ -40,6 +42,11 @@ export class Metrics {
 
   constructor(private readonly parts: MetricsParts) {
     collectDefaultMetrics({ register: this.registry, prefix: 'shardline_' })
+    const { loop, alerts } = parts.delays
+    const loopHelp = 'How late the event loop of main was, in the last half minute to minute.'
+    new DelaySummary(loop, { name: 'shardline_main_delay_seconds', help: loopHelp }, this.registry)
+    const alertHelp = 'From the acceptance of a write to the finished alert event.'
+    new DelaySummary(alerts, { name: 'shardline_alert_latency_seconds', help: alertHelp }, this.registry)
   }
 
   get contentType(): string {

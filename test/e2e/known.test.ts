@@ -74,3 +74,43 @@ describe('tasks and replays that come and go', () => {
     await server.json('DELETE', '/tasks/t')
   })
 })
+
+describe('delays', () => {
+  it('of main and of alerts are in metrics, statistics and on the command line', async () => {
+    const alert =
+      "stream\n    |from()\n        .measurement('d')\n    |alert()\n        .crit(lambda: TRUE)\n        .topic('delays')"
+    await server.json('POST', '/tasks', taskBody('d', { script: alert }))
+    const before = await latency()
+    for (let i = 1; i <= 20; i++) await server.write(`d v=1 ${i}`)
+    await until(async () => (await latency()).count - before.count, 20)
+    const { p50, p99, max } = await latency()
+    expect(p50).toBeLessThanOrEqual(p99)
+    expect(p99).toBeLessThanOrEqual(max)
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    const value = (series: string): number => {
+      const line = metrics.split('\n').find((l) => l.startsWith(`${series} `))
+      return line === undefined ? Number.NaN : Number(line.slice(series.length + 1))
+    }
+    expect(metrics).toContain('# TYPE shardline_alert_latency_seconds summary')
+    expect(value('shardline_alert_latency_seconds_count')).toBe(before.count + 20)
+    expect(value('shardline_alert_latency_seconds{quantile="0.999"}')).toBeGreaterThanOrEqual(p50)
+    expect(value('shardline_main_delay_seconds_count')).toBeGreaterThan(10)
+    expect(value('shardline_main_delay_seconds{quantile="0.99"}')).toBeGreaterThanOrEqual(0)
+    const { code, stdout } = await server.runCli(['stats', 'engine'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^Delay \(ms\) +p50 +p99 +p99\.9 +max\nmain( +[0-9.]+){4}\nalerts( +[0-9.]+){4}\n/)
+    expect(stdout).toMatch(/^shard 1( +[0-9]+){4}$/m)
+  })
+})
+
+interface Latency {
+  readonly count: number
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
+async function latency(): Promise<Latency> {
+  const { body } = await server.json('GET', '/debug/vars')
+  return (body.shardline as { alert_latency_seconds: Latency }).alert_latency_seconds
+}

@@ -1,9 +1,22 @@
-/** `stats general`, `stats ingress`. */
+/** `stats general`, `stats ingress`, `stats engine`. */
 import { compareBytewise } from '../../columns/json-encode.js'
 import { type Command, type CommandContext, UsageError } from '../command.js'
 import { columnWidth, padEnd, padStart } from '../layout.js'
 
+interface Delay {
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+  readonly max: number
+}
+
 interface Vars {
+  readonly shardline: {
+    readonly known: Record<string, number>
+    readonly shards: readonly { readonly shard: number; readonly known: Record<string, number> }[]
+    readonly main_delay_seconds: Delay
+    readonly alert_latency_seconds: Delay
+  }
   readonly [key: string]: unknown
   readonly kapacitor: Record<string, { name: string; tags: Record<string, string>; values: Record<string, unknown> }>
 }
@@ -11,22 +24,24 @@ interface Vars {
 export const stats: Command = {
   name: 'stats',
   summary: 'Display various stats about the server.',
-  usage: `Usage: shardline stats <general|ingress>
+  usage: `Usage: shardline stats <general|ingress|engine>
 
 	Print stats about a certain aspect of the server.
 
 	general - Display summary stats about the server.
 	ingress - Display stats about the data being received by database, retention policy and measurement.
+	engine - Display how late the server is with its work and with alerts, and what it remembers.
 `,
   async run(args, context) {
     const category = args[0]
     if (category === undefined) throw new UsageError('must provide a stats category')
-    if (category !== 'general' && category !== 'ingress') {
+    if (category !== 'general' && category !== 'ingress' && category !== 'engine') {
       throw new UsageError(`unknown stats category ${JSON.stringify(category)}`)
     }
     const vars = (await context.client.get('/kapacitor/v1/debug/vars')) as Vars
     if (category === 'general') general(vars, context)
-    else ingress(vars, context)
+    else if (category === 'ingress') ingress(vars, context)
+    else engine(vars, context)
   },
 }
 
@@ -42,6 +57,26 @@ function general(vars: Vars, { out }: CommandContext): void {
     ['Version:', vars.version],
   ]
   for (const [name, value] of lines) out(`${padEnd(name, 30)}${padEnd(String(value), 30)}\n`)
+}
+
+function engine({ shardline }: Vars, { out }: CommandContext): void {
+  const line = (cells: readonly unknown[]): void =>
+    out(`${cells.map((c, i) => (i === 0 ? padEnd(String(c), 16) : padStart(String(c), 12))).join('')}\n`)
+  const ms = (seconds: number): string => (seconds * 1000).toFixed(1)
+  line(['Delay (ms)', 'p50', 'p99', 'p99.9', 'max'])
+  for (const [name, d] of [
+    ['main', shardline.main_delay_seconds],
+    ['alerts', shardline.alert_latency_seconds],
+  ] as const)
+    line([name, ms(d.p50), ms(d.p99), ms(d.p999), ms(d.max)])
+  out('\n')
+  const kinds = Object.keys(shardline.known)
+  line(['Known', ...kinds])
+  line(['main', ...kinds.map((k) => shardline.known[k])])
+  const ofShards = Object.keys(shardline.shards[0]?.known ?? {})
+  out('\n')
+  line(['Known', ...ofShards])
+  for (const { shard, known } of shardline.shards) line([`shard ${shard}`, ...ofShards.map((k) => known[k])])
 }
 
 function ingress(vars: Vars, { out }: CommandContext): void {

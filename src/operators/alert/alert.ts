@@ -336,6 +336,7 @@ export class AlertOperator extends Operator {
       sub,
       timeNs,
       durationNs,
+      acceptedMs: this.ctx.now(),
       name: chunk.name,
       category: this.category,
     }

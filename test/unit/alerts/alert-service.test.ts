@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { FrameWriter, type InhibitorState } from '../../../src/alert-handlers/event-frame.js'
 import { AlertService } from '../../../src/alerts/alert-service.js'
 import { type EventState, TopicService, type TopicStore } from '../../../src/alerts/topics.js'
+import { ManualClock } from '../../../src/engine/clock.js'
 import type { Engine } from '../../../src/engine/engine-api.js'
 import type { RunPart, RunStart } from '../../../src/engine/run-part.js'
 import { HttpClient } from '../../../src/net/http-client.js'
@@ -47,7 +48,8 @@ function planOf(...nodes: { props?: Record<string, ScriptValue>; handlers?: Hand
 function setup(given = noServices, store: TopicStore | null = keepStates) {
   const log = new TestLog()
   const topics = new TopicService(store, log)
-  const alerts = new AlertService({ topics, services: given, http, log })
+  const clock = new ManualClock(1000)
+  const alerts = new AlertService({ topics, services: given, http, log, clock })
   /** What the shards were told: states, topics that are gone, and that what they had sent was handled. */
   const told: MirroredStates[] = []
   let handled = 0
@@ -124,6 +126,7 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
           sub: 0,
           timeNs: BigInt(e.t ?? 0) * 1_000_000_000n,
           durationNs: 0n,
+          acceptedMs: 1000,
           tags: new Map(Object.entries(e.tags ?? {})),
         },
         [],
@@ -145,6 +148,7 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
     told,
     shardStates,
     handled: () => handled,
+    clock,
   }
 }
 
@@ -165,6 +169,19 @@ describe('alert service', () => {
     expect(s.part(1).countersOf(2)).toMatchObject({ alerts_triggered: 2, crits_triggered: 1, oks_triggered: 1 })
     expect(s.part(1).countersOf(3)).toMatchObject({ alerts_triggered: 1, infos_triggered: 1 })
     expect(s.part(1).countersOf(9)).toEqual({})
+  })
+
+  it('measures the time from the stamp of the write to the event, in fixed memory', async () => {
+    const s = setup()
+    expect(s.alerts.latency.view()).toEqual({ count: 0, sum: 0, p50: 0, p99: 0, p999: 0, max: 0 })
+    await s.start('t1', 1, planOf({ props: { topic: 'x' } }))
+    for (let i = 0; i < 990; i++) s.send('t1', 1, 2, { id: 'a', level: 3 })
+    s.clock.set(1250)
+    for (let i = 0; i < 10; i++) s.send('t1', 1, 2, { id: 'a', level: 3 })
+    expect(s.alerts.latency.view()).toEqual({ count: 1000, sum: 2.5, p50: 0, p99: 0, p999: 0.25, max: 0.25 })
+    s.clock.set(1e10)
+    s.send('t1', 1, 2, { id: 'a', level: 3 })
+    expect(s.alerts.latency.view().max).toBeGreaterThan(3500)
   })
 
   it('drops inhibited events before the topics, by category and tags', async () => {

@@ -38,6 +38,7 @@ export function event(parts: EventParts = {}): AlertEvent {
       sub: 0,
       timeNs: BigInt(timeS) * 1_000_000_000n,
       durationNs: 5n,
+      acceptedMs: 0,
       tags: new Map(Object.entries(tags)),
     },
     [{ name: 'm', tags: new Map(), columns: ['time', 'v', ...extra.columns], values: [[at, v, ...extra.cells]] }],

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { goDuration } from '../../../src/go/go-duration.js'
 
-it.each<[bigint | number, string]>([
+test.each<[bigint | number, string]>([
   [0n, '0s'],
   [764n, '764ns'],
   [93_317, '93.317µs'],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import type { BatchSchema } from '../../../src/columns/batch-layout.js'
 import { privateDb } from '../../../src/ingest/private-db.js'
 import { Tables } from '../../../src/ingest/tables.js'
@@ -12,7 +12,7 @@ const route = (id: number, measurement: string | null, tags: string[]): Route =>
   partition: { kind: 'tags', tags },
 })
 
-it('columns are what the tasks read and the tags of the partition keys', () => {
+test('columns are what the tasks read and the tags of the partition keys', () => {
   const schemas: BatchSchema[] = []
   const tables = new Tables({ onSchema: (s) => schemas.push(s) })
   tables.setRoutes([route(1, 'cpu', ['host']), route(2, null, ['dc'])], (_db, _rp, m) =>
@@ -33,7 +33,7 @@ it('columns are what the tasks read and the tags of the partition keys', () => {
   expect(tables.byName(tables.scope('d', 'other'), 'cpu').matched).toBe(false)
 })
 
-it('a schema is kept while the columns stay the same, announced anew when they change, forgotten when nobody reads', () => {
+test('a schema is kept while the columns stay the same, announced anew when they change, forgotten when nobody reads', () => {
   const schemas: BatchSchema[] = []
   const forgotten: number[] = []
   const tables = new Tables({ onSchema: (s) => schemas.push(s), onForget: (s) => forgotten.push(s.id) })
@@ -54,7 +54,7 @@ it('a schema is kept while the columns stay the same, announced anew when they c
   expect(tables.byName(scope, 'cpu')).toBe(cpu)
 })
 
-it('a schema is not forgotten while a batch of it waits to be published', () => {
+test('a schema is not forgotten while a batch of it waits to be published', () => {
   const forgotten: number[] = []
   const tables = new Tables({ onForget: (s) => forgotten.push(s.id) })
   tables.setRoutes([route(1, 'cpu', ['host'])], () => ['v'])
@@ -69,7 +69,7 @@ it('a schema is not forgotten while a batch of it waits to be published', () => 
   expect([forgotten, tables.schemas.size]).toEqual([[1], 0])
 })
 
-it('beyond the cap the longest unused tables are forgotten, those without routes first', () => {
+test('beyond the cap the longest unused tables are forgotten, those without routes first', () => {
   const forgotten: string[] = []
   const tables = new Tables({ cap: 100, onForget: (s) => forgotten.push(s.name) })
   tables.setRoutes([route(1, 'read', ['host'])], () => [])
@@ -89,7 +89,7 @@ it('beyond the cap the longest unused tables are forgotten, those without routes
   expect(tables.schemas.size).toBe(tables.size)
 })
 
-it('the bytes of names count too, those of databases as well', () => {
+test('the bytes of names count too, those of databases as well', () => {
   const tables = new Tables({ nameBytes: 10_000 })
   for (let i = 0; i < 200; i++) tables.byName(tables.scope('d', 'r'), `${'x'.repeat(500)}${i}`)
   expect(tables.size).toBeLessThan(10)
@@ -97,7 +97,7 @@ it('the bytes of names count too, those of databases as well', () => {
   expect(tables.scopes).toBeLessThan(12)
 })
 
-it('lines of one write that no task reads share a table where there is no room for more', () => {
+test('lines of one write that no task reads share a table where there is no room for more', () => {
   const tables = new Tables({ cap: 10 })
   tables.setRoutes([route(1, 'read', ['host'])], () => [])
   const scope = tables.scope('d', 'r')
@@ -111,7 +111,7 @@ it('lines of one write that no task reads share a table where there is no room f
   expect(tables.byName(tables.scope('d', 'r'), 'm29')).not.toBe(rest)
 })
 
-it('a table that was forgotten is found anew where lines before it lead to it', () => {
+test('a table that was forgotten is found anew where lines before it lead to it', () => {
   const tables = new Tables({ cap: 2 })
   const gone = tables.byName(tables.scope('d', 'r'), 'gone')
   for (let i = 0; i < 10; i++) tables.byName(tables.scope('d', 'r'), `m${i}`)
@@ -122,7 +122,7 @@ it('a table that was forgotten is found anew where lines before it lead to it', 
   expect(tables.byName(tables.scope('d', 'r'), 'gone')).toBe(again)
 })
 
-it('databases without tables are not remembered', () => {
+test('databases without tables are not remembered', () => {
   const tables = new Tables({ cap: 10 })
   for (let i = 0; i < 200; i++) tables.byName(tables.scope(`db${i}`, ''), 'm')
   expect(tables.size).toBeLessThanOrEqual(10)
@@ -135,7 +135,7 @@ it('databases without tables are not remembered', () => {
   expect(tables.scopes).toBeLessThanOrEqual(11)
 })
 
-it('a private database goes with its routes, and is not remembered after them', () => {
+test('a private database goes with its routes, and is not remembered after them', () => {
   const tables = new Tables()
   const db = privateDb('run', 'd')
   const routes = [{ ...route(1, 'cpu', ['host']), db }]

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   createLog,
   jsonLine,
@@ -36,7 +36,7 @@ function collected(level: string, format: 'logfmt' | 'json' = 'logfmt') {
 
 const at = Date.UTC(2026, 10, 20, 8, 43, 29, 105)
 
-it('logfmt: order of keys, quotes only where needed', () => {
+test('logfmt: order of keys, quotes only where needed', () => {
   const keys = [
     ['service', 'http'],
     ['empty', ''],
@@ -49,7 +49,7 @@ it('logfmt: order of keys, quotes only where needed', () => {
   )
 })
 
-it('JSON lines', () => {
+test('JSON lines', () => {
   expect(
     jsonLine({
       timeMs: at,
@@ -63,7 +63,7 @@ it('JSON lines', () => {
   ).toBe('{"ts":"2026-11-20T08:43:29.105Z","lvl":"error","msg":"m","status":204,"err":"x"}\n')
 })
 
-it('levels: below is silent, names in any case, unknown ones mean debug', () => {
+test('levels: below is silent, names in any case, unknown ones mean debug', () => {
   const { output, log, text } = collected('INFO')
   log.debug('no')
   log.with({ service: 's' }).info('yes', { k: 'v' })
@@ -74,7 +74,7 @@ it('levels: below is silent, names in any case, unknown ones mean debug', () => 
   expect(logLevelOf('zz')).toBe('debug')
 })
 
-it('listeners get every line, whatever the level', () => {
+test('listeners get every line, whatever the level', () => {
   const { output, log, text } = collected('ERROR')
   const seen: string[] = []
   const stop = output.listen((line) => seen.push(line.msg))
@@ -85,7 +85,7 @@ it('listeners get every line, whatever the level', () => {
   expect(text()).toBe('')
 })
 
-it('a file: parents are made, lines appended, not for everybody to read', () => {
+test('a file: parents are made, lines appended, not for everybody to read', () => {
   const dir = mkdtempSync(join(tmpdir(), 'shardline-log-'))
   const file = join(dir, 'a', 'b.log')
   for (const msg of ['one', 'two']) {
@@ -100,7 +100,7 @@ it('a file: parents are made, lines appended, not for everybody to read', () => 
   rmSync(dir, { recursive: true })
 })
 
-it('a limiter lets one line per key and interval through and counts the rest', () => {
+test('a limiter lets one line per key and interval through and counts the rest', () => {
   let now = 0
   const limiter = new LogLimiter(1000, 2, () => now)
   expect(limiter.pass('a')).toBe(0)

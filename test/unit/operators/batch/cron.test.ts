@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { checkCron } from '../../../../src/operators/batch/cron.js'
 
 const errorOf = (text: string): string => {
@@ -10,7 +10,7 @@ const errorOf = (text: string): string => {
   }
 }
 
-it.each([
+test.each([
   ['0 0 * * *', 'none'],
   ['*/3 * * * * * *', 'none'],
   ['30 4 * * * 2027', 'none'],
