@@ -1,4 +1,4 @@
-/** Waiting with a limit. Any thread. */
+/** Waiting with a limit. Thread: any. */
 
 /** The promise's value, or null when it takes longer; leaves no timer behind. */
 export async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {

@@ -1,6 +1,6 @@
 /**
  * The codes of ShardlineError and what they mean, for the reference. HTTP replies carry the code in the header
- * `X-Shardline-Error` beside the text. A code, once given, keeps its meaning.
+ * `X-Shardline-Error` beside the text. A code, once given, keeps its meaning. Thread: any.
  */
 export interface ErrorGroup {
   readonly title: string

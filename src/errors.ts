@@ -1,6 +1,6 @@
 /**
  * The one error family. A cause a user can meet has a stable `code`, an HTTP status and, where one helps, a hint.
- * Bad input on the data path is never an exception: it is counted where it is dropped.
+ * Bad input on the data path is never an exception: it is counted where it is dropped. Thread: any.
  */
 export class ShardlineError extends Error {
   constructor(

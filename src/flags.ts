@@ -1,4 +1,4 @@
-/** Go-style flags (`-name value`, `-name=value`, `--name`, parsing stops at the first argument that is none) for both programs. */
+/** Go-style flags (`-name value`, `-name=value`, `--name`, parsing stops at the first argument that is none) for both programs. Thread: any. */
 import parseArgs from 'yargs-parser'
 import { ShardlineError } from './errors.js'
 

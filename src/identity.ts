@@ -1,4 +1,4 @@
-/** cluster.id and server.id: created on first start, never changed afterwards. */
+/** cluster.id and server.id: created on first start, never changed afterwards. Thread: any. */
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

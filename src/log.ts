@@ -1,6 +1,6 @@
 /**
  * The interface that every part logs through; the implementation is observe/logger.ts. `with` returns a log whose lines
- * carry more context keys (service, task, node …) before their own.
+ * carry more context keys (service, task, node …) before their own. Thread: any.
  */
 export type LogLevel = 'debug' | 'info' | 'error'
 

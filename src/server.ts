@@ -1,5 +1,5 @@
 /**
- * Puts the parts of the server together, in the order they open, and takes them apart in reverse. Main thread. HTTP opens
+ * Puts the parts of the server together, in the order they open, and takes them apart in reverse. Thread: main. HTTP opens
  * last, so nothing is answered before tasks run; at shutdown it closes first.
  */
 import { availableParallelism } from 'node:os'

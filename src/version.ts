@@ -1,4 +1,4 @@
-/** Our version, and the one of the original that clients are told. */
+/** Our version, and the one of the original that clients are told. Thread: any. */
 import { readFileSync } from 'node:fs'
 
 /** What `X-Kapacitor-Version`, `/debug/vars` and tools that ask for a Kapacitor get. */

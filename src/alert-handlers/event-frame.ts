@@ -10,7 +10,7 @@
  *   inhibit  u8 3, u8 on, i32 group, u16 count of inhibitors, per inhibitor: category, u16 count of tags, key, value …
  *   text     u32 byte length, UTF-8
  *
- * The bytes of the JSON are those that log, exec and post deliver (spec alerts 10).
+ * The bytes of the JSON are those that log, exec and post deliver (spec alerts 10). Thread: any.
  */
 
 import { jsonString } from '../columns/json-encode.js'

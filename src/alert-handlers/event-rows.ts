@@ -1,6 +1,6 @@
 /**
  * The rows of an event on their way from the shard to handlers: their JSON and, beside it, the kinds of their cells, so that
- * templates get back what JSON cannot tell apart (9 of an int and of a float, times, durations, NaN). Any thread.
+ * templates get back what JSON cannot tell apart (9 of an int and of a float, times, durations, NaN). Thread: any.
  *
  *   kinds   runs of rows with the same kinds, a count and a letter per cell: `120tfis1tfin`
  */

@@ -3,7 +3,7 @@
  * definition: the method of TICKscript and its properties, the options of handler specs, the section of the configuration, the
  * deliveries, the test of the service, the page of the reference.
  *
- * Definitions are loaded on every thread and by the command line, deliveries are made on main alone. So what only a delivery
+ * Thread: any, and the command line, for definitions; deliveries are made on main alone. So what only a delivery
  * needs, a client library, is imported where it is made: `await import('…')`.
  */
 import type { Options, Section, Values } from '../config/option.js'

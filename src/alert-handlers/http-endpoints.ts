@@ -1,6 +1,6 @@
 /**
  * `[[httppost]]`: endpoints that `post` handlers, httpPost nodes and sideload nodes name. Their template files are read when the
- * server starts, so that a wrong one is heard of, and again whenever a task or handler that uses one starts. Any thread.
+ * server starts, so that a wrong one is heard of, and again whenever a task or handler that uses one starts. Thread: any.
  */
 import { isAbsolute } from 'node:path'
 import { stringMap, text, type Values } from '../config/option.js'

@@ -1,5 +1,5 @@
 /**
- * The inhibitors of the whole server that are switched on (spec alerts 8). Main thread. An inhibitor belongs to a group of a
+ * The inhibitors of the whole server that are switched on (spec alerts 8). Thread: main. An inhibitor belongs to a group of a
  * node on a shard; it goes when the group recovers, is deleted or evicted, and with its task.
  *
  * By category and list of tag names the values that are switched on are counted, so an event costs one look-up per list of

@@ -1,4 +1,4 @@
-/** The kinds of alert handlers, and the handlers made of them. Any thread; `create…` on main. */
+/** The kinds of alert handlers, and the handlers made of them. Thread: any; `create…` on main. */
 import type { Services } from '../config/config.js'
 import type { Sections } from '../config/load.js'
 import { errorText, ShardlineError } from '../errors.js'

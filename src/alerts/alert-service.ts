@@ -1,6 +1,6 @@
 /**
  * Main's side of alert nodes: receives their events from the shards, decides inhibition, feeds the topics and keeps the
- * nodes' counters. It follows each run that has alert nodes (engine/run-part.ts). Main thread.
+ * nodes' counters. It follows each run that has alert nodes (engine/run-part.ts). Thread: main.
  */
 
 import { type AlertEvent, decodeAlertFrame, decodeInhibitFrame, levelTexts } from '../alert-handlers/event-frame.js'

@@ -1,6 +1,6 @@
 /**
  * The queue between a topic and one handler: first in, first out, bounded, one delivery (or batch) at a time, each with a
- * deadline. Main thread.
+ * deadline. Thread: main.
  *
  * Overflow: a full queue refuses the new event, as the original does; refusals are counted and logged at a limited rate.
  * Closing drains for a bounded time, then counts what is left as discarded; nothing else waits for it.

@@ -1,5 +1,5 @@
 /**
- * The handlers that the API defines on topics: checked, attached to their topics, stored (spec alerts 11). Main thread.
+ * The handlers that the API defines on topics: checked, attached to their topics, stored (spec alerts 11). Thread: main.
  *
  * A spec that cannot be attached at the start of the server (the configuration has changed) stays listed and is logged. Publish
  * and aggregate handlers may not lead back to their own topic: what would make a circle is refused.

@@ -1,4 +1,4 @@
-/** Handler specs in LMDB, one record per (topic, id). Main thread. */
+/** Handler specs in LMDB, one record per (topic, id). Thread: main. */
 import type { Database } from 'lmdb'
 import { exactJson, isObject, parseLosslessJson } from '../go/lossless-json.js'
 import type { Log } from '../log.js'

@@ -1,5 +1,5 @@
 /**
- * A handler of a topic as the API defines it (spec alerts 11.2), its checks and its stored form. Any thread. Numbers in options
+ * A handler of a topic as the API defines it (spec alerts 11.2), its checks and its stored form. Thread: any. Numbers in options
  * are bigint (integers) or number.
  */
 import { goJson } from '../columns/json-encode.js'

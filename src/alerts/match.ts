@@ -1,5 +1,5 @@
 /**
- * Match expressions of handler specs: which events of a topic a handler gets (spec alerts 11.3). Main thread.
+ * Match expressions of handler specs: which events of a topic a handler gets (spec alerts 11.3). Thread: main.
  *
  * A lambda body over `level()`, `changed()`, `name()`, `taskName()`, `alertDuration()`, the levels as bare words, tags as quoted
  * references and all built-in functions; beyond the original `previousLevel()` and `field('value')`, a field of the point that

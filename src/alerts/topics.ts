@@ -1,5 +1,5 @@
 /**
- * Topics: the last state of every event id, a counter, and the handlers that get the events (spec alerts 11.1). Main thread.
+ * Topics: the last state of every event id, a counter, and the handlers that get the events (spec alerts 11.1). Thread: main.
  *
  * Invariants: previousLevel is the level stored for the id before this event; an event is offered to every handler's own
  * queue without waiting; a refusing queue does not keep the state from being stored (unlike the original, whose stored level

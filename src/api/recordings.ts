@@ -1,4 +1,4 @@
-/** /kapacitor/v1/recordings: record streams, list, get, delete (spec http-cli 6.3). Main thread. */
+/** /kapacitor/v1/recordings: record streams, list, get, delete (spec http-cli 6.3). Thread: main. */
 import { ShardlineError } from '../errors.js'
 import { decodeMembers } from '../go/json-members.js'
 import { basePath } from '../http/api.js'

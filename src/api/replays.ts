@@ -1,4 +1,4 @@
-/** /kapacitor/v1/replays: replay recordings, list, get, delete (spec http-cli 6.4). Main thread. */
+/** /kapacitor/v1/replays: replay recordings, list, get, delete (spec http-cli 6.4). Thread: main. */
 import { ShardlineError } from '../errors.js'
 import { decodeMembers, type JsonMembers } from '../go/json-members.js'
 import { basePath } from '../http/api.js'

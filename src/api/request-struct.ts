@@ -1,4 +1,4 @@
-/** Request bodies whose faults are answered with the text of Go's decoder. Any thread. */
+/** Request bodies whose faults are answered with the text of Go's decoder. Thread: any. */
 import { ShardlineError } from '../errors.js'
 import type { JsonStruct } from '../go/json-members.js'
 

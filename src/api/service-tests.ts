@@ -1,6 +1,6 @@
 /**
  * /kapacitor/v1/service-tests: whether the services of alert handlers, as they are configured, take what they are sent. Each
- * kind of handler brings its own test. Main thread.
+ * kind of handler brings its own test. Thread: main.
  */
 import type { HandlerDef, ServiceTest } from '../alert-handlers/handler.js'
 import { environmentOf, type HandlerParts, handlerDefs } from '../alert-handlers/registry.js'

@@ -1,4 +1,4 @@
-/** POST /kapacitor/v1/sideload/reload. Main thread. */
+/** POST /kapacitor/v1/sideload/reload. Thread: main. */
 import { basePath } from '../http/api.js'
 import type { Router } from '../http/router.js'
 

@@ -1,4 +1,4 @@
-/** Small resources: ping, log level, the log stream, expvar-style statistics, Prometheus metrics. Main thread. */
+/** Small resources: ping, log level, the log stream, expvar-style statistics, Prometheus metrics. Thread: main. */
 import { goJson } from '../columns/json-encode.js'
 import { ShardlineError } from '../errors.js'
 import { decodeMembers, type JsonStruct } from '../go/json-members.js'

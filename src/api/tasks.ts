@@ -1,4 +1,4 @@
-/** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Main thread. */
+/** /kapacitor/v1/tasks: list, create, get, update, delete, and the httpOut endpoints below a task. Thread: main. */
 
 import { ShardlineError } from '../errors.js'
 import { basePath } from '../http/api.js'

@@ -1,4 +1,4 @@
-/** /kapacitor/v1/templates: list, create, get, update, delete. Main thread. */
+/** /kapacitor/v1/templates: list, create, get, update, delete. Thread: main. */
 import { ShardlineError } from '../errors.js'
 import { basePath } from '../http/api.js'
 import type { Call } from '../http/call.js'

@@ -1,4 +1,4 @@
-/** Times in request bodies: RFC 3339 as Go reads them, with Go's texts. */
+/** Times in request bodies: RFC 3339 as Go reads them, with Go's texts. Thread: main. */
 
 import { zeroTimeNs } from '../columns/time.js'
 import { ShardlineError } from '../errors.js'

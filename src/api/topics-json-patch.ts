@@ -1,4 +1,4 @@
-/** JSON patch (RFC 6902) over lossless JSON, for handlers of topics. Any thread. The given document is not changed. */
+/** JSON patch (RFC 6902) over lossless JSON, for handlers of topics. Thread: any. The given document is not changed. */
 import { ShardlineError } from '../errors.js'
 import { isObject, type Json, JsonNumber } from '../go/lossless-json.js'
 

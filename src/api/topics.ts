@@ -1,6 +1,6 @@
 /**
- * /kapacitor/v1/alerts/topics: topics with their events, and the handlers that are defined on them (spec alerts 11.5). Main
- * thread. Ids with a slash are reachable: escaped as a topic, escaped or not as an event.
+ * /kapacitor/v1/alerts/topics: topics with their events, and the handlers that are defined on them (spec alerts 11.5).
+ * Thread: main. Ids with a slash are reachable: escaped as a topic, escaped or not as an event.
  */
 
 import { levelTexts } from '../alert-handlers/event-frame.js'

@@ -12,7 +12,7 @@
  *           fields      per column: 8 payload bytes × rows as in columns/column.ts, then kind bytes × rows
  *           routes      per route: int32 routeId, hashed (1: hashes follow); uint32 hash × rows;
  *                       per shard: int32 count, then int32 row × count (count = -1: all rows, no list)
- * Every section starts 8-aligned.
+ * Every section starts 8-aligned. Thread: any.
  */
 export interface BatchSchema {
   readonly id: number

@@ -12,7 +12,7 @@
  *   3. When `groupTags` is set, the row's tags are those of its group (the aggregates' output), under `tags`.
  *
  * A chunk belongs to the operator that emits it and is valid only during the call: receivers copy what they keep and
- * never write to it, except through `derive()`, which shares the columns and lets the copy add, replace or hide names.
+ * never write to it, except through `derive()`, which shares the columns and lets the copy add, replace or hide names. Thread: any.
  */
 import type { Column } from './column.js'
 import { Kind } from './kinds.js'

@@ -10,7 +10,7 @@
  *   Time      int64 ns since the epoch as Int
  *   Missing, Null   payload undefined
  *
- * A tag column holds String or Missing only. The views are fixed-length; a column is reused for many chunks.
+ * A tag column holds String or Missing only. The views are fixed-length; a column is reused for many chunks. Thread: any.
  */
 import { Kind } from './kinds.js'
 import { Duration, missing, Timestamp, type Value } from './values.js'

@@ -1,7 +1,7 @@
 /**
  * JSON as Go's encoding/json writes it (spec nodes 1.6, alerts 10): map keys sorted bytewise, `<` `>` `&` U+2028 U+2029 escaped,
  * int64 in full, floats in shortest form, durations as integers, the missing marker as `{}`. NaN and infinities cannot be
- * encoded: they throw a ShardlineError with the original's text. Any thread; boxed values only, so for edges where rows are few.
+ * encoded: they throw a ShardlineError with the original's text. Thread: any; boxed values only, so for edges where rows are few.
  */
 import { ShardlineError } from '../errors.js'
 import type { Chunk } from './chunk.js'

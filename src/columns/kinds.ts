@@ -1,7 +1,7 @@
 /**
  * Kinds of a cell. A field may change its kind from row to row, so every payload column carries a kind byte per row.
  * Int to Bool are what line protocol has; Duration to Null only arise inside a pipeline. The numbers are part of the slot
- * layout and of state kept in pages: append, never renumber.
+ * layout and of state kept in pages: append, never renumber. Thread: any.
  */
 export const Kind = {
   Missing: 0,

@@ -1,6 +1,6 @@
 /**
  * One point as plain JavaScript objects. Only for places where rows are few: emitted alerts, JSON, logs, slow paths.
- * Keys are unique; `tags` and `fields` keep no particular order (sort where the output wants it).
+ * Keys are unique; `tags` and `fields` keep no particular order (sort where the output wants it). Thread: any.
  */
 import type { Value } from './values.js'
 

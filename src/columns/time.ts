@@ -1,7 +1,7 @@
 /**
  * Instants without BigInt on the data path: whole milliseconds since the epoch in a double (`ms`, exact) and the
  * remaining nanoseconds in an int (`sub`, 0 … 999 999). ns = ms · 1e6 + sub; (ms, sub) orders lexicographically.
- * Alignment counts from 0001-01-01T00:00:00Z, as in the original.
+ * Alignment counts from 0001-01-01T00:00:00Z, as in the original. Thread: any.
  */
 
 /** Milliseconds from 0001-01-01T00:00:00Z to the Unix epoch. */

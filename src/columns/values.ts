@@ -1,7 +1,7 @@
 /**
  * Boxed values, for the edges where rows are few: script literals, templates, JSON, the slow path of lambdas.
  * JavaScript types tell the kinds apart: int = bigint, float = number, string, boolean, Duration, Timestamp, null, missing.
- * Columns (column.ts) never hold boxed values.
+ * Columns (column.ts) never hold boxed values. Thread: any.
  */
 import { Kind } from './kinds.js'
 

@@ -1,4 +1,4 @@
-/** Details of alerts that `check` warns of: HTML that cannot be escaped stops the task at its first event. Any thread. */
+/** Details of alerts that `check` warns of: HTML that cannot be escaped stops the task at its first event. Thread: any. */
 
 import { ShardlineError } from '../errors.js'
 import { compileHtmlTemplate } from '../templates/index.js'

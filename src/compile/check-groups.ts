@@ -1,4 +1,4 @@
-/** Slips in groupings that `check` warns of: alert ids that groups share, several tags in one string. Any thread. */
+/** Slips in groupings that `check` warns of: alert ids that groups share, several tags in one string. Thread: any. */
 import { onlyTagsOfId } from '../operators/alert/alert-id.js'
 import { stringsOf } from '../operators/kit/dimensions.js'
 import type { PipelineNode } from '../tickscript/node-def.js'

@@ -1,4 +1,4 @@
-/** Names that an expression or a node reads and that no row has at their place any more: `check` warns of them. Any thread. */
+/** Names that an expression or a node reads and that no row has at their place any more: `check` warns of them. Thread: any. */
 import { anyCell, bitsOf, type CellTypes, checkLambda, type LambdaProblem } from '../lambda/check.js'
 import { Type } from '../lambda/types.js'
 import { stringsOf } from '../operators/kit/dimensions.js'

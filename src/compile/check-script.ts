@@ -1,6 +1,6 @@
 /**
  * Everything wrong with a script, without a server: what the parser, the evaluation and the checks of the nodes say, then what
- * would fail when the task is enabled, then what would fail for every point. Any thread.
+ * would fail when the task is enabled, then what would fail for every point. Thread: any.
  */
 import { ShardlineError } from '../errors.js'
 import { checkLambda, type LambdaProblem, staticProblems } from '../lambda/check.js'

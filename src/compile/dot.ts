@@ -1,4 +1,4 @@
-/** Graphviz text of a pipeline: bare while it does not run, with counters while it does. */
+/** Graphviz text of a pipeline: bare while it does not run, with counters while it does. Thread: any. */
 
 import { goDuration } from '../go/go-duration.js'
 import type { Pipeline } from '../tickscript/node-def.js'

@@ -1,6 +1,6 @@
 /**
  * A context in which operators can be made but never run: what their constructors refuse is known without a server, and so is
- * how much memory they ask for. Any thread.
+ * how much memory they ask for. Thread: any.
  */
 import type { OperatorContext } from '../operators/operator.js'
 import type { PlannedNode } from '../plan/task-plan.js'

@@ -1,4 +1,4 @@
-/** A script's text and vars to its pipeline, with the nodes and the lambda engine of this program. Any thread. */
+/** A script's text and vars to its pipeline, with the nodes and the lambda engine of this program. Thread: any. */
 import { evaluateConstant } from '../lambda/constant.js'
 import { operatorRegistry } from '../operators/registry.js'
 import type { Program } from '../tickscript/ast.js'

@@ -1,4 +1,4 @@
-/** The plan of a task for people: where its groups go and why, what each node keeps and what its edge carries. Any thread. */
+/** The plan of a task for people: where its groups go and why, what each node keeps and what its edge carries. Thread: any. */
 import { whyRows } from '../operators/window/fusing.js'
 import { planTask } from '../plan/plan.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'

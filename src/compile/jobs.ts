@@ -1,5 +1,5 @@
 /**
- * What is asked of a script, as jobs that another thread can do: plain data in, plain data out. Any thread; the server does
+ * What is asked of a script, as jobs that another thread can do: plain data in, plain data out. Thread: any; the server does
  * them in threads of their own (compiler.ts), for what they cost is up to who wrote the script.
  */
 import { goJsonIndent } from '../columns/json-encode.js'

@@ -1,4 +1,4 @@
-/** The lambdas among the properties of a node. Any thread. */
+/** The lambdas among the properties of a node. Thread: any. */
 import type { Purpose } from '../lambda/check.js'
 import { Lambda, type PipelineNode, type ScriptValue } from '../tickscript/node-def.js'
 

@@ -1,6 +1,6 @@
 /**
  * The outline of a planned task as plain data, to cross threads. Lambdas stay behind: nothing on main evaluates them, and with
- * their vars filled in they may be large. Any thread.
+ * their vars filled in they may be large. Thread: any.
  */
 import { Duration } from '../columns/values.js'
 import { operatorRegistry } from '../operators/registry.js'

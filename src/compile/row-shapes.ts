@@ -1,6 +1,6 @@
 /**
  * What rows can hold at each node of a pipeline, as far as the script tells: which names, and of which types. For checks only:
- * where data decide, anything is possible. Any thread.
+ * where data decide, anything is possible. Thread: any.
  */
 import { anyCell, cellTypes, type Types, typesOf } from '../lambda/check.js'
 import { Type } from '../lambda/types.js'

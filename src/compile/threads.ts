@@ -1,4 +1,4 @@
-/** Where the threads start whose work is to run scripts: main names them to those who start threads, without loading them. */
+/** Where the threads start whose work is to run scripts: main names them to those who start threads, without loading them. Thread: main. */
 import { builtFile } from '../built-file.js'
 
 /** Entry point of a shard's thread (shard-thread.ts): EngineOptions.shardThread. */

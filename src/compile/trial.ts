@@ -1,7 +1,7 @@
 /**
  * How much memory the nodes of a plan take per group and per row that they buffer, asked of the operators themselves: each is
  * made alone, fed a small made-up input, and what it has put into its pages is counted entry by entry, without the rounding
- * of pages. Any thread.
+ * of pages. Thread: any.
  *
  * The input: some groups with some rows each, spread over the window of a window node; numbers for fields, texts of
  * `assumedTextBytes` for tags; whole points have `assumedFields` fields and one more tag.

@@ -1,4 +1,4 @@
-/** The configuration as the rest of the server sees it: validated once, durations in ms, sizes in bytes. */
+/** The configuration as the rest of the server sees it: validated once, durations in ms, sizes in bytes. Thread: main, and the command line. */
 import type { Section, Values } from './option.js'
 import type { lists, sections, top } from './options.js'
 

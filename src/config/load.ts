@@ -1,6 +1,6 @@
 /**
  * Defaults, then the file, then the environment: one validated Config, or one ShardlineError with one clear line. Unknown
- * sections and keys are collected as warnings and never stop the server.
+ * sections and keys are collected as warnings and never stop the server. Thread: main, and the command line.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
  * How one configuration option describes itself: type, default, documentation. The table made of these (options.ts) drives
- * parsing, environment overrides, the printed default and the reference page.
+ * parsing, environment overrides, the printed default and the reference page. Thread: main, and the command line.
  */
 
 import { errorText } from '../errors.js'

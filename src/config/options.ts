@@ -1,6 +1,7 @@
 /**
  * Every option of the configuration file, in the order it is printed. `top` holds the keys before the first section. What
  * stands here is all there is to say about an option: add it here and it can be set, overridden, printed and looked up.
+ * Thread: main, and the command line.
  */
 import { bytes, choice, duration, flag, float, integer, stringLists, strings, text } from './option.js'
 import { tlsOptions } from './tls.js'

@@ -1,4 +1,4 @@
-/** The configuration as text: the commented default, the effective values, and the reference page. */
+/** The configuration as text: the commented default, the effective values, and the reference page. Thread: main, and the command line. */
 import { goDuration } from '../go/go-duration.js'
 import type { Config } from './config.js'
 import { allSections, type Sections } from './load.js'

@@ -1,4 +1,4 @@
-/** The four options by which sections name certificates of connections out. */
+/** The four options by which sections name certificates of connections out. Thread: main, and the command line. */
 import { flag, text, type Values } from './option.js'
 
 export const tlsOptions = {

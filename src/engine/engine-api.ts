@@ -1,5 +1,5 @@
 /**
- * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by engine/engine.ts.
+ * What the rest of the main thread (API, tasks, UDP service, metrics) sees of the data plane. Implemented by engine/engine.ts. Thread: main.
  */
 import type { TaskOutline } from '../plan/task-outline.js'
 import type { MirroredStates } from '../state/topic-mirror.js'

@@ -1,6 +1,6 @@
 /**
  * Reads durations as Go does (`1h30m`, `1.5s`): configuration, environment, flags. The way back is go/go-duration.ts.
- * Values are int64 nanoseconds as bigint; `durationMs` is for settings where milliseconds are enough.
+ * Values are int64 nanoseconds as bigint; `durationMs` is for settings where milliseconds are enough. Thread: any.
  */
 const unitNs: ReadonlyMap<string, bigint> = new Map(
   Object.entries({

@@ -1,6 +1,6 @@
 /**
  * Go's path.Match: `*` and `?` do not cross `/`, classes negate with `^`, a backslash escapes the next character. Time is
- * bounded by pattern length × name length.
+ * bounded by pattern length × name length. Thread: any.
  */
 interface Class {
   readonly negated: boolean

@@ -1,4 +1,4 @@
-/** Go's text of a time span (`time.Duration.String`): `0s`, `764ns`, `93.317µs`, `1.5ms`, `2.04s`, `5m0s`, `1h30m0s`. */
+/** Go's text of a time span (`time.Duration.String`): `0s`, `764ns`, `93.317µs`, `1.5ms`, `2.04s`, `5m0s`, `1h30m0s`. Thread: any. */
 const units: readonly (readonly [bigint, string, number])[] = [
   [1_000n, 'ns', 0],
   [1_000_000n, 'µs', 3],

@@ -1,5 +1,5 @@
 /**
- * Numbers and quoted text as Go's strconv and fmt write and read them. Any thread; pure functions.
+ * Numbers and quoted text as Go's strconv and fmt write and read them. Thread: any; pure functions.
  * The readers return the value or the error's cause; `strconvError` makes the full text.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Members of JSON objects as Go's encoding/json assigns them to the fields of a struct: a name counts in any case, the exact one
  * first; unknown names are ignored; null leaves a field as it was; of two members for one field the later one counts, and two
- * objects become one. What does not fit is refused with Go's text. For request bodies and files, never for points.
+ * objects become one. What does not fit is refused with Go's text. For request bodies and files, never for points. Thread: any.
  */
 import type { ShardlineError } from '../errors.js'
 import { isObject, type Json, JsonNumber, type JsonObject, JsonSyntaxError, parseFirstJson } from './lossless-json.js'

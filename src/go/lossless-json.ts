@@ -1,7 +1,7 @@
 /**
  * Reads JSON without losing numbers: every number becomes a JsonNumber that keeps its text, so int64 values beyond 2^53 and
  * the difference between `5` and `5.0` survive. Strict RFC 8259, nesting bounded, members in the order of their last place,
- * error texts those of Go's decoder. For request bodies and the task store, never for points.
+ * error texts those of Go's decoder. For request bodies and the task store, never for points. Thread: any.
  */
 import { goQuote } from './go-format.js'
 

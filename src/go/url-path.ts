@@ -1,6 +1,6 @@
 /**
  * Ids in the paths of URLs. Links carry ids as they are, like the original's: its client escapes what it takes from a link once
- * more, so escapes in it would arrive as part of the id. What makes a request from a link escapes what URLs cannot hold.
+ * more, so escapes in it would arrive as part of the id. What makes a request from a link escapes what URLs cannot hold. Thread: any.
  */
 
 const dots = /^\.\.?$/

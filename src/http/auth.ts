@@ -1,6 +1,6 @@
 /**
  * Credentials of a request when `[http] auth-enabled` is set: a JSON web token (HS256, HS384, HS512) signed with the shared
- * secret. Texts and their order are those of the original. Passwords are refused: there is no user store yet.
+ * secret. Texts and their order are those of the original. Passwords are refused: there is no user store yet. Thread: main.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ShardlineError } from '../errors.js'

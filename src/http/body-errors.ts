@@ -1,4 +1,4 @@
-/** Why a body cannot be had. */
+/** Why a body cannot be had. Thread: main. */
 import { ShardlineError } from '../errors.js'
 
 export class BodyTooLarge extends ShardlineError {

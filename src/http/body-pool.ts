@@ -1,6 +1,6 @@
 /**
  * Memory of request bodies, used again: a fresh buffer per body would cost a garbage collection every few dozen bodies.
- * Sizes are powers of two; what a body does not touch costs no memory. Main thread.
+ * Sizes are powers of two; what a body does not touch costs no memory. Thread: main.
  */
 const minBytes = 16 * 1024
 const maxBytes = 4 * 1024 * 1024

@@ -1,4 +1,4 @@
-/** One clear line for an address that cannot be listened on, the same for both adapters. */
+/** One clear line for an address that cannot be listened on, the same for both adapters. Thread: main. */
 import { errorText, ShardlineError } from '../errors.js'
 import type { ListenOptions } from './http.js'
 

@@ -1,4 +1,4 @@
-/** Time-based UUIDs (version 1) for the Request-Id header. Unique in the process, cheap to make. */
+/** Time-based UUIDs (version 1) for the Request-Id header. Unique in the process, cheap to make. Thread: main. */
 import { randomBytes } from 'node:crypto'
 
 /** 100 ns steps between 1582-10-15 and the Unix epoch. */

@@ -1,6 +1,6 @@
 /**
  * Longest-prefix routing as in the original: a pattern that ends in `/` matches its subtree, any other matches exactly; a
- * wrong method is the same as an unknown path. Adding a resource is one `add`.
+ * wrong method is the same as an unknown path. Adding a resource is one `add`. Thread: main.
  */
 import type { Call } from './call.js'
 

@@ -1,4 +1,4 @@
-/** Identifiers of InfluxQL. Any thread. */
+/** Identifiers of InfluxQL. Thread: any. */
 const keywords = new Set(
   (
     'ALL ALTER ANALYZE AND ANY AS ASC BEGIN BY CARDINALITY CREATE CONTINUOUS DATABASE DATABASES DEFAULT DELETE DESC DESTINATIONS ' +

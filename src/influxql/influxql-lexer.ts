@@ -1,4 +1,4 @@
-/** Tokens of InfluxQL as the pre-1.2 grammar reads it (spec batch 5.1): no comments, no exponents, signs stick to numbers. Any thread. */
+/** Tokens of InfluxQL as the pre-1.2 grammar reads it (spec batch 5.1): no comments, no exponents, signs stick to numbers. Thread: any. */
 import { ShardlineError } from '../errors.js'
 
 export type TokenKind =

@@ -1,6 +1,6 @@
 /**
  * Reads InfluxQL statements as far as a batch task needs to know them before it starts (spec batch 1.2 and 5.2): which kind of
- * statement it is, and the sources of a SELECT. Any thread.
+ * statement it is, and the sources of a SELECT. Thread: any.
  */
 import { influxqlError, Lexer, type Token } from './influxql-lexer.js'
 

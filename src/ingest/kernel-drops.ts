@@ -1,4 +1,4 @@
-/** Datagrams that the kernel dropped because a socket's receive buffer was full, from /proc/net/udp. Linux only. */
+/** Datagrams that the kernel dropped because a socket's receive buffer was full, from /proc/net/udp. Linux only. Thread: main. */
 import { readFile } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 

@@ -1,6 +1,6 @@
 /**
  * Names of databases that only one run of a task reads: points written there reach that run and nothing else, and the run sees
- * the name without its mark. Any thread.
+ * the name without its mark. Thread: any.
  */
 const mark = '\0'
 

@@ -1,6 +1,6 @@
 /**
  * Entry of the thread that receives datagrams for one UDP listener and copies them into its byte ring. Node reads one
- * datagram per system call; here that keeps the main thread free.
+ * datagram per system call; here that keeps the main thread free. Thread: receive thread.
  */
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'

@@ -2,7 +2,7 @@
  * Everything that is wrong with a lambda as far as its text tells. Errors are those of enable time, with their texts, but all
  * of them instead of the first. Warnings are what fails for every point: each part has the set of types that it can have, and
  * where no operator or signature fits any of them, none will at run time. Of a reference only its name is known, so it can be
- * any type that a cell has.
+ * any type that a cell has. Thread: any.
  */
 import { goQuote } from '../go/go-format.js'
 import type { BinaryNode, Expression, FunctionNode } from '../tickscript/ast.js'

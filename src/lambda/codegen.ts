@@ -5,7 +5,7 @@
  *
  * Int and duration are doubles with |v| ≤ 2^53 and never −0. What a row needs beyond that (int64 wrap-around, an error and
  * its text, rare kinds) leaves the block `row`, and the interpreter takes the row from the start; stateful functions that
- * had already stepped are put back first.
+ * had already stepped are put back first. Thread: any.
  */
 import type { Duration } from '../columns/values.js'
 import type { Kernel, Operand } from './functions/function-def.js'

@@ -1,4 +1,4 @@
-/** Expressions outside lambdas (spec tickscript 6): evaluated like a lambda with no field in scope. */
+/** Expressions outside lambdas (spec tickscript 6): evaluated like a lambda with no field in scope. Thread: any. */
 
 import { missing, type Value } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'

@@ -2,7 +2,7 @@
  * The exact semantics of lambdas, one row at a time over boxed values (spec tickscript 7 and 8). It serves rows that
  * compiled code hands over, rare signatures, and places without columns. Types are determined before values: `typeOf` asks
  * a node for its type under the row's values without evaluating anything, `evalAs` evaluates it as one wanted type.
- * Both throw Failure; nothing is remembered from one row to the next but the stateful functions' state.
+ * Both throw Failure; nothing is remembered from one row to the next but the stateful functions' state. Thread: any.
  */
 
 import { Duration, kindOf, missing, Timestamp, type Value } from '../columns/values.js'

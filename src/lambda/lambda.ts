@@ -4,7 +4,7 @@
  * compileLambda() type-checks what is static (errors of enable time) and returns a `CompiledLambda`. Evaluation is over the
  * rows of a chunk: per signature of the referenced columns' kinds a specialised function runs over a whole run of rows; a
  * row the fast path cannot take exactly (int64 beyond 2^53, rare kinds, errors with texts) goes through the interpreter.
- * A failing row never disturbs its neighbours.
+ * A failing row never disturbs its neighbours. Thread: any.
  */
 import type { Chunk } from '../columns/chunk.js'
 import type { Column } from '../columns/column.js'

@@ -3,7 +3,7 @@
  * enable time (spec tickscript 7.4): texts with their nesting prefixes come as Failure.
  *
  * Each nested lambda has a state scope of its own; scope 0 is the expression itself. A scope keeps one state per stateful
- * function, at a fixed slot.
+ * function, at a fixed slot. Thread: any.
  */
 
 import { Duration } from '../columns/values.js'

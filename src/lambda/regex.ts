@@ -7,7 +7,7 @@
  *   or anchored at ^ with a single one            JavaScript RegExp; backtracking is bounded by the length of the input
  *   everything else                               re2js
  *
- * `testBytes` keeps the answers for recently seen byte strings: tags and enum-like fields repeat within a chunk.
+ * `testBytes` keeps the answers for recently seen byte strings: tags and enum-like fields repeat within a chunk. Thread: any.
  */
 import { RE2JS } from 're2js'
 import { complete, equalBytes, fromBytes, maxTextLength, toBytes } from './text.js'

@@ -2,7 +2,7 @@
  * References of one expression resolved against a chunk: one column per name, or none (spec tickscript 7.2). A field wins
  * over nothing, a tag likewise, both present in a row is a collision, and the earlier results of an eval count only where
  * the row has neither. Usually one candidate column has cells and is used as it is; otherwise the rows are merged into a
- * column of this resolver. The tags of chunks that carry only their group's tags are written out from the grouping.
+ * column of this resolver. The tags of chunks that carry only their group's tags are written out from the grouping. Thread: any.
  */
 import type { Chunk, NamedColumn } from '../columns/chunk.js'
 import { Column } from '../columns/column.js'

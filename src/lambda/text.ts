@@ -1,7 +1,7 @@
 /**
  * Strings with byte semantics (spec tickscript 8.4). A value is a JavaScript string; a byte that is not part of valid UTF-8
  * is carried as the lone surrogate U+DC00 + byte, so that cutting and joining inside a character loses nothing. Lengths and
- * offsets of lambdas count UTF-8 bytes. For ASCII (nearly everything) both are the same and no bytes are made.
+ * offsets of lambdas count UTF-8 bytes. For ASCII (nearly everything) both are the same and no bytes are made. Thread: any.
  */
 import { decodeUtf8 } from '../columns/column.js'
 

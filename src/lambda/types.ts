@@ -1,6 +1,6 @@
 /**
  * Types of lambda expressions and the operator matrix (spec tickscript 7.1, 7.3). The numbers of the first eight are the
- * kinds of cells (columns/kinds.ts); Invalid means "dynamic" for a static type.
+ * kinds of cells (columns/kinds.ts); Invalid means "dynamic" for a static type. Thread: any.
  */
 import type { BinaryOp } from '../tickscript/ast.js'
 

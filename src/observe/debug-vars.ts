@@ -1,4 +1,4 @@
-/** Statistics in the layout of Go's expvar, as the CLI and existing dashboards read them (spec http-cli 6.10, 12). */
+/** Statistics in the layout of Go's expvar, as the CLI and existing dashboards read them (spec http-cli 6.10, 12). Thread: main. */
 import { randomUUID } from 'node:crypto'
 import type { EngineStatsView } from '../engine/engine-api.js'
 import { goDuration } from '../go/go-duration.js'

@@ -1,5 +1,5 @@
 /**
- * Log lines as logfmt (key order as in the original) or JSON, to stderr, stdout or a file. Main thread. Lines are written
+ * Log lines as logfmt (key order as in the original) or JSON, to stderr, stdout or a file. Thread: main. Lines are written
  * synchronously to the descriptor in batches of one tick, so that a busy server makes few system calls; `flush` writes the
  * rest before the process ends.
  */

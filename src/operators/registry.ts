@@ -1,4 +1,4 @@
-/** Every pipeline node, one line each. A new node is one file in this folder and its line here. */
+/** Every pipeline node, one line each. A new node is one file in this folder and its line here. Thread: any. */
 import type { NodeDef } from '../tickscript/node-def.js'
 import { alertEntry } from './alert/alert.js'
 import { deadmanEntry, statsEntry } from './alert/stats.js'

@@ -1,4 +1,4 @@
-/** Edges that cannot be: a node with several parents takes either streams or batches, as its first parent gives. */
+/** Edges that cannot be: a node with several parents takes either streams or batches, as its first parent gives. Thread: any. */
 import type { PipelineNode } from '../tickscript/node-def.js'
 
 /** What starting the task says against the edges into `node`, one text per parent at most. */

@@ -1,7 +1,7 @@
 /**
  * Which cells of the written points a task looks at, by walking its nodes from the leaves to the source. Names that some
  * expression reads are encoded as columns; nodes that hand out whole points only mark "all fields" or "all tags", which
- * stay undecoded bytes of the line.
+ * stay undecoded bytes of the line. Thread: any.
  */
 import type { NodeEffects } from '../tickscript/node-def.js'
 

@@ -1,7 +1,7 @@
 /**
  * The partition key of a task: the tags all of whose equal values must meet on one shard. It is the intersection of the
  * effective grouping tags at every operator that keeps state; a tag that the task itself writes or removes upstream of a
- * grouping leaves the key, because main hashes what was written, not what the task makes of it.
+ * grouping leaves the key, because main hashes what was written, not what the task makes of it. Thread: any.
  */
 import { fnvOffset, fnvPrime, mixHash, type Partition, shardOf } from '../transport/routes.js'
 

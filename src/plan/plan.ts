@@ -1,6 +1,6 @@
 /**
  * Plans a task: effective groupings, partition key, what each edge must carry, and which windows keep panes instead of rows.
- * Main and every shard plan for themselves; the result depends on the script, the task id and the number of shards only.
+ * Main and every shard plan for themselves; the result depends on the script, the task id and the number of shards only. Thread: any.
  */
 import type { NodeEffects, Pipeline, PipelineNode } from '../tickscript/node-def.js'
 import { type Demand, demandThrough, noDemand, unionDemand } from './needs.js'

@@ -1,4 +1,4 @@
-/** Where a task's cells are in the statistics block. The same on main and on every shard: both plan the task for themselves. */
+/** Where a task's cells are in the statistics block. The same on main and on every shard: both plan the task for themselves. Thread: any. */
 import {
   commonCounters,
   type EdgeLayout,

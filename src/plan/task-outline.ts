@@ -1,6 +1,6 @@
 /**
  * What the main thread knows of a planned task: it routes by it, counts by it, and opens what the nodes reach. A TaskPlan is
- * one, but main never makes plans (compile/compiler.ts): its outlines come as data, without what only shards need.
+ * one, but main never makes plans (compile/compiler.ts): its outlines come as data, without what only shards need. Thread: any.
  */
 
 import type { Pipeline, PipelineNode } from '../tickscript/node-def.js'

@@ -1,4 +1,4 @@
-/** A planned task: what main routes by and what every shard builds its operators from. Pure data and pipeline nodes. */
+/** A planned task: what main routes by and what every shard builds its operators from. Pure data and pipeline nodes. Thread: any. */
 
 import type { Pipeline, PipelineNode } from '../tickscript/node-def.js'
 import type { Partition } from '../transport/routes.js'

@@ -1,6 +1,6 @@
 /**
  * Writes recorded points of streams in the original's format: gzip of three lines per point, that is database, retention policy
- * and the point with its time in ns (spec http-cli 8). Main thread; compressing and writing happen on others.
+ * and the point with its time in ns (spec http-cli 8). Thread: main; compressing and writing happen on others.
  *
  * It never holds up who writes points: what the disk does not take waits here, and too much of it fails the recording.
  */

@@ -1,6 +1,6 @@
 /**
- * Recordings: points of a stream task's databases and measurements, kept in files to be replayed (spec http-cli 6.3, 8). Main
- * thread. Files that were put into the directory become recordings at the start.
+ * Recordings: points of a stream task's databases and measurements, kept in files to be replayed (spec http-cli 6.3, 8).
+ * Thread: main. Files that were put into the directory become recordings at the start.
  *
  * A recording ends with the first point later than its stop. Unlike the original it also ends by the clock: past its stop, when
  * no point has come for `idleMs`, or `longestMs` after it; it is then finished with what it has.

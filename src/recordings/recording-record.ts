@@ -1,4 +1,4 @@
-/** A recording as it is stored. Its points are a file beside the store. */
+/** A recording as it is stored. Its points are a file beside the store. Thread: main. */
 import type { JsonObject } from '../go/lossless-json.js'
 import { numberMember, statusMember, textMember, type WorkStatus } from '../storage/record-db.js'
 import type { TaskType } from '../tasks/task-record.js'

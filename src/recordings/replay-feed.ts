@@ -1,6 +1,6 @@
 /**
  * Feeds a recording of a stream to a run: as fast as the run takes it, or at the pace of its times; with these times, or moved
- * to the present (spec http-cli 8). Main thread.
+ * to the present (spec http-cli 8). Thread: main.
  */
 import { constants, type ReadStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,5 +1,5 @@
 /**
- * Replays: a copy of a task runs over a recording (spec http-cli 6.4, 8). Main thread.
+ * Replays: a copy of a task runs over a recording (spec http-cli 6.4, 8). Thread: main.
  *
  * The copy is a run of its own: nothing that is written reaches it, for it reads databases that only the replay writes to; its
  * httpOut pages and the topics of its nodes are its own. Named topics are the live ones, so its events reach their handlers.

@@ -1,5 +1,5 @@
 /**
- * Reads recordings of streams: three lines per point, as they come out of the gzip (spec http-cli 8). Any thread. A point may
+ * Reads recordings of streams: three lines per point, as they come out of the gzip (spec http-cli 8). Thread: any. A point may
  * contain line feeds in strings, which the original cannot read back.
  */
 import { LineTokens } from '../columns/line-tokens.js'

@@ -1,4 +1,4 @@
-/** A replay as it is stored. */
+/** A replay as it is stored. Thread: main. */
 import { type JsonObject, plainJson } from '../go/lossless-json.js'
 import { numberMember, statusMember, textMember, type WorkStatus } from '../storage/record-db.js'
 

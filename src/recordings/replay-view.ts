@@ -1,4 +1,4 @@
-/** Replays as the API shows them: the whole object, or chosen fields in a list. Main thread. */
+/** Replays as the API shows them: the whole object, or chosen fields in a list. Thread: main. */
 import { Timestamp } from '../columns/values.js'
 import { linkSegment } from '../go/url-path.js'
 import { chosenFields, type FieldViews } from '../tasks/list-fields.js'

@@ -1,7 +1,7 @@
 /**
  * What a shard's thread runs: the function of its one Piscina task, which returns when main sends `shutdown`. While it runs
  * the thread's event loop stands still; everything reaches it through shared memory and `receiveMessageOnPort`. How tasks are
- * built is the entry point's to say (compile/shard-thread.ts).
+ * built is the entry point's to say (compile/shard-thread.ts). Thread: shard worker.
  */
 import inspector from 'node:inspector'
 import type { FromShard, ShardInit } from '../transport/messages.js'

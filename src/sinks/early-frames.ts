@@ -1,6 +1,6 @@
 /**
  * Frames of tasks that main has not heard of yet: a shard may send before the start of its task was answered. Kept in order,
- * bounded in bytes. Main thread.
+ * bounded in bytes. Thread: main.
  */
 import type { OutputFrame } from '../engine/engine-api.js'
 

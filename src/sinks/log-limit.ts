@@ -1,4 +1,4 @@
-/** A bucket of log lines: ten at once, then one a second. What is held back is counted. Any thread. */
+/** A bucket of log lines: ten at once, then one a second. What is held back is counted. Thread: any. */
 const burst = 10
 const perMs = 1 / 1000
 

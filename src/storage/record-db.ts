@@ -1,4 +1,4 @@
-/** Records by id in one LMDB database, as JSON that goJson wrote. Main thread. `await` means committed. */
+/** Records by id in one LMDB database, as JSON that goJson wrote. Thread: main. `await` means committed. */
 import type { Database } from 'lmdb'
 import { goJson } from '../columns/json-encode.js'
 import { isObject, JsonNumber, type JsonObject, parseLosslessJson } from '../go/lossless-json.js'

@@ -1,6 +1,6 @@
 /**
  * One server per store: two would both run every task. The lock is a listening socket in Linux's abstract namespace, named after
- * the directory, which the kernel takes away with the process however that ends. Elsewhere there is no such name and no lock.
+ * the directory, which the kernel takes away with the process however that ends. Elsewhere there is no such name and no lock. Thread: main.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

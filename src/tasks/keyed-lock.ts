@@ -1,4 +1,4 @@
-/** Runs operations that share a key one after the other, in order of arrival; others side by side. Main thread. */
+/** Runs operations that share a key one after the other, in order of arrival; others side by side. Thread: main. */
 export class KeyedLock {
   private readonly tails = new Map<string, Promise<unknown>>()
 

@@ -1,4 +1,4 @@
-/** Elements of lists with the fields that a request asks for. Any thread. */
+/** Elements of lists with the fields that a request asks for. Thread: any. */
 import { ShardlineError } from '../errors.js'
 
 export type FieldViews<T> = Readonly<Record<string, (shown: T) => unknown>>

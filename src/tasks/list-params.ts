@@ -1,4 +1,4 @@
-/** Parameters that all list endpoints share: `pattern`, `fields`, `offset`, `limit`. */
+/** Parameters that all list endpoints share: `pattern`, `fields`, `offset`, `limit`. Thread: main. */
 import { ShardlineError } from '../errors.js'
 import { globMatcher } from '../go/glob.js'
 

@@ -1,5 +1,5 @@
 /**
- * What is known of the scripts of stored records, each evaluated once by the compile thread. Main thread. Records are never
+ * What is known of the scripts of stored records, each evaluated once by the compile thread. Thread: main. Records are never
  * changed, only replaced: what is known of one stays true.
  */
 import type { Compiler } from '../compile/compiler.js'

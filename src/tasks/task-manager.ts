@@ -1,6 +1,6 @@
 /**
  * Tasks: defining, changing, starting and stopping them, with the original's order of checks and texts (spec http-cli 6.1,
- * tickscript 9.1). Main thread. Operations on one task run one after the other; different tasks do not wait for each other.
+ * tickscript 9.1). Thread: main. Operations on one task run one after the other; different tasks do not wait for each other.
  *
  * A task that cannot start stays enabled, does not execute and keeps its error until the next enable, restart or change.
  */

@@ -1,4 +1,4 @@
-/** A task as it is stored, and its form in the store. Times are ns since the epoch; null is the zero time. */
+/** A task as it is stored, and its form in the store. Times are ns since the epoch; null is the zero time. Thread: main. */
 import { goJson } from '../columns/json-encode.js'
 import { ShardlineError } from '../errors.js'
 import { isObject, type JsonObject, parseLosslessJson, plainJson } from '../go/lossless-json.js'

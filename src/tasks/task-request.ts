@@ -1,6 +1,6 @@
 /**
  * Bodies of create and update requests, decoded as the original does: anything that does not fit the shape is
- * `invalid JSON`; numbers in vars keep their full value.
+ * `invalid JSON`; numbers in vars keep their full value. Thread: main.
  */
 import { ShardlineError } from '../errors.js'
 import { decodeMembers, type JsonMembers, type JsonStruct, membersOf } from '../go/json-members.js'

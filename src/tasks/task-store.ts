@@ -1,6 +1,6 @@
 /**
  * What survives a restart: tasks, templates, topic states and more, in one LMDB environment. LMDB commits are atomic, so a crash at any moment
- * leaves the last committed state. Writes are batched and committed off the main thread; `await` means committed.
+ * leaves the last committed state. Writes are batched and committed off the main thread; `await` means committed. Thread: main.
  */
 import { mkdirSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'

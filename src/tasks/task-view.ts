@@ -1,4 +1,4 @@
-/** Tasks as the API shows them: the whole object, or chosen fields in a list. Main thread. */
+/** Tasks as the API shows them: the whole object, or chosen fields in a list. Thread: main. */
 import { Timestamp } from '../columns/values.js'
 import { type DotView, dotOfEdges, statsDot } from '../compile/dot.js'
 import type { ScriptFacts } from '../compile/jobs.js'

@@ -1,5 +1,5 @@
 /**
- * Templates: scripts that tasks are made from (spec tickscript 10, http-cli 6.2). Main thread.
+ * Templates: scripts that tasks are made from (spec tickscript 10, http-cli 6.2). Thread: main.
  *
  * Which tasks belong to a template stands in the tasks' records alone, so nothing is left behind by a create that failed. A
  * change of a template reaches all its tasks or none: enabled ones are started again with the new script, and the first that

@@ -1,4 +1,4 @@
-/** A template as it is stored. Any thread. */
+/** A template as it is stored. Thread: any. */
 import { goJson } from '../columns/json-encode.js'
 import { isObject, type JsonObject, parseLosslessJson } from '../go/lossless-json.js'
 import type { TaskType } from './task-record.js'

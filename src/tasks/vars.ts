@@ -1,4 +1,4 @@
-/** Vars of a request as they are stored and shown: durations as integer ns, integers exact, the original's error texts. */
+/** Vars of a request as they are stored and shown: durations as integer ns, integers exact, the original's error texts. Thread: any. */
 import { ShardlineError } from '../errors.js'
 import { isObject, type Json, JsonNumber } from '../go/lossless-json.js'
 import { durationLiteral } from '../tickscript/literals.js'

@@ -1,6 +1,6 @@
 /**
  * Executes a parsed template. Nothing is generated or evaluated as code: the tree is walked. Limits on steps, depth and output
- * make every execution end. Any thread; an Executor is used once.
+ * make every execution end. Thread: any; an Executor is used once.
  */
 
 import { Duration, missing, Timestamp } from '../columns/values.js'

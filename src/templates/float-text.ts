@@ -1,4 +1,4 @@
-/** Floats as Go's strconv prints them. Any thread; pure functions. */
+/** Floats as Go's strconv prints them. Thread: any; pure functions. */
 import { formatFixed } from '../go/go-format.js'
 
 /** A float by strconv's rules; `precision` -1 is the shortest text that reads back the same. */

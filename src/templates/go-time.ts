@@ -1,6 +1,6 @@
 /**
  * Times and durations as templates see them: how they print, Go's time layouts, and the methods that templates may call.
- * All times are UTC.
+ * All times are UTC. Thread: any.
  */
 
 import { nsOf, spanOf, zeroTimeNs } from '../columns/time.js'

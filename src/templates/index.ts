@@ -1,7 +1,7 @@
 /**
  * Go templates: `compileTextTemplate` for ids, messages and handler texts, `compileHtmlTemplate` for details (escaping by
  * context, functions `json` and `safeHTML`). Parse errors and execution errors are ShardlineErrors with the original's texts.
- * Any thread.
+ * Thread: any.
  */
 import { ShardlineError } from '../errors.js'
 import { Executor } from './exec.js'

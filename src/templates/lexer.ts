@@ -1,6 +1,6 @@
 /**
  * Splits the source of a Go text/template into tokens. Positions are UTF-16 offsets into the source; `line` is 1-based.
- * The last token is `eof` or `error`; after an error nothing follows. Any thread, no state.
+ * The last token is `eof` or `error`; after an error nothing follows. Thread: any, no state.
  */
 import { goQuote } from '../go/go-format.js'
 

@@ -1,6 +1,6 @@
 /**
  * The tree of a parsed template. `pos` is the UTF-16 offset that error texts point at; `sourceOf` prints a node the way error
- * texts quote it.
+ * texts quote it. Thread: any.
  */
 import { goQuote } from '../go/go-format.js'
 import type { GoInt } from './values.js'

@@ -1,6 +1,6 @@
 /**
  * Parses a Go text/template into trees: the main one and those of `define` and `block`. Errors are ShardlineErrors with the
- * original's text, `template: message:1: unclosed action`. Any thread.
+ * original's text, `template: message:1: unclosed action`. Thread: any.
  */
 
 import { ShardlineError } from '../errors.js'

@@ -1,5 +1,5 @@
 /**
- * Printing as Go's fmt does: %v, Sprint and Sprintln over template values.
+ * Printing as Go's fmt does: %v, Sprint and Sprintln over template values. Thread: any.
  */
 
 import { Duration, Timestamp } from '../columns/values.js'

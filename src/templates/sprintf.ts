@@ -1,4 +1,4 @@
-/** fmt.Sprintf over template values. Any thread; pure functions. */
+/** fmt.Sprintf over template values. Thread: any; pure functions. */
 
 import { Duration, Timestamp } from '../columns/values.js'
 import { goQuote } from '../go/go-format.js'

@@ -1,7 +1,7 @@
 /**
  * The values that templates work on: boxed values (columns/values.ts) plus maps, lists and structs that know the names of
  * their Go types, which appear in error texts. `undefined` is Go's invalid value, printed `<no value>`; a nil interface
- * becomes it as soon as a pipeline hands it on.
+ * becomes it as soon as a pipeline hands it on. Thread: any.
  */
 import { compareBytewise, jsonFloat, jsonString, jsonValue } from '../columns/json-encode.js'
 import { Duration, Timestamp } from '../columns/values.js'

@@ -1,4 +1,4 @@
-/** Vars of the task that a template reads as `.Vars.name`: a name that is no var is told before the first event. Any thread. */
+/** Vars of the task that a template reads as `.Vars.name`: a name that is no var is told before the first event. Thread: any. */
 
 import { ShardlineError } from '../errors.js'
 import { goQuote } from '../go/go-format.js'

@@ -1,6 +1,6 @@
 /**
  * The syntax tree of TICKscript. Positions are byte offsets into the UTF-8 source (errors count columns in bytes); `line`
- * and `char` are 1-based. `comment` is the comment block printed before the node.
+ * and `char` are 1-based. `comment` is the comment block printed before the node. Thread: any.
  */
 export interface Position {
   readonly offset: number

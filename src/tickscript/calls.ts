@@ -1,6 +1,6 @@
 /**
  * Calls on pipeline nodes and alert handlers: which names exist behind `|`, `.` and `@`, and how arguments are checked.
- * Names match with their first letter upper-cased. Error texts are the original's (Go's reflection among them).
+ * Names match with their first letter upper-cased. Error texts are the original's (Go's reflection among them). Thread: any.
  */
 import { errorText, ShardlineError } from '../errors.js'
 import type { Position } from './ast.js'

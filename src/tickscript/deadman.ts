@@ -1,4 +1,4 @@
-/** `node|deadman(threshold, interval, lambda…)`: stats, derivative and alert in one call. */
+/** `node|deadman(threshold, interval, lambda…)`: stats, derivative and alert in one call. Thread: any. */
 
 import type { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'

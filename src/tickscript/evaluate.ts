@@ -1,6 +1,6 @@
 /**
  * Runs a script: statements top to bottom in one flat scope, then the checks of all nodes, parents first. Error texts and
- * their order are the original's; whoever answers the request adds `invalid TICKscript: `.
+ * their order are the original's; whoever answers the request adds `invalid TICKscript: `. Thread: any.
  */
 import { Duration, type Value } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'

@@ -1,4 +1,4 @@
-/** The canonical form of a script (spec section 11). Formatting it again settles after a few rounds at most. */
+/** The canonical form of a script (spec section 11). Formatting it again settles after a few rounds at most. Thread: any. */
 import type { BinaryNode, ChainNode, Comment, Expression, FunctionNode, Program, Statement } from './ast.js'
 import { parse } from './parser.js'
 

@@ -1,7 +1,7 @@
 /**
  * Replaces the identifiers of an expression by the literals of their values, at the moment the expression is evaluated.
  * Lambda vars are spliced in as nested lambdas. The expanded size is limited: a few vars that each name the previous one
- * twice would otherwise describe an expression of any size.
+ * twice would otherwise describe an expression of any size. Thread: any.
  */
 import { Duration } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'

@@ -1,4 +1,4 @@
-/** Texts of literals as values. Faults are parse errors without a position. */
+/** Texts of literals as values. Faults are parse errors without a position. Thread: any. */
 import { RE2JS } from 're2js'
 import { errorText, ShardlineError } from '../errors.js'
 

@@ -1,7 +1,7 @@
 /**
  * How a TICKscript node describes itself: one `NodeDef` per node, exported by its file in operators/ and listed in
  * operators/registry.ts. Evaluation, validation, formatting of errors, planning and the reference documentation all read
- * this table.
+ * this table. Thread: any.
  */
 import type { Duration } from '../columns/values.js'
 import type { Expression, LambdaNode } from './ast.js'

@@ -1,6 +1,6 @@
 /**
  * TICKscript text → AST. The grammar is parsed strictly: where the parse stops, the offending token and the tokens before it
- * give the error's text.
+ * give the error's text. Thread: any.
  */
 import type { Tree } from '@lezer/common'
 import { ShardlineError } from '../errors.js'

@@ -1,4 +1,4 @@
-/** Builds the node graph while a script runs: ids, links, edge types and, at the end, the walk order. */
+/** Builds the node graph while a script runs: ids, links, edge types and, at the end, the walk order. Thread: any. */
 import { ShardlineError } from '../errors.js'
 import {
   type EdgeType,

@@ -1,4 +1,4 @@
-/** Positions in a script: parsing counts UTF-16 units, everything users see counts bytes of UTF-8. */
+/** Positions in a script: parsing counts UTF-16 units, everything users see counts bytes of UTF-8. Thread: any. */
 import type { Position } from './ast.js'
 
 export class Source {

@@ -1,4 +1,4 @@
-/** Values that exist only while a script runs, and the names errors give to values and types (those of Go). */
+/** Values that exist only while a script runs, and the names errors give to values and types (those of Go). Thread: any. */
 import { Duration } from '../columns/values.js'
 import {
   type ArgType,

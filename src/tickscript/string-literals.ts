@@ -1,4 +1,4 @@
-/** The strings of a script that stand alone as values, and where: arguments, items of lists, values of vars. Any thread. */
+/** The strings of a script that stand alone as values, and where: arguments, items of lists, values of vars. Thread: any. */
 import type { Expression, Statement } from './ast.js'
 import { pieceOf } from './diagnostics/span.js'
 import type { Source } from './positions.js'

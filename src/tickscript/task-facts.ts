@@ -1,4 +1,4 @@
-/** What a script says about its task without being run: stream or batch, and its dbrp statements. */
+/** What a script says about its task without being run: stream or batch, and its dbrp statements. Thread: any. */
 import { ShardlineError } from '../errors.js'
 import type { Expression, Program } from './ast.js'
 

@@ -1,6 +1,6 @@
 /**
  * What the tokenizer and the error texts need to know of the tokens read so far: the lexer mode, the last two tokens and
- * the open brackets. One immutable value per token, carried by the parser; comments change the mode only, blanks nothing.
+ * the open brackets. One immutable value per token, carried by the parser; comments change the mode only, blanks nothing. Thread: any.
  */
 import { ContextTracker } from '@lezer/lr'
 import * as term from './generated/tick.terms.js'

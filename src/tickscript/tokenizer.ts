@@ -2,7 +2,7 @@
  * The tokenizer of TICKscript. Which token a character starts depends on the mode left by the token before it (TickContext).
  *
  * A character that starts no token is accepted as nothing, which stops the strict parse there; `lastRead` then says what was
- * found and in which context. The parse has one stack and is synchronous, so the last token read is the offending one.
+ * found and in which context. The parse has one stack and is synchronous, so the last token read is the offending one. Thread: any.
  */
 import { ExternalTokenizer, type InputStream } from '@lezer/lr'
 import * as term from './generated/tick.terms.js'

@@ -1,7 +1,7 @@
 /**
  * The parts of a script that can be parsed, and everything that is wrong with the others. Statements are the unit: the strict
  * parser runs until it stops, what it stopped in is given up, and it starts again at the next place that looks like the
- * beginning of a statement. Texts are those of the strict parser; the first fault is the one it reports.
+ * beginning of a statement. Texts are those of the strict parser; the first fault is the one it reports. Thread: any.
  */
 import type { SyntaxNode } from '@lezer/common'
 import { ShardlineError } from '../errors.js'

@@ -1,7 +1,7 @@
 /**
  * Reads the syntax tree of the Lezer parser into the AST, leaves first. Binary runs are flat in the tree: precedence is
  * applied here. The depth of what is built is limited, so that whoever walks the AST may recurse (chains apart, which are
- * walked in a loop).
+ * walked in a loop). Thread: any.
  */
 import type { Tree, TreeCursor } from '@lezer/common'
 import type {

@@ -2,7 +2,7 @@
  * Vars given with a task, and vars as a script declares them.
  *
  * `JsonVar.value` by type: bool boolean; int and duration (ns) number while it is a safe integer, else bigint; float number;
- * string, regex, lambda string; list array of JsonVar; star null.
+ * string, regex, lambda string; list array of JsonVar; star null. Thread: any.
  */
 import { Duration } from '../columns/values.js'
 import { errorText, ShardlineError } from '../errors.js'

@@ -8,7 +8,7 @@
  * An entry's state word is its number · 4 + READY, TAKEN, DROPPED or DONE (modulo 2^32), so that a late consumer cannot
  * take a newer entry that got the same place. Consumer: READY → TAKEN → DONE, or back to READY. Producer: READY → DROPPED,
  * by compare-and-exchange like the consumer's claim. Only the producer reuses places, oldest first; when the oldest entry
- * is TAKEN and there is no room, the newest datagram is dropped instead.
+ * is TAKEN and there is no room, the newest datagram is dropped instead. Thread: one producer, one consumer.
  */
 
 export const EntryState = { Ready: 0, Taken: 1, Dropped: 2, Done: 3 } as const

@@ -3,7 +3,7 @@
  * through shared memory (ring.ts, output.ts, transport/stat-block.ts).
  *
  * Order: each ring entry carries the number of control messages that were posted before it was published; the shard handles
- * those first. `afterSeq` makes a command wait until the shard has processed every entry published before it.
+ * those first. `afterSeq` makes a command wait until the shard has processed every entry published before it. Thread: any.
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { BatchSchema } from '../columns/batch-layout.js'

@@ -1,4 +1,4 @@
-/** Types of the frames that shards send to main through the output ring (Outbox.send). */
+/** Types of the frames that shards send to main through the output ring (Outbox.send). Thread: any. */
 export const Out = {
   /** A log line: JSON {level, msg, keys}. */
   Log: 1,

@@ -1,6 +1,6 @@
 /**
  * How rows find their shard. A route is (which tables, which partition key); tasks with equal routes share one, so a row is
- * hashed once per distinct partition key, not once per task.
+ * hashed once per distinct partition key, not once per task. Thread: main.
  */
 export type Partition =
   /** Hash of the values of these sorted tags; '' for an absent one. */

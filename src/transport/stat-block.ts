@@ -4,7 +4,7 @@
  *   | shard 0: own cells, task regions | shard 1: … | … | main: own cells, task regions |
  *
  * A task's region has the same offset in every part. In a region: the task's cells (TaskCell), then per node its counters,
- * then one cell per edge. Aligned 64-bit stores do not tear; a reader may see counters of slightly different moments.
+ * then one cell per edge. Aligned 64-bit stores do not tear; a reader may see counters of slightly different moments. Thread: any.
  */
 
 import type { EdgeStatsView, NodeStatsView, TaskStatsView } from './stats-view.js'

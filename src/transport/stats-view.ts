@@ -1,4 +1,4 @@
-/** Statistics of one run of a task as main shows them. */
+/** Statistics of one run of a task as main shows them. Thread: main. */
 
 /** Counters of one node summed over the shards; `collected`/`emitted` of its edges included. */
 export interface NodeStatsView {

@@ -1,7 +1,7 @@
 /**
  * Collects events and hands them on to another topic as one event per interval of the wall clock. What waits at the stop is
  * lost, as in the original. The event says how many there were; it shows the messages and series of the first ones only, as
- * far as they fit into a bounded memory.
+ * far as they fit into a bounded memory. Thread: any; deliveries on main.
  */
 
 import { spanOf } from '../../columns/time.js'

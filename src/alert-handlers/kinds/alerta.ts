@@ -1,4 +1,4 @@
-/** Sends the event to Alerta. */
+/** Sends the event to Alerta. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { duration, list, text } from '../handler-option.js'

@@ -1,4 +1,4 @@
-/** Sends the message to Discord. */
+/** Sends the message to Discord. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { tlsOptions } from '../../config/tls.js'
 import { defineHandler, pending } from '../handler.js'

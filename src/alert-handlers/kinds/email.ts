@@ -1,4 +1,4 @@
-/** Sends the details by e-mail. */
+/** Sends the details by e-mail. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { list } from '../handler-option.js'

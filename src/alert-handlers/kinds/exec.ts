@@ -1,6 +1,6 @@
 /**
  * Starts a program per event with the JSON on its standard input and waits for its exit. The number of processes that run at
- * the same time is capped over all handlers; a program that outlives the deadline is killed.
+ * the same time is capped over all handlers; a program that outlives the deadline is killed. Thread: any; deliveries on main.
  */
 import { spawn } from 'node:child_process'
 import { Permits } from '../../abortable.js'

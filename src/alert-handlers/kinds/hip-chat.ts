@@ -1,4 +1,4 @@
-/** Sends the message to HipChat. */
+/** Sends the message to HipChat. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { text } from '../handler-option.js'

@@ -1,4 +1,4 @@
-/** Sends the event to Kafka. A cluster `default` exists without configuration, as in the original. */
+/** Sends the event to Kafka. A cluster `default` exists without configuration, as in the original. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { tlsOptions } from '../../config/tls.js'
 import { ShardlineError } from '../../errors.js'

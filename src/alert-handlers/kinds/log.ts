@@ -1,6 +1,6 @@
 /**
  * Appends each event as one line of JSON. The file is opened and closed per batch, so that a rotated file is followed; the
- * events of one tick are one write, in order. FIFOs, sockets and foreign devices are refused (regular-file.ts).
+ * events of one tick are one write, in order. FIFOs, sockets and foreign devices are refused (regular-file.ts). Thread: any; deliveries on main.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'

@@ -1,4 +1,4 @@
-/** Publishes the message over MQTT. */
+/** Publishes the message over MQTT. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { tlsOptions } from '../../config/tls.js'
 import { defineHandler, pending } from '../handler.js'

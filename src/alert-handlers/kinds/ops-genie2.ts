@@ -1,4 +1,4 @@
-/** Sends the event to OpsGenie (v2). */
+/** Sends the event to OpsGenie (v2). Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { list, text } from '../handler-option.js'

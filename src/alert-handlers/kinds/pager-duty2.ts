@@ -1,4 +1,4 @@
-/** Sends the event to PagerDuty (v2). */
+/** Sends the event to PagerDuty (v2). Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { rows, text } from '../handler-option.js'

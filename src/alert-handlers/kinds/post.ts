@@ -1,4 +1,4 @@
-/** Posts each event as JSON, or through the endpoint's template, to a URL (spec alerts 12.1). */
+/** Posts each event as JSON, or through the endpoint's template, to a URL (spec alerts 12.1). Thread: any; deliveries on main. */
 
 import { ShardlineError } from '../../errors.js'
 import { noTls } from '../../net/tls-files.js'

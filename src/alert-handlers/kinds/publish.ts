@@ -1,4 +1,4 @@
-/** Hands each event on to other topics of this process, where the previous level is looked up anew. */
+/** Hands each event on to other topics of this process, where the previous level is looked up anew. Thread: any; deliveries on main. */
 import { ShardlineError } from '../../errors.js'
 import { defineHandler, queueCapacity } from '../handler.js'
 import { list } from '../handler-option.js'

@@ -1,4 +1,4 @@
-/** Sends the event to Sensu. */
+/** Sends the event to Sensu. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { anyPairs, list, text } from '../handler-option.js'

@@ -1,4 +1,4 @@
-/** Sends the event to ServiceNow. */
+/** Sends the event to ServiceNow. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { text } from '../handler-option.js'

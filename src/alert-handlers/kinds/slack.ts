@@ -1,4 +1,6 @@
-/** Sends the message to a Slack channel. Which section is used is decided per event, as the configuration stands then. */
+/**
+ * Sends the message to a Slack channel. Which section is used is decided per event, as the configuration stands then. Thread: any; deliveries on main.
+ */
 import { goJson } from '../../columns/json-encode.js'
 import * as config from '../../config/option.js'
 import { tlsFiles, tlsOptions } from '../../config/tls.js'

@@ -1,4 +1,4 @@
-/** Sends an SNMP trap. */
+/** Sends an SNMP trap. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { rows, text } from '../handler-option.js'

@@ -1,4 +1,4 @@
-/** Sends the message to Talk. */
+/** Sends the message to Talk. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 

@@ -1,4 +1,4 @@
-/** Sends each event as JSON and an empty line over a connection of its own. */
+/** Sends each event as JSON and an empty line over a connection of its own. Thread: any; deliveries on main. */
 import { connect } from 'node:net'
 import { ShardlineError } from '../../errors.js'
 import { socketFailureText } from '../../net/http-error.js'

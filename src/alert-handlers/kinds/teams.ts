@@ -1,4 +1,4 @@
-/** Sends the message to Microsoft Teams. */
+/** Sends the message to Microsoft Teams. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { text } from '../handler-option.js'

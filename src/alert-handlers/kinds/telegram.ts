@@ -1,4 +1,4 @@
-/** Sends the message to a Telegram chat. */
+/** Sends the message to a Telegram chat. Thread: any; deliveries on main. */
 import * as config from '../../config/option.js'
 import { defineHandler, pending } from '../handler.js'
 import { flag, text } from '../handler-option.js'

@@ -1,4 +1,4 @@
-/** bool, int, float, string, duration (spec tickscript 8.2). */
+/** bool, int, float, string, duration (spec tickscript 8.2). Thread: any. */
 
 import { Duration } from '../../columns/values.js'
 import {

@@ -1,6 +1,6 @@
 /**
  * One or more examples per built-in function, for the reference; tests evaluate them. Results are written as TICKscript writes
- * literals. `"time"` is 2017-07-14T02:40:05.123456789Z; the stateful ones see the field v as 1, 2, 3 and 10.
+ * literals. `"time"` is 2017-07-14T02:40:05.123456789Z; the stateful ones see the field v as 1, 2, 3 and 10. Thread: any.
  */
 export type FunctionExample = readonly [expression: string, result: string]
 

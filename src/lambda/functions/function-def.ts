@@ -1,6 +1,6 @@
 /**
  * How a built-in function describes itself: one `FunctionDef` per function, listed in registry.ts. The interpreter, the
- * compiler and the generated reference read this table.
+ * compiler and the generated reference read this table. Thread: any.
  */
 import type { Value } from '../../columns/values.js'
 import type { Pattern } from '../regex.js'

@@ -1,4 +1,4 @@
-/** Math functions over floats (spec tickscript 8.3). Out of domain gives NaN or infinities, never an error. */
+/** Math functions over floats (spec tickscript 8.3). Out of domain gives NaN or infinities, never an error. Thread: any. */
 import { Type } from '../types.js'
 import { type FunctionDef, type Kernel, sig } from './function-def.js'
 import { erf, erfc, gamma, j0, j1, jn, y0, y1, yn } from './special-functions.js'

@@ -1,4 +1,4 @@
-/** humanBytes, if, isPresent (spec tickscript 8.5). */
+/** humanBytes, if, isPresent (spec tickscript 8.5). Thread: any. */
 
 import { missing } from '../../columns/values.js'
 import { formatFixed } from '../../go/go-format.js'

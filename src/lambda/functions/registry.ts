@@ -1,4 +1,4 @@
-/** All built-in functions, in the order of the reference. A new function is one entry in its family's file. */
+/** All built-in functions, in the order of the reference. A new function is one entry in its family's file. Thread: any. */
 
 import { type Type, typeName } from '../types.js'
 import { conversions } from './conversions.js'

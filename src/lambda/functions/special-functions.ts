@@ -1,6 +1,6 @@
 /**
  * erf, gamma and the Bessel functions in double precision. Sources: Abramowitz & Stegun, Handbook of Mathematical Functions
- * (7.1.6 and 7.1.14 for erf, 6.1.34 and 6.1.40 for gamma, 9.1.46, 9.1.88, 9.1.89, 9.2.5 – 9.2.10 and 9.12 for Bessel).
+ * (7.1.6 and 7.1.14 for erf, 6.1.34 and 6.1.40 for gamma, 9.1.46, 9.1.88, 9.1.89, 9.2.5 – 9.2.10 and 9.12 for Bessel). Thread: any.
  */
 
 const twoOverSqrtPi = 1.1283791670955126

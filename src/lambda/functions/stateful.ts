@@ -2,7 +2,7 @@
  * Stateful functions (spec tickscript 8.6). State is float64 slots, zeroed at first:
  *   count    [n]
  *   sigma    [n, mean, m2]          Welford's running variance
- *   spread   [seen, min, max]       seen = 0: nothing yet, the range starts at (+Inf, −Inf)
+ *   spread   [seen, min, max]       seen = 0: nothing yet, the range starts at (+Inf, −Inf) Thread: any.
  */
 import { Type } from '../types.js'
 import { type FunctionDef, sig } from './function-def.js'

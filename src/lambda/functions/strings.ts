@@ -1,4 +1,4 @@
-/** String functions (spec tickscript 8.4). Offsets and lengths are bytes of UTF-8. */
+/** String functions (spec tickscript 8.4). Offsets and lengths are bytes of UTF-8. Thread: any. */
 import type { Pattern } from '../regex.js'
 import { byteLength, byteSlice, complete, isAscii, maxTextLength } from '../text.js'
 import { Failure, Type, tooLong } from '../types.js'

@@ -1,4 +1,4 @@
-/** Time functions (spec tickscript 8.5), in the local time zone of the process. */
+/** Time functions (spec tickscript 8.5), in the local time zone of the process. Thread: any. */
 import { spanOf } from '../../columns/time.js'
 import { Timestamp } from '../../columns/values.js'
 import { Type } from '../types.js'

@@ -2,7 +2,7 @@
  * top and bottom: the n best rows by value, of which names may keep one per combination of their cells.
  *
  * Rows of one value and one time come as they leave the original's heap (Go's container/heap: the whole input is made a heap, the
- * best row changes places with the last and the heap is mended, n times); then the chosen ones are sorted by time, stably.
+ * best row changes places with the last and the heap is mended, n times); then the chosen ones are sorted by time, stably. Thread: shard worker.
  */
 import { Kind } from '../../columns/kinds.js'
 import type { ArgDef, PipelineNode } from '../../tickscript/node-def.js'

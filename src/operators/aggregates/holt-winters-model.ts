@@ -1,7 +1,7 @@
 /**
  * The Holt-Winters method with a damped trend and multiplicative seasons, as the original computes it (spec nodes 5.3). Every
  * digit depends on the order of its operations: evaluating a point of the simplex clamps and overwrites that very point.
- * Pure numbers, no threads.
+ * Pure numbers. Thread: any.
  *
  *   parameters   α β γ φ l₀ b₀ s₀ … s₍ₘ₋₁₎
  */

@@ -1,6 +1,6 @@
 /**
  * holtWinters and holtWintersWithFit: forecasts of the values of a batch. The rows' times are put into buckets of the interval:
- * one value per bucket, the first; buckets without one are missing values. What is forecast has times of its own.
+ * one value per bucket, the first; buckets without one are missing values. What is forecast has times of its own. Thread: shard worker.
  */
 import { int64ToNumber } from '../../columns/column.js'
 import { Kind } from '../../columns/kinds.js'

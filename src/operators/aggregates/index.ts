@@ -1,4 +1,4 @@
-/** All InfluxQL functions that reduce a batch. One line per function. */
+/** All InfluxQL functions that reduce a batch. One line per function. Thread: any. */
 import type { Aggregate } from './aggregate.js'
 import { bottom } from './bottom.js'
 import { count } from './count.js'

@@ -1,4 +1,4 @@
-/** int64 sums and differences in two 32-bit words, wrapping as in the original. No BigInt, nothing allocated. */
+/** int64 sums and differences in two 32-bit words, wrapping as in the original. No BigInt, nothing allocated. Thread: shard worker. */
 export class Int64Sum {
   lo = 0
   hi = 0

@@ -3,7 +3,7 @@
  * version 1.18), so that of equal values the same rows come out in the same places; values that are not ordered (NaN) as well.
  *
  * Ranges of more than 12 rows are parted around a median of three (of nine above 40 rows), with the values equal to it in the
- * middle; after too many turns a heap sorts what is left. Ranges of up to 12 rows: a pass over pairs six apart, then insertion.
+ * middle; after too many turns a heap sorts what is left. Ranges of up to 12 rows: a pass over pairs six apart, then insertion. Thread: shard worker.
  */
 import { type Column, int64ToNumber } from '../../columns/column.js'
 import { Kind } from '../../columns/kinds.js'

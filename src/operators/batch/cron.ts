@@ -1,4 +1,4 @@
-/** Checks a cron expression in the dialect of batch tasks (spec batch 3.2). Any thread. */
+/** Checks a cron expression in the dialect of batch tasks (spec batch 3.2). Thread: any. */
 import { ShardlineError } from '../../errors.js'
 
 interface Field {

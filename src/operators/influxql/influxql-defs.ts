@@ -1,4 +1,4 @@
-/** Node definitions of the InfluxQL functions, one per entry of aggregates/index.ts. */
+/** Node definitions of the InfluxQL functions, one per entry of aggregates/index.ts. Thread: any. */
 import { ShardlineError } from '../../errors.js'
 import type { NodeDef, NodeEffects, PipelineNode, ScriptValue } from '../../tickscript/node-def.js'
 import type { Aggregate } from '../aggregates/aggregate.js'

@@ -1,4 +1,4 @@
-/** Which cells an InfluxQL function keeps of the rows of a stream until their time has passed. */
+/** Which cells an InfluxQL function keeps of the rows of a stream until their time has passed. Thread: any. */
 import type { PlannedNode } from '../../plan/task-plan.js'
 import type { Aggregate } from '../aggregates/aggregate.js'
 import { layoutOf, type RowLayout } from '../kit/row-store.js'

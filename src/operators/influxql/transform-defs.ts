@@ -1,4 +1,4 @@
-/** Node definitions of the InfluxQL transformations. One line per function. */
+/** Node definitions of the InfluxQL transformations. One line per function. Thread: any. */
 import { ShardlineError } from '../../errors.js'
 import type { NodeDef } from '../../tickscript/node-def.js'
 import type { OperatorEntry } from '../registry-types.js'

@@ -1,6 +1,6 @@
 /**
- * `combine`: combines the points of a group that have the same rounded time with each other (spec nodes 4.14). Thread:
- * shard worker.
+ * `combine`: combines the points of a group that have the same rounded time with each other (spec nodes 4.14).
+ * Thread: shard worker.
  *
  * Every expression is evaluated once on every point of a set; then all choices of as many points as there are
  * expressions are tried in order of arrival. In each, an expression takes the first point that it matches and that is

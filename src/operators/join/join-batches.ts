@@ -1,6 +1,6 @@
 /**
- * The batches that the sets of a batch join hold, and how the points of a set are merged (spec nodes 4.15). Thread:
- * shard worker.
+ * The batches that the sets of a batch join hold, and how the points of a set are merged (spec nodes 4.15).
+ * Thread: shard worker.
  *
  * Rows are kept per (set, parent) in a row store. A set that is settled is laid out as one chunk with a window per
  * parent; then points of equal rounded time are taken from all of them, in order of time.

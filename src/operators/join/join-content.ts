@@ -1,4 +1,4 @@
-/** What the sets of a join hold: points on a stream edge (join-points.ts), batches on a batch edge (join-batches.ts). */
+/** What the sets of a join hold: points on a stream edge (join-points.ts), batches on a batch edge (join-batches.ts). Thread: any. */
 import type { Chunk } from '../../columns/chunk.js'
 import type { JoinSets } from './join-sets.js'
 import type { AnyPages } from './merge-slots.js'

@@ -1,6 +1,6 @@
 /**
- * Joining different groupings (join.on; spec nodes 4.15): messages that wait for others of their on-group. Thread:
- * shard worker.
+ * Joining different groupings (join.on; spec nodes 4.15): messages that wait for others of their on-group.
+ * Thread: shard worker.
  *
  * A message with more dimensions than `.on()` names is specific, any other a match message. Per on-group both wait in
  * a queue of their own: specific ones for a match, matches for further specific ones. The low mark, the earliest of

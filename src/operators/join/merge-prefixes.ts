@@ -1,4 +1,4 @@
-/** What join and combine share in their definitions: prefixes of fields, delimiter, tolerance. Any thread. */
+/** What join and combine share in their definitions: prefixes of fields, delimiter, tolerance. Thread: any. */
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { PipelineNode, PropertyDef } from '../../tickscript/node-def.js'

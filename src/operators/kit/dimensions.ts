@@ -1,4 +1,4 @@
-/** Dimensions of from and groupBy: reading and checking the arguments, and the grouping that reaches a node. Any thread. */
+/** Dimensions of from and groupBy: reading and checking the arguments, and the grouping that reaches a node. Thread: any. */
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import {

@@ -1,4 +1,4 @@
-/** What planning must know of a lambda before any shard compiles it. Any thread. */
+/** What planning must know of a lambda before any shard compiles it. Thread: any. */
 import type { Expression } from '../../tickscript/ast.js'
 import { Lambda, type ScriptValue } from '../../tickscript/node-def.js'
 

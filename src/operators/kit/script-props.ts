@@ -1,4 +1,4 @@
-/** Shorthands for the properties of node definitions, and for reading them. Any thread. */
+/** Shorthands for the properties of node definitions, and for reading them. Thread: any. */
 import { Duration } from '../../columns/values.js'
 import { ShardlineError } from '../../errors.js'
 import type { ArgType, PipelineNode, PropertyDef, ScriptValue } from '../../tickscript/node-def.js'

@@ -1,4 +1,4 @@
-/** The definition that the autoscale nodes share: common properties, checks, effects. Any thread. */
+/** The definition that the autoscale nodes share: common properties, checks, effects. Thread: any. */
 import type { NodeDef, PipelineNode, PropertyDef } from '../../tickscript/node-def.js'
 import { lambdaFacts } from '../kit/lambda-facts.js'
 import { durationField, fail, intOf, textField, textOf, valueField } from '../kit/script-props.js'

@@ -1,5 +1,5 @@
 /**
- * Frames of line protocol from a shard to main: what influxDBOut and kapacitorLoopback send. Any thread.
+ * Frames of line protocol from a shard to main: what influxDBOut and kapacitorLoopback send. Thread: any.
  *
  *   i32 rows · i32 cells left out · i32 db bytes · i32 rp bytes · i32 units
  *   per unit: i32 bytes, i32 rows        a unit is a row, or a batch: what the original hands on at once

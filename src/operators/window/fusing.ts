@@ -1,5 +1,5 @@
 /**
- * Which windows keep panes (accumulators of slots of time) instead of rows, and how many. Any thread: main plans, shards build.
+ * Which windows keep panes (accumulators of slots of time) instead of rows, and how many. Thread: any: main plans, shards build.
  * The rule is that of docs/architecture.md, Planning.
  */
 import type { PipelineNode } from '../../tickscript/node-def.js'

@@ -1,4 +1,4 @@
-/** The properties of a window node, as the operators and the planner want them. Any thread. */
+/** The properties of a window node, as the operators and the planner want them. Thread: any. */
 import { spanOf } from '../../columns/time.js'
 import { Duration } from '../../columns/values.js'
 import type { PipelineNode } from '../../tickscript/node-def.js'

@@ -1,6 +1,6 @@
 /**
  * When a time window emits (spec nodes 4.6), shared by the window over rows and the window over panes. Pure arithmetic on
- * instants (ms, sub); results are left in `ms` and `sub`, so nothing is allocated.
+ * instants (ms, sub); results are left in `ms` and `sub`, so nothing is allocated. Thread: shard worker.
  */
 import { type Span, truncate, truncateTo } from '../../columns/time.js'
 

@@ -1,4 +1,4 @@
-/** What the value of an HTML attribute is, judged by its name: a table, and guesses that err on the safe side for the rest. */
+/** What the value of an HTML attribute is, judged by its name: a table, and guesses that err on the safe side for the rest. Thread: any. */
 
 export type AttributeKind = 'plain' | 'url' | 'js' | 'css' | 'srcset' | 'html' | 'unsafe'
 

@@ -1,6 +1,6 @@
 /**
  * Where in an HTML document a place of a template is: what an HTML parser would be in the middle of when it comes there. The
- * names appear in error texts and in the names of templates that are called in such a place. Values are never changed.
+ * names appear in error texts and in the names of templates that are called in such a place. Values are never changed. Thread: any.
  */
 import type { EscapeError } from './escape-error.js'
 

@@ -1,4 +1,4 @@
-/** Values in style sheets and style attributes. */
+/** Values in style sheets and style attributes. Thread: any. */
 import { decodeCss } from './css-text.js'
 import { failsafe, textOf } from './text-of.js'
 

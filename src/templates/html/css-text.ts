@@ -1,4 +1,4 @@
-/** Escapes in the text of style sheets. */
+/** Escapes in the text of style sheets. Thread: any. */
 
 /** Resolves `\26`, `\000026 ` and `\x`. */
 export function decodeCss(s: string): string {

@@ -1,4 +1,4 @@
-/** Steps through the text of style sheets and style attributes: strings, URLs, comments. Strings are taken for URLs. */
+/** Steps through the text of style sheets and style attributes: strings, URLs, comments. Strings are taken for URLs. Thread: any. */
 import { goQuote } from '../../go/go-format.js'
 import type { Context } from './context.js'
 import { decodeCss } from './css-text.js'

@@ -1,4 +1,4 @@
-/** Why a template cannot be escaped. Found while a template is rewritten, never while it runs. */
+/** Why a template cannot be escaped. Found while a template is rewritten, never while it runs. Thread: any. */
 import { type AnyNode, positionOf } from '../nodes.js'
 
 export class EscapeError extends Error {

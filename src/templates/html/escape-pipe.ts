@@ -1,4 +1,4 @@
-/** Which escapers a value needs at a place, and the pipeline that ends in them. */
+/** Which escapers a value needs at a place, and the pipeline that ends in them. Thread: any. */
 import { goQuote } from '../../go/go-format.js'
 import type { ActionNode, CommandNode, PipeNode } from '../nodes.js'
 import { sourceOf } from '../nodes.js'

@@ -1,4 +1,4 @@
-/** The escapers that are added to pipelines, by the names that they have there. */
+/** The escapers that are added to pipelines, by the names that they have there. Thread: any. */
 import type { TemplateFunction } from '../functions.js'
 import { plainText } from '../functions.js'
 import { cssEscaper, cssValueFilter } from './css-escapers.js'

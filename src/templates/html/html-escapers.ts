@@ -1,4 +1,4 @@
-/** Values in text, attribute values, and names of tags and attributes. */
+/** Values in text, attribute values, and names of tags and attributes. Thread: any. */
 import { attributeKind } from './attributes.js'
 import { type Context, textContext } from './context.js'
 import { EscapeError } from './escape-error.js'

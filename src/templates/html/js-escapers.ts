@@ -1,6 +1,6 @@
 /**
  * Values in scripts and event handlers. What they print holds no backtick and no `${` either, so that it stays what it is in
- * template literals too, which the contexts do not know.
+ * template literals too, which the contexts do not know. Thread: any.
  */
 
 import { Duration } from '../../columns/values.js'

@@ -1,4 +1,4 @@
-/** Steps through the text of scripts and event handlers: strings, regular expressions, comments. */
+/** Steps through the text of scripts and event handlers: strings, regular expressions, comments. Thread: any. */
 import { goQuote } from '../../go/go-format.js'
 import type { Context, JsCtx } from './context.js'
 import { EscapeError } from './escape-error.js'

@@ -3,7 +3,7 @@
  * template that is called in several places becomes one per context. Branches must end alike, and a document where it started.
  *
  * Templates may call themselves: while one is worked on, its end is assumed to be like its start, then like what came out.
- * Work that was done on a wrong assumption is forgotten with the Rewriter that holds it.
+ * Work that was done on a wrong assumption is forgotten with the Rewriter that holds it. Thread: any.
  */
 import { goQuote } from '../../go/go-format.js'
 import type { AnyNode, BranchNode, ListNode, Statement, TemplateNode, TemplateTree, TextNode } from '../nodes.js'

@@ -1,4 +1,4 @@
-/** The static text of a template: where it leads, and how it is written: without comments, and with `<` escaped in text. */
+/** The static text of a template: where it leads, and how it is written: without comments, and with `<` escaped in text. Thread: any. */
 import { type Context, isComment } from './context.js'
 import { DocumentText } from './transitions.js'
 

@@ -1,4 +1,4 @@
-/** What steps through static text are, and those that several languages share. */
+/** What steps through static text are, and those that several languages share. Thread: any. */
 import type { Context, State } from './context.js'
 
 /** Takes `text` from its start: the context behind what was taken, and how much that is. Throws EscapeError. */

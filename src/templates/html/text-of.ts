@@ -1,4 +1,4 @@
-/** Escapers see their argument as text and know whether it is of a kind that some places take as it is. */
+/** Escapers see their argument as text and know whether it is of a kind that some places take as it is. Thread: any. */
 import { sprint } from '../print.js'
 import { HtmlText, JsText, type TemplateValue } from '../values.js'
 

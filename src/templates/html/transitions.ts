@@ -1,6 +1,6 @@
 /**
  * How static text leads from one context to the next. Each step takes a context and some text and gives the context behind the
- * part that it took. Scripts and style sheets have files of their own.
+ * part that it took. Scripts and style sheets have files of their own. Thread: any.
  */
 import { decodeHTML } from 'entities'
 import { goQuote } from '../../go/go-format.js'

@@ -1,4 +1,4 @@
-/** Values in URLs and lists of URLs. */
+/** Values in URLs and lists of URLs. Thread: any. */
 import { failsafe, textOf } from './text-of.js'
 
 const unreserved = /[A-Za-z0-9\-._~]/

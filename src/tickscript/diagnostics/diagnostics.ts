@@ -1,4 +1,4 @@
-/** What `check` reports: everything wrong with a script, each at its place, with a way out where one is known. */
+/** What `check` reports: everything wrong with a script, each at its place, with a way out where one is known. Thread: any. */
 import type { Position } from '../ast.js'
 import type { Source } from '../positions.js'
 

@@ -1,7 +1,7 @@
 /**
  * A run of a script that goes on after errors. What fails is reported with its place and becomes poison: whatever depends on
  * it is left out silently, so that one mistake is reported once. A property that fails leaves its node in the chain, but the
- * node is not checked any further.
+ * node is not checked any further. Thread: any.
  */
 import { ShardlineError } from '../../errors.js'
 import type { ChainNode, Expression, FunctionNode, Position, Program, Statement } from '../ast.js'

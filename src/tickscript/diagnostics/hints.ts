@@ -1,4 +1,4 @@
-/** Hints and suggestions for errors of evaluation: calls, names, arguments. */
+/** Hints and suggestions for errors of evaluation: calls, names, arguments. Thread: any. */
 import type { Expression } from '../ast.js'
 import { argumentsOf, type LinkOp, type Methods, nodeOf, propertyNames } from '../calls.js'
 import type { ArgDef } from '../node-def.js'

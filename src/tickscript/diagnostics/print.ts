@@ -1,4 +1,4 @@
-/** Diagnostics as text with a code frame. */
+/** Diagnostics as text with a code frame. Thread: any. */
 
 import type { Source } from '../positions.js'
 import type { Diagnostic } from './diagnostics.js'

@@ -1,4 +1,4 @@
-/** How far the parts of a script reach. The tree has only where they begin, so their ends are read from the text. */
+/** How far the parts of a script reach. The tree has only where they begin, so their ends are read from the text. Thread: any. */
 import type { Expression, Statement } from '../ast.js'
 import type { Source } from '../positions.js'
 import type { Piece } from '../tolerant-parser.js'

@@ -1,4 +1,4 @@
-/** "Did you mean": the nearest of some names, by edits (an exchange of neighbours is one). */
+/** "Did you mean": the nearest of some names, by edits (an exchange of neighbours is one). Thread: any. */
 
 /** Longer words are not compared. */
 const maxLength = 64

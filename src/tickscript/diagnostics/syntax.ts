@@ -1,4 +1,4 @@
-/** Hints for parse errors: what people write who come from other languages, and what TICKscript wants instead. */
+/** Hints for parse errors: what people write who come from other languages, and what TICKscript wants instead. Thread: any. */
 
 import type { Source } from '../positions.js'
 import type { SyntaxFault, TolerantScript } from '../tolerant-parser.js'
