@@ -7,7 +7,7 @@ import { levelTexts } from '../alert-handlers/event-frame.js'
 import { type HandlerOptions, type HandlerSpec, handlerSpecMembers } from '../alerts/handler-spec.js'
 import type { HandlerSpecService } from '../alerts/handler-spec-service.js'
 import type { EventState, TopicService, TopicView } from '../alerts/topics.js'
-import { goJson } from '../columns/json-encode.js'
+import { goJson, goJsonIndent } from '../columns/json-encode.js'
 import { Timestamp } from '../columns/values.js'
 import { ShardlineError } from '../errors.js'
 import { globMatcher, parseGlob } from '../go/glob.js'
@@ -16,9 +16,10 @@ import { decodeJson, type JsonStruct, membersOf } from '../go/json-members.js'
 import { exactJson, type Json, JsonSyntaxError, parseLosslessJson } from '../go/lossless-json.js'
 import { linkSegment } from '../go/url-path.js'
 import { basePath } from '../http/api.js'
-import type { Call } from '../http/call.js'
+import { type Call, jsonType } from '../http/call.js'
 import type { Router } from '../http/router.js'
 import { invalidJson } from '../tasks/task-request.js'
+import { Turns } from '../turns.js'
 import { applyPatch } from './topics-json-patch.js'
 
 const path = `${basePath}/alerts/topics`
@@ -81,13 +82,13 @@ function partsOf(call: Call): string[] {
   }
 }
 
-function get(call: Call, parts: TopicParts): void {
+async function get(call: Call, parts: TopicParts): Promise<void> {
   const [topic, what, ...rest] = partsOf(call)
   const { topics, handlers } = parts
   if (what === 'events') {
     const states = topics.events(topic!)
     if (rest.length > 0) call.json(200, eventOf(topic!, rest.join('/'), states))
-    else if (states !== undefined) call.json(200, eventList(call, topic!, states))
+    else if (states !== undefined) call.raw(200, jsonType, await eventList(call, topic!, states))
     else {
       throw new ShardlineError('no-topic', `failed to get topic events: unknown topic ${JSON.stringify(topic)}`, 500)
     }
@@ -146,12 +147,23 @@ function topicView({ id, level, collected }: TopicView): unknown {
   }
 }
 
-function eventList(call: Call, topic: string, states: ReadonlyMap<string, EventState>): unknown {
+/** As `call.json` would send it. A topic may have very many events: they are written in turns with other work. */
+async function eventList(call: Call, topic: string, states: ReadonlyMap<string, EventState>): Promise<string> {
   const minLevel = minLevelOf(call)
-  const events: unknown[] = []
-  for (const [id, state] of states) if (state.level >= minLevel) events.push(eventView(topic, id, state))
-  return { link: link(topicPath(topic, '/events')), topic, events }
+  const turns = new Turns()
+  const events: string[] = []
+  for (const [id, state] of states) {
+    if (state.level >= minLevel) events.push(goJsonIndent(eventView(topic, id, state), 4).replaceAll('\n', eventMargin))
+    if (turns.over) await turns.next()
+  }
+  const around = goJsonIndent({ link: link(topicPath(topic, '/events')), topic, events: [] }, 4)
+  if (events.length === 0) return around
+  const at = around.lastIndexOf('[]')
+  const list = `[${eventMargin}${events.join(`,${eventMargin}`)}\n    ]`
+  return around.slice(0, at) + list + around.slice(at + 2)
 }
+
+const eventMargin = '\n        '
 
 /** `states` is undefined for a topic that there is not. */
 function eventOf(topic: string, id: string, states: ReadonlyMap<string, EventState> | undefined): unknown {
