@@ -74,6 +74,15 @@ export function storePath(config: Config): string {
 
 const topicDatabases = (store: Store) => ({ states: store.database('topics'), marks: store.database('cleared-topics') })
 
+/** What the API shows and writes to, beside its resources. */
+interface Shown {
+  readonly engine: ShardlineEngine
+  readonly tasks: TaskManager
+  readonly topics: TopicService
+  readonly alerts: AlertService
+  readonly udp: readonly UdpListener[]
+}
+
 export class Server {
   private readonly closing: Closing
   private readonly reloads: (() => Promise<void>)[] = []
@@ -193,7 +202,7 @@ export class Server {
 
     const { recordings, replays } = await this.openReplays(store, engine, tasks, topics)
     const udp = await this.openUdp(engine)
-    await this.openHttp(identity, engine, tasks, { topics, alerts }, udp, (router) => {
+    await this.openHttp(identity, { engine, tasks, topics, alerts, udp }, (router) => {
       addTasks(
         router,
         tasks,
@@ -320,10 +329,7 @@ export class Server {
 
   private async openHttp(
     identity: Identity,
-    engine: ShardlineEngine,
-    tasks: TaskManager,
-    { topics, alerts }: { readonly topics: TopicService; readonly alerts: AlertService },
-    udp: readonly UdpListener[],
+    { engine, tasks, topics, alerts, udp }: Shown,
     addMore: (router: Router) => void,
   ): Promise<void> {
     const { config } = this

@@ -12,9 +12,9 @@ const sources = `var a = stream|from().measurement('a').groupBy('h')
 var b = stream|from().measurement('b').groupBy('h')
 `
 
-/** Row r of a parent's chunk number k has time (k + r / rows) · stepMs, shifted by the parent. */
-function run(bench: Bench, name: string, rename: string, tail: string, stepMs: number, shift: number): void {
-  const op = operatorOf(`${sources}a|union(b)${rename}${tail}`, 'union')
+/** Row r of a parent's chunk number k has time (k + r / rows) · stepMs. */
+function run(bench: Bench, name: string, calls: string, stepMs: number): void {
+  const op = operatorOf(`${sources}a|union(b)${calls}`, 'union')
   const order = shuffled(joinGroups)
   const chunkCount = 16
   const parents = ['b', 'a'].map((m) => chunksOf(hosts(joinGroups), m, order, chunkCount))
@@ -25,7 +25,7 @@ function run(bench: Bench, name: string, rename: string, tail: string, stepMs: n
     k++
     const chunk = parents[port][at % chunkCount]
     for (let r = 0; r < maxChunkRows; r++) {
-      chunk.ms[r] = startMs + Math.floor((at + r / maxChunkRows) * stepMs) + port * shift
+      chunk.ms[r] = startMs + Math.floor((at + r / maxChunkRows) * stepMs)
     }
     op.receive(chunk, port)
   })
@@ -33,9 +33,9 @@ function run(bench: Bench, name: string, rename: string, tail: string, stepMs: n
 
 export function add(bench: Bench): void {
   const tail = '|eval(lambda: "v" + 1.0).as(\'x\')'
-  run(bench, 'every point waits for the other parent', ".rename('u')", tail, maxChunkRows, 0)
-  run(bench, 'runs of 64 points of equal time', ".rename('u')", tail, maxChunkRows / 64, 0)
-  run(bench, 'chunks of one time', ".rename('u')", tail, 1, 0)
-  run(bench, 'runs of 64 points, names kept', '', tail, maxChunkRows / 64, 0)
-  run(bench, 'every point waits, whole points', ".rename('u')", "|httpOut('o')", maxChunkRows, 0)
+  run(bench, 'every point waits for the other parent', ".rename('u')" + tail, maxChunkRows)
+  run(bench, 'runs of 64 points of equal time', ".rename('u')" + tail, maxChunkRows / 64)
+  run(bench, 'chunks of one time', ".rename('u')" + tail, 1)
+  run(bench, 'runs of 64 points, names kept', tail, maxChunkRows / 64)
+  run(bench, 'every point waits, whole points', ".rename('u')|httpOut('o')", maxChunkRows)
 }

@@ -93,8 +93,7 @@ const pollMs = 500
 
 /** Starts a recording or a replay, prints its id, waits for its end unless told not to. */
 export async function work(
-  client: Client,
-  out: (text: string) => void,
+  { client, out }: { readonly client: Client; readonly out: (text: string) => void },
   what: 'recording' | 'replay',
   path: string,
   body: unknown,

@@ -58,7 +58,7 @@ export function checkScript(text: string, options: CheckOptions = {}): Diagnosti
   // The request may name the databases instead: then they are not known.
   const dbrps = dbrpsOf({ statements: script.statements })
   const named = dbrps.length === 0 ? null : dbrps
-  new EnableChecks(evaluation, script.source, faults, isTemplate, named, script).run()
+  new EnableChecks(evaluation, script.source, faults, script, { isTemplate, dbrps: named }).run()
   return toDiagnostics(faults, script.source)
 }
 
@@ -106,6 +106,12 @@ function splitValue(before: string, value: string): string | undefined {
 }
 
 /** What enabling the task would refuse, and what every point would fail at. */
+interface CheckedTask {
+  readonly isTemplate: boolean
+  /** Null where the script names none. */
+  readonly dbrps: readonly Dbrp[] | null
+}
+
 class EnableChecks {
   private readonly dry = new DryRun()
   /** Parts already reported: a lambda var may be used in many places. */
@@ -119,11 +125,10 @@ class EnableChecks {
     private readonly evaluation: TolerantEvaluation,
     private readonly source: Source,
     private readonly faults: Fault[],
-    private readonly isTemplate: boolean,
-    private readonly dbrps: readonly Dbrp[] | null,
     script: TolerantScript,
+    private readonly task: CheckedTask,
   ) {
-    this.shapes = namesAreKnown(script, isTemplate) ? new RowShapes(evaluation.tainted) : null
+    this.shapes = namesAreKnown(script, task.isTemplate) ? new RowShapes(evaluation.tainted) : null
     this.strings = stringLiterals(script.statements, script.source)
   }
 
@@ -138,8 +143,8 @@ class EnableChecks {
       if (tainted.has(node)) continue
       this.checkEdges(node)
       // The zero values of a template's vars say nothing about the tasks made from it.
-      if (this.isTemplate) continue
-      this.attempt(node, () => node.def.check?.(node, { dbrps: this.dbrps }))
+      if (this.task.isTemplate) continue
+      this.attempt(node, () => node.def.check?.(node, { dbrps: this.task.dbrps }))
       // A node that cannot be made for another reason than its lambdas.
       const text = plan === undefined ? null : this.refusal(plan, bad)
       if (text !== null) this.report('error', text, this.placeOf(node), {})

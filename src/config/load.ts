@@ -72,10 +72,10 @@ export function parseConfig(
   const raw = parseFile(source)
   const scalars: Table = {}
   for (const [key, value] of Object.entries(raw)) if (Object.hasOwn(top.options, key)) scalars[key] = value
-  const result: Table = readSection('', top, scalars, ['', ''], env, warnings)
+  const result: Table = readSection(top, scalars, ['', ''], env, warnings)
 
   for (const [name, section] of Object.entries(sections)) {
-    result[name] = readSection(name, section, tableOf(name, raw[name]), [name, ''], env, warnings)
+    result[name] = readSection(section, tableOf(name, raw[name]), [name, ''], env, warnings)
   }
   for (const [name, section] of Object.entries(lists)) result[name] = readList(name, section, raw[name], env, warnings)
 
@@ -84,7 +84,7 @@ export function parseConfig(
     serviceValues[name] =
       section.list === true
         ? readList(name, section, raw[name], env, warnings)
-        : [readSection(name, section, tableOf(name, raw[name]), [name, ''], env, warnings)]
+        : [readSection(section, tableOf(name, raw[name]), [name, ''], env, warnings)]
   }
   result.services = serviceValues
 
@@ -121,19 +121,12 @@ function tableOf(name: string, value: unknown): Table {
 /** `[section, index]` of an environment variable; index '' for single sections. */
 type Path = readonly [string, string]
 
-function readSection(
-  name: string,
-  section: Section,
-  table: Table,
-  path: Path,
-  env: Environment,
-  warnings: string[],
-  defaults: Table = {},
-): Table {
+function readSection(section: Section, table: Table, path: Path, env: Environment, warnings: string[]): Table {
   const out: Table = {}
+  const [name] = path
   const where = name === '' ? '' : `${name}.`
   for (const [key, option] of Object.entries(section.options)) {
-    const raw = table[key] ?? defaults[key] ?? option.default
+    const raw = table[key] ?? option.default
     try {
       out[key] = readOption(option, raw)
     } catch (err) {
@@ -185,7 +178,7 @@ function readList(name: string, section: Section, raw: unknown, env: Environment
     }
   }
   return entries.map((entry, i) =>
-    readSection(name, section, tableOf(`${name}[${i}]`, entry), [name, String(i)], env, warnings, zero),
+    readSection(section, { ...zero, ...tableOf(`${name}[${i}]`, entry) }, [name, String(i)], env, warnings),
   )
 }
 

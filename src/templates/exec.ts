@@ -41,6 +41,13 @@ export const maxOutputLength = 4 * 1024 * 1024
 const none = Symbol('none')
 type Final = TemplateValue | typeof none
 
+/** What a field is called with: the operands, the name in front, and the value that the pipeline hands on. */
+interface Given {
+  readonly args: readonly Operand[]
+  readonly final: Final
+}
+const nothing: Given = { args: [], final: none }
+
 export class Executor {
   private node: AnyNode | null = null
   private tree: TemplateTree
@@ -228,16 +235,16 @@ export class Executor {
     this.node = n
     switch (n.type) {
       case 'field':
-        return this.fields(dot, dot, n, n.names, args, final)
+        return this.fields(dot, dot, n, n.names, { args, final })
       case 'chain': {
         if (n.operand.type === 'nil') this.fail(`indirection through explicit nil in ${sourceOf(n)}`)
         const start = this.argument(dot, n.operand)
         this.node = n
-        return this.fields(dot, start, n, n.names, args, final)
+        return this.fields(dot, start, n, n.names, { args, final })
       }
       case 'variable': {
         const value = this.variable(n.names[0])
-        if (n.names.length > 1) return this.fields(dot, value, n, n.names.slice(1), args, final)
+        if (n.names.length > 1) return this.fields(dot, value, n, n.names.slice(1), { args, final })
         if (args.length > 1 || final !== none) this.fail(`can't give argument to non-function ${sourceOf(n)}`)
         return value
       }
@@ -251,8 +258,7 @@ export class Executor {
     start: TemplateValue,
     n: Operand,
     names: readonly string[],
-    args: readonly Operand[],
-    final: Final,
+    given: Given,
   ): TemplateValue {
     let receiver = start
     // The static type: an element of a map of interfaces is of type interface {} until a pipeline hands it on.
@@ -260,7 +266,7 @@ export class Executor {
     for (let i = 0; i < names.length; i++) {
       const last = i === names.length - 1
       const from = receiver
-      receiver = this.field(dot, names[i], n, last ? args : [], last ? final : none, from, type)
+      receiver = this.field(dot, names[i], n, last ? given : nothing, { value: from, type })
       type = from instanceof GoMap && from.elem === 'interface {}' ? 'interface {}' : typeName(receiver)
     }
     return receiver
@@ -270,15 +276,13 @@ export class Executor {
     dot: TemplateValue,
     name: string,
     n: Operand,
-    args: readonly Operand[],
-    final: Final,
-    receiver: TemplateValue,
-    type: string,
+    given: Given,
+    { value: receiver, type }: { readonly value: TemplateValue; readonly type: string },
   ): TemplateValue {
     if (receiver === undefined) return undefined
-    const hasArgs = args.length > 1 || final !== none
+    const hasArgs = given.args.length > 1 || given.final !== none
     const method = methodOf(receiver, name)
-    if (method !== null) return this.callMethod(dot, name, n, method, args, final)
+    if (method !== null) return this.callMethod(dot, name, n, method, given)
     this.node = n
     const fields = receiver instanceof GoStruct ? fieldsWith(receiver, name) : undefined
     if (fields !== undefined) {
@@ -296,15 +300,15 @@ export class Executor {
     dot: TemplateValue,
     name: string,
     n: Operand,
+
     method: Method,
-    args: readonly Operand[],
-    final: Final,
+    { args, final }: Given,
   ): TemplateValue {
     const values: TemplateValue[] = []
-    const given = Math.max(0, args.length - 1) + (final === none ? 0 : 1)
+    const count = Math.max(0, args.length - 1) + (final === none ? 0 : 1)
     this.node = n
-    if (given !== method.params.length) {
-      this.fail(`wrong number of args for ${name}: want ${method.params.length} got ${given}`)
+    if (count !== method.params.length) {
+      this.fail(`wrong number of args for ${name}: want ${method.params.length} got ${count}`)
     }
     for (let i = 1; i < args.length; i++) values.push(this.typedArgument(dot, args[i], method.params[i - 1]))
     if (final !== none) {

@@ -207,14 +207,14 @@ export class Caller {
     if (object instanceof HandlerObject) {
       const own = find(object.def.properties, name)
       if (own !== undefined) {
-        setProperty(own, object.call, object.call.props, name, object, args, pos)
+        setProperty(own, object.call, object.call.props, { name, object, args, pos })
         return object
       }
     }
     const node = nodeOf(object)
     const property = nodeProperty(node, name)
     if (property !== undefined) {
-      setProperty(property, node, node.props, name, object, args, pos)
+      setProperty(property, node, node.props, { name, object, args, pos })
       // A field of the alert node set behind a handler leaves the handler in front; a method leaves the alert node.
       return property.form === 'field' ? object : methodResult(node)
     }
@@ -279,14 +279,18 @@ function readField(
   return value
 }
 
+interface PropertyCall {
+  readonly name: string
+  readonly object: EvalValue
+  readonly args: EvalValue[]
+  readonly pos: Position
+}
+
 function setProperty<Target>(
   property: Omit<PropertyDef, 'apply'> & { apply?(target: Target, args: ScriptValue[]): void },
   target: Target,
   props: Record<string, ScriptValue | null>,
-  name: string,
-  object: EvalValue,
-  args: EvalValue[],
-  pos: Position,
+  { name, object, args, pos }: PropertyCall,
 ): void {
   if (property.form === 'field') {
     if (args.length !== 1) {

@@ -28,7 +28,7 @@ const stream: Recorder = async (args, { client, out }) => {
   const stop = new Date(Date.now() + durationMs('duration', duration)).toISOString()
   const id = strings.get('recording-id')
   const body = { ...(id === undefined ? {} : { id }), task, stop }
-  await work(client, out, 'recording', '/recordings/stream', body, !booleans.has('no-wait'))
+  await work({ client, out }, 'recording', '/recordings/stream', body, !booleans.has('no-wait'))
 }
 
 const batch: Recorder = async (args, { client, out }) => {
@@ -45,7 +45,7 @@ const batch: Recorder = async (args, { client, out }) => {
   const stop = strings.get('stop') ?? new Date().toISOString()
   const from = start === '' ? new Date(Date.now() - durationMs('past', past)).toISOString() : start
   const body = { id: strings.get('recording-id') ?? '', task, start: from, stop }
-  await work(client, out, 'recording', '/recordings/batch', body, !booleans.has('no-wait'))
+  await work({ client, out }, 'recording', '/recordings/batch', body, !booleans.has('no-wait'))
 }
 
 const query: Recorder = async (args, { client, out }) => {
@@ -58,7 +58,7 @@ const query: Recorder = async (args, { client, out }) => {
   if (text === '' || type === '') throw new UsageError('both query and type are required')
   const cluster = strings.get('cluster') ?? ''
   const body = { id: strings.get('recording-id') ?? '', query: text, type, cluster }
-  await work(client, out, 'recording', '/recordings/query', body, !booleans.has('no-wait'))
+  await work({ client, out }, 'recording', '/recordings/query', body, !booleans.has('no-wait'))
 }
 
 const recorders: Readonly<Record<string, Recorder>> = { stream, batch, query }

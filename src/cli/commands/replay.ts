@@ -41,6 +41,6 @@ Options:
       'recording-time': booleans.has('rec-time'),
       clock: booleans.has('real-clock') ? 'real' : 'fast',
     }
-    await work(client, out, 'replay', '/replays', body, !booleans.has('no-wait'))
+    await work({ client, out }, 'replay', '/replays', body, !booleans.has('no-wait'))
   },
 }

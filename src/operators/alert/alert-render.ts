@@ -27,6 +27,13 @@ const unknownServer: ServerInfo = {
   serverId: '00000000-0000-0000-0000-000000000000',
 }
 
+/** What the templates show beside the row. */
+interface Shown {
+  readonly level: number
+  readonly timeNs: bigint
+  readonly durationNs: bigint
+}
+
 export interface Rendered {
   readonly id: string
   readonly message: string
@@ -73,7 +80,7 @@ export class AlertRenderer {
   }
 
   /** `row` is the row whose fields the event shows. */
-  render(chunk: Chunk, row: number, group: number, level: number, timeNs: bigint, durationNs: bigint): Rendered {
+  render(chunk: Chunk, row: number, group: number, { level, timeNs, durationNs }: Shown): Rendered {
     const tags = this.tags(chunk, row, group)
     const groupText = chunk.grouping.idText(group)
     // One map grows from the id's data to those of the message and the details.

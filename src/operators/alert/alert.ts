@@ -201,7 +201,7 @@ export class AlertOperator extends Operator {
     if (level === 0 && !changed) return
     this.triggered(chunk.grouping, group, ms, sub, level)
     if (this.noRecoveries && level === 0) return
-    this.event(chunk, row, row, group, level, ms, sub)
+    this.event(chunk, { at: row, row, group, level, ms, sub })
   }
 
   private receiveWindows(chunk: Chunk): void {
@@ -248,7 +248,7 @@ export class AlertOperator extends Operator {
     }
     this.triggered(chunk.grouping, group, ms, sub, level)
     if (this.noRecoveries && level === 0) return
-    this.event(chunk, w, highest, group, level, ms, sub)
+    this.event(chunk, { at: w, row: highest, group, level, ms, sub })
   }
 
   /** Makes a group known at its first row: restores its level. False: no memory, the row is dropped. */
@@ -323,11 +323,10 @@ export class AlertOperator extends Operator {
     this.ctx.outbox.send(Out.Inhibit, this.ctx.nodeIndex, this.frames.inhibit(on, group, inhibitors))
   }
 
-  /** `at` is the row, or the window on a batch edge; `row` the row whose fields the event shows. */
-  private event(chunk: Chunk, at: number, row: number, group: number, level: number, ms: number, sub: number): void {
+  private event(chunk: Chunk, { at, row, group, level, ms, sub }: Occasion): void {
     const timeNs = nsOf(ms, sub)
     const durationNs = this.state.durationNs(group)
-    const rendered = this.renderer.render(chunk, row, group, level, timeNs, durationNs)
+    const rendered = this.renderer.render(chunk, row, group, { level, timeNs, durationNs })
     const head = {
       ...rendered,
       level,
@@ -348,6 +347,18 @@ export class AlertOperator extends Operator {
     this.emitted.push(at)
     this.notes.push({ level, id: rendered.id, message: rendered.message, durationNs })
   }
+}
+
+/** Of what and when an event is. */
+interface Occasion {
+  /** The row, or the window on a batch edge. */
+  readonly at: number
+  /** The row whose fields the event shows. */
+  readonly row: number
+  readonly group: number
+  readonly level: number
+  readonly ms: number
+  readonly sub: number
 }
 
 function rowOfFields(fields: ReadonlyMap<string, Value>): Row {

@@ -7,7 +7,7 @@
  */
 import { Kind } from '../../columns/kinds.js'
 import type { StateAllocator } from '../../state/pages.js'
-import { Int64Sum } from '../aggregates/int64.js'
+import { addWords, subtractWords } from '../aggregates/int64.js'
 import { Step, type Transformation, type TransformRows, type TransformState } from './transform.js'
 import { Records } from './transform-records.js'
 
@@ -21,7 +21,6 @@ const RING = 5
 
 class MovingAverage implements TransformState {
   private readonly records: Records
-  private readonly int = new Int64Sum()
 
   constructor(
     state: StateAllocator,
@@ -67,7 +66,12 @@ class MovingAverage implements TransformState {
           const value = column.f64[r]
           page[o + SUM] = (full ? page[o + SUM] - page[v] : page[o + SUM]) + value
           page[v] = value
-        } else this.feedInt(words[slots[r] >> shift], 2 * (o + SUM), 2 * v, full, column.i32, 2 * r)
+        } else {
+          const ints = words[slots[r] >> shift]
+          const sum = 2 * (o + SUM)
+          if (full) subtractWords(ints, sum, ints[2 * v], ints[2 * v + 1])
+          feedInt(ints, sum, 2 * v, column.i32[2 * r], column.i32[2 * r + 1])
+        }
       }
       if (page[o + FED] < size) continue
       kept[r] = 1
@@ -82,19 +86,13 @@ class MovingAverage implements TransformState {
   release(): void {
     this.records.release()
   }
+}
 
-  /** Adds the int in from[at …], in place of the one in page[v …] when the ring is full. */
-  private feedInt(page: Int32Array, sum: number, v: number, full: boolean, from: Int32Array, at: number): void {
-    const { int } = this
-    int.lo = page[sum]
-    int.hi = page[sum + 1]
-    if (full) int.subtract(page[v], page[v + 1])
-    int.add(from[at], from[at + 1])
-    page[sum] = int.lo
-    page[sum + 1] = int.hi
-    page[v] = from[at]
-    page[v + 1] = from[at + 1]
-  }
+/** Adds an int to the sum and puts it into the ring. */
+function feedInt(page: Int32Array, sum: number, v: number, lo: number, hi: number): void {
+  addWords(page, sum, lo, hi)
+  page[v] = lo
+  page[v + 1] = hi
 }
 
 /** An int64 as a double, rounded once. */

@@ -110,6 +110,13 @@ interface Waiting {
   evicted: boolean
 }
 
+/** The columns that a row's values and name are taken from. */
+interface RowColumns {
+  readonly fields: readonly (Column | null)[]
+  readonly tags: readonly (Column | null)[]
+  readonly names: Column | null
+}
+
 export class AutoscaleOperator extends Operator {
   private readonly lambda: CompiledLambda
   private readonly currentField: string
@@ -156,14 +163,14 @@ export class AutoscaleOperator extends Operator {
     cells.begin()
     const fields = lambda.references.map((name) => cells.field(chunk, name))
     const tags = lambda.references.map((name) => cells.tag(chunk, name))
-    const names = target.name === '' ? cells.tag(chunk, target.tag) : null
+    const from = { fields, tags, names: target.name === '' ? cells.tag(chunk, target.tag) : null }
     const groups = this.rowGroups.of(chunk)
     if (chunk.windows === null) {
-      for (let r = 0; r < chunk.n; r++) this.take(this.rowOf(chunk, r, groups[r], fields, tags, names))
+      for (let r = 0; r < chunk.n; r++) this.take(this.rowOf(chunk, r, groups[r], from))
     } else {
       const { n, starts, ends } = chunk.windows
       for (let w = 0; w < n; w++)
-        for (let r = starts[w]; r < ends[w]; r++) this.take(this.rowOf(chunk, r, groups[r], fields, tags, names))
+        for (let r = starts[w]; r < ends[w]; r++) this.take(this.rowOf(chunk, r, groups[r], from))
     }
     this.out.flush()
   }
@@ -272,14 +279,7 @@ export class AutoscaleOperator extends Operator {
 
   // One row
 
-  private rowOf(
-    chunk: Chunk,
-    r: number,
-    group: number,
-    fields: readonly (Column | null)[],
-    tags: readonly (Column | null)[],
-    names: Column | null,
-  ): Row {
+  private rowOf(chunk: Chunk, r: number, group: number, { fields, tags, names }: RowColumns): Row {
     const values: Value[] = []
     let clash = ''
     for (let i = 0; i < fields.length; i++) {

@@ -162,18 +162,21 @@ function plainCell(v: Value): unknown {
 /** Held rows of one node at most; what comes beyond is dropped and counted. */
 const maxHeldRows = 10_000
 
+/** A row, or the rows of a batch, that one request posts. */
+interface HeldRows {
+  readonly kind: 'rows'
+  request: number
+  /** -1 while the answer is outstanding. */
+  code: number
+  readonly grouping: GroupInfo
+  readonly points: readonly Point[]
+  readonly name: string
+  /** tmax of a batch, null for a point. */
+  readonly batch: { readonly ms: number; readonly sub: number } | null
+}
+
 type Held =
-  | {
-      readonly kind: 'rows'
-      request: number
-      /** -1 while the answer is outstanding. */
-      code: number
-      readonly grouping: GroupInfo
-      readonly points: readonly Point[]
-      readonly name: string
-      /** tmax of a batch, null for a point. */
-      readonly batch: { readonly ms: number; readonly sub: number } | null
-    }
+  | HeldRows
   | { readonly kind: 'barrier'; readonly grouping: GroupInfo; readonly ms: number; readonly sub: number }
   | { readonly kind: 'delete'; readonly grouping: GroupInfo }
 
@@ -329,7 +332,7 @@ export class HttpPostOperator extends Operator {
         if (h.code < 0) break
         this.heldRows -= h.points.length
         if (h.batch === null) this.addPoint(h.points[0], h.grouping, group, h.code)
-        else this.addBatch(h.points, h.name, h.batch, h.grouping, group, h.code)
+        else this.addBatch(h, h.batch, group)
         continue
       }
       this.flush()
@@ -360,14 +363,7 @@ export class HttpPostOperator extends Operator {
     this.addRow(this.points, p, group, code)
   }
 
-  private addBatch(
-    points: readonly Point[],
-    name: string,
-    tmax: { ms: number; sub: number },
-    grouping: GroupInfo,
-    group: number,
-    code: number,
-  ): void {
+  private addBatch({ points, name, grouping, code }: HeldRows, tmax: { ms: number; sub: number }, group: number): void {
     this.batches.begin(name, '', '', grouping)
     this.batches.beginWindow(group, tmax.ms, tmax.sub)
     for (const p of points) this.addRow(this.batches, p, group, code)

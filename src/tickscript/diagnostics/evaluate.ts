@@ -41,7 +41,7 @@ export function evaluateTolerantly(script: TolerantScript, options: TolerantOpti
   const lost = lostNames(script)
   const faults: Fault[] = []
   const type = typeOf(program, script, lost, faults)
-  return new TolerantEvaluator(program, options, type, script.source, lost, faults, script.faults.length === 0).all()
+  return new TolerantEvaluator(program, options, type, script, { lost, faults }).all()
 }
 
 /** Vars of statements that could not be parsed. */
@@ -115,18 +115,24 @@ class TolerantEvaluator extends Evaluator {
   private readonly uncertain = new Set<PipelineNode>()
   /** Where an error arose: the innermost expression. */
   private readonly origins = new WeakMap<Error, Expression | Statement>()
+  private readonly source: Source
+  private readonly lost: ReadonlySet<string>
+  private readonly faults: Fault[]
+  /** Every statement could be parsed. */
+  private readonly complete: boolean
 
   constructor(
     program: Program,
     private readonly tolerant: TolerantOptions,
     type: 'stream' | 'batch',
-    private readonly source: Source,
-    private readonly lost: ReadonlySet<string>,
-    private readonly faults: Fault[],
-    /** Every statement could be parsed. */
-    private readonly complete: boolean,
+    script: TolerantScript,
+    { lost, faults }: { readonly lost: ReadonlySet<string>; readonly faults: Fault[] },
   ) {
     super(program, tolerant, type)
+    this.source = script.source
+    this.complete = script.faults.length === 0
+    this.lost = lost
+    this.faults = faults
   }
 
   all(): TolerantEvaluation {

@@ -132,8 +132,8 @@ function setup(given = noServices, store: TopicStore | null = keepStates) {
         [],
       ),
     )
-  const inhibit = (taskId: string, key: number, node: number, on: boolean, inhibitors: InhibitorState[], group = 0) =>
-    frame(Out.Inhibit, taskId, key, node, frames.inhibit(on, group, inhibitors))
+  const inhibit = (taskId: string, key: number, node: number, on: boolean, inhibitors: InhibitorState[]) =>
+    frame(Out.Inhibit, taskId, key, node, frames.inhibit(on, 0, inhibitors))
   return {
     log,
     part,
