@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { errorText } from '../src/errors.js'
 import { runCardinality } from './cardinality.js'
+import { runDelay } from './delay.js'
 import { runKernels } from './kernels.js'
 import { machine, Progress } from './report.js'
 import { runSpine } from './spine.js'
@@ -39,6 +40,12 @@ const suites: readonly Suite[] = [
       const groups = quick ? [1_000, 10_000, 100_000] : [1_000, 10_000, 50_000, 100_000, 500_000, 1_000_000]
       return runCardinality(groups, { shards, points: quick ? 500_000 : 2_000_000, latencySeconds }, progress)
     },
+  },
+  {
+    name: 'delay',
+    summary: 'what holds up the event loop of a server with 94,000 alerting groups (about a minute)',
+    run: ({ shards, quick, progress }) =>
+      runDelay({ groups: quick ? 10_000 : 94_000, shards, seconds: quick ? 2 : 8 }, progress),
   },
 ]
 

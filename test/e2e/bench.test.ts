@@ -30,13 +30,22 @@ describe('arguments', () => {
   it('--help lists suites and options', async () => {
     const { code, stdout, stderr } = await bench('--help')
     expect([code, stderr]).toEqual([0, ''])
-    for (const word of ['kernels', 'spine', 'cardinality', '--quick', '--shards', '--filter', '--latency-seconds']) {
+    for (const word of [
+      'kernels',
+      'spine',
+      'cardinality',
+      'delay',
+      '--quick',
+      '--shards',
+      '--filter',
+      '--latency-seconds',
+    ]) {
       expect(stdout).toContain(word)
     }
   })
 
   it.each([
-    [['cardinalty'], 'there is no suite "cardinalty": kernels, spine, cardinality'],
+    [['cardinalty'], 'there is no suite "cardinalty": kernels, spine, cardinality, delay'],
     [['--shard', '2'], "Unknown option '--shard'"],
     [['--shards', 'x'], '--shards takes a whole number from 1 on, not "x"'],
     [['--latency-seconds', '0'], '--latency-seconds takes a whole number from 1 on, not "0"'],
