@@ -1,7 +1,7 @@
 /** Recorded cases: what a script makes of its input, on one shard and on several. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Case, parseCase, runCase } from './case-runner.js'
 import { root, TestServer } from './server.js'
 
@@ -18,7 +18,7 @@ describe.each([1, 4])('%d shards', (shards) => {
   })
   afterAll(() => server.stop())
 
-  test.concurrent.each(cases)('%s', async (_name, spec) => {
+  it.concurrent.each(cases)('%s', async (_name, spec) => {
     expect(await runCase(spec, server)).toEqual(spec.expected)
   })
 })

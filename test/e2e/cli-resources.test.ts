@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { TestServer, taskBody } from './server.js'
 import { Sink } from './sink.js'
 
@@ -37,7 +37,7 @@ const date = /\d\d \w{3} \d\d \d\d:\d\d UTC/g
 /** Columns that end in blanks are compared with them. */
 const lines = (...l: string[]): string => `${l.join('\n')}\n`
 
-test('templates: define, list, show, delete', async () => {
+it('templates: define, list, show, delete', async () => {
   const script = `// Which measurement
 var m string
 var crit = 5.0
@@ -107,7 +107,7 @@ stream|from().measurement(m).where(lambda: "v" > crit)|window().period(d).every(
   expect((await cli('list', 'tasks')).stdout).toContain('t  stream')
 })
 
-test('topics and their handlers: define, list, show, delete', async () => {
+it('topics and their handlers: define, list, show, delete', async () => {
   const spec = (match: string) =>
     `topic: tp\nid: hlog\nkind: log\nmatch: ${match}\noptions:\n  path: ${dir}/h.log\n  mode: 0644\n`
   const path = file('h.yaml', spec('level() >= INFO'))
@@ -164,7 +164,7 @@ test('topics and their handlers: define, list, show, delete', async () => {
 })
 
 describe('recordings and replays', () => {
-  test('record, list, replay, delete', async () => {
+  it('record, list, replay, delete', async () => {
     await server.json(
       'POST',
       '/tasks',
@@ -202,7 +202,7 @@ describe('recordings and replays', () => {
     expect((await cli('list', 'recordings')).stdout.split('\n')).toHaveLength(2)
   })
 
-  test('a failed one ends with its error; -no-wait prints the id at once', async () => {
+  it('a failed one ends with its error; -no-wait prints the id at once', async () => {
     await server.json('POST', '/tasks', taskBody('t'))
     const failed = await cli('record', 'batch', '-task', 't', '-past', '1h', '-recording-id', 'b')
     expect(failed).toEqual({ code: 3, stdout: 'b\n', stderr: 'wrong task type\n' })
@@ -211,7 +211,7 @@ describe('recordings and replays', () => {
     expect((await server.json('GET', '/recordings/c')).body.status).toBe('running')
   })
 
-  test.each([
+  it.each([
     [['record', 'foo'], 2, `Unknown record type "foo", expected 'stream', 'batch' or 'query'\n`],
     [['record', 'stream', '-task', 't'], 2, 'both task and duration are required\n'],
     [['record', 'stream', '-task', 't', '-duration', '5'], 2, 'invalid value "5" for flag -duration'],

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { passScript, root, TestServer, taskBody } from './server.js'
 
 let from: TestServer
@@ -26,7 +26,7 @@ async function copy(...flags: string[]): Promise<{ code: number | null; lines: s
   return { code: child.exitCode, lines: text.split('\n').filter(Boolean) }
 }
 
-test('copies what is there, with its vars exact and its status kept only when asked to', async () => {
+it('copies what is there, with its vars exact and its status kept only when asked to', async () => {
   const template = 'var n = 0\nvar name string\nstream|from().measurement(name).where(lambda: "v" == n)|httpOut(\'o\')'
   const ok = (reply: { status: number; body: unknown }): void =>
     expect(reply.status, JSON.stringify(reply.body)).toBeLessThan(300)
@@ -65,7 +65,7 @@ test('copies what is there, with its vars exact and its status kept only when as
   expect((await to.json('GET', '/tasks/on')).body).toMatchObject({ status: 'enabled', executing: true })
 })
 
-test('says what it could not do', async () => {
+it('says what it could not do', async () => {
   expect(await copy('--bogus')).toMatchObject({ code: 2 })
   await from.json('POST', '/tasks', taskBody('broken', { script: "stream|from()|where(lambda: 1 + 'a')" }))
   const { code, lines } = await copy('--enable')

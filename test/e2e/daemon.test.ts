@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { runDaemon, TestServer, taskBody } from './server.js'
 
 const cleanups: (() => unknown)[] = []
@@ -22,7 +22,7 @@ function temporary(): string {
 }
 
 describe('commands', () => {
-  test('help, version, config', async () => {
+  it('help, version, config', async () => {
     expect(await runDaemon(['help'])).toMatchObject({ code: 0, stderr: '' })
     expect((await runDaemon(['version'])).stdout).toMatch(
       /^Shardline \d+\.\d+\.\d+ \(compatible with Kapacitor 1\.5\.7\)\n$/,
@@ -35,7 +35,7 @@ describe('commands', () => {
     expect((await runDaemon(['config', '-config', file, '-hostname', 'two'])).stdout).toContain('hostname = "two"\n')
   })
 
-  test.each([
+  it.each([
     [['bogus'], 'run: unknown command "bogus"'],
     [['-nope'], 'run: flag provided but not defined: -nope'],
     [['-config', '/nonexistent/x.conf'], 'run: parse config: open /nonexistent/x.conf: no such file or directory'],
@@ -45,7 +45,7 @@ describe('commands', () => {
     expect(code).toBe(1)
   })
 
-  test('a bad value', async () => {
+  it('a bad value', async () => {
     const { code, stderr } = await runDaemon(['-config', '/dev/null'], { KAPACITOR_HTTP_LOG_ENABLED: 'zz' })
     expect(stderr).toBe(
       "run: apply env config: failed to apply KAPACITOR_HTTP_LOG_ENABLED to LogEnabled using type bool and value 'zz'\n",
@@ -53,7 +53,7 @@ describe('commands', () => {
     expect(code).toBe(1)
   })
 
-  test('a port in use', async () => {
+  it('a port in use', async () => {
     const server = await started()
     const dir = temporary()
     const file = join(dir, 'x.conf')
@@ -69,7 +69,7 @@ describe('commands', () => {
   })
 })
 
-test('start and clean end: logs, ids, pid file', async () => {
+it('start and clean end: logs, ids, pid file', async () => {
   const dir = temporary()
   const pidfile = join(dir, 'run', 'pid')
   const server = await started({
@@ -107,12 +107,12 @@ test('start and clean end: logs, ids, pid file', async () => {
   )
 })
 
-test('SIGINT ends it too', async () => {
+it('SIGINT ends it too', async () => {
   const server = await started()
   expect(await server.stop('SIGINT')).toBe(0)
 })
 
-test('tasks are there again after kill -9, enabled ones run', async () => {
+it('tasks are there again after kill -9, enabled ones run', async () => {
   const dir = temporary()
   const first = await TestServer.start({ dir })
   await first.json('POST', '/tasks', taskBody('on'))
@@ -136,7 +136,7 @@ test('tasks are there again after kill -9, enabled ones run', async () => {
   await second.until(async () => ((await second.json('GET', '/tasks/on/o')).body.series ? true : undefined), 'the row')
 })
 
-test('accepted points are processed before the end', async () => {
+it('accepted points are processed before the end', async () => {
   const dir = temporary()
   const log = join(dir, 'alerts.log')
   const server = await started({ dir })
@@ -148,7 +148,7 @@ test('accepted points are processed before the end', async () => {
   expect(readFileSync(log, 'utf8').trimEnd().split('\n')).toHaveLength(2000)
 })
 
-test('JSON logs and switched off access log', async () => {
+it('JSON logs and switched off access log', async () => {
   const server = await started({ env: { SHARDLINE_LOGGING_FORMAT: 'json', KAPACITOR_HTTP_LOG_ENABLED: 'false' } })
   await server.json('GET', '/ping')
   await server.stop()
@@ -158,7 +158,7 @@ test('JSON logs and switched off access log', async () => {
   expect(server.logs).not.toContain('http request')
 })
 
-test('UDP listeners of the configuration', async () => {
+it('UDP listeners of the configuration', async () => {
   const { createSocket } = await import('node:dgram')
   const { freePort } = await import('./server.js')
   const port = await freePort()

@@ -1,5 +1,5 @@
 /** `[deadman]` of the configuration in a real server: on main, where tasks are shown, and on the shards, where they run. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestServer, taskBody } from './server.js'
 
 let server: TestServer
@@ -40,7 +40,7 @@ async function rowOf(
 describe('[deadman]', () => {
   const dot = 'stream0 -> from1;\nfrom1 -> http_out2;\nstats3 -> derivative4;\nderivative4 -> alert5;'
 
-  test('global: every task gets one on its source, running or not', async () => {
+  it('global: every task gets one on its source, running or not', async () => {
     await server.json('POST', '/tasks', taskBody('still', { status: 'disabled' }))
     const still = await server.json('GET', '/tasks/still')
     expect(still.body.dot).toBe(`digraph still {\n${dot}\n}`)
@@ -55,14 +55,14 @@ describe('[deadman]', () => {
     expect(raised.oks_triggered).toBe(0)
   })
 
-  test('id and message are those of the configuration', async () => {
+  it('id and message are those of the configuration', async () => {
     const script = "stream|from()|deadman(0.0, 150ms).idField('id').messageField('text')|httpOut('o')"
     await server.json('POST', '/tasks', taskBody('texts', { script }))
     const row = await rowOf('texts', (r) => r.emitted === 0)
     expect(row).toMatchObject({ id: 'from1 of texts', text: 'from1 of texts: CRITICAL, 150ms' })
   })
 
-  test('groups come back to life', async () => {
+  it('groups come back to life', async () => {
     const script = "stream|from().groupBy('h')|deadman(0.0, 100ms).levelField('level')|httpOut('o')"
     await server.json('POST', '/tasks', taskBody('groups', { script }))
     await server.write('m,h=a v=1 1\nm,h=b v=1 1')

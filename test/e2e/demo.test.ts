@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { root } from './server.js'
 
 const demo = join(process.env.SHARDLINE_TEST_DIST ?? join(root, 'dist'), 'src/demo.js')
@@ -48,7 +48,7 @@ function sums(text: string): { sent: number; accepted: number; lost: number; pro
   return { sent, accepted, lost, processed, dropped }
 }
 
-test('ends by itself; every point is accounted for; nothing is left', async () => {
+it('ends by itself; every point is accounted for; nothing is left', async () => {
   const args = ['--seconds', '4', '--rate', '3000', '--groups', '500', '--noisy', '2']
   const { code, stdout, stderr } = await run(args, () => undefined)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -58,7 +58,7 @@ test('ends by itself; every point is accounted for; nothing is left', async () =
   expect(readdirSync(dir)).toEqual([])
 })
 
-test('ends by Ctrl-C, which arrives more than once', async () => {
+it('ends by Ctrl-C, which arrives more than once', async () => {
   let killed = false
   const { code, stdout, stderr } = await run(['--seconds', '60', '--rate', '1000', '--groups', '100'], (text, kill) => {
     if (killed || !text.includes('points/s')) return
@@ -70,7 +70,7 @@ test('ends by Ctrl-C, which arrives more than once', async () => {
   expect(readdirSync(dir)).toEqual([])
 })
 
-test('refuses options that it does not have', async () => {
+it('refuses options that it does not have', async () => {
   const help = await run(['--help'], () => undefined)
   expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--seconds') })
   expect(await run(['--rate', 'x'], () => undefined)).toEqual({

@@ -1,7 +1,7 @@
 /** httpPost to a configured endpoint: address, headers, credentials and row template come from the configuration. */
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { TestServer, taskBody } from './server.js'
 
 const requests: { url: string; headers: IncomingHttpHeaders; body: string }[] = []
@@ -39,7 +39,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-test('rows are posted as the endpoint of the configuration says', async () => {
+it('rows are posted as the endpoint of the configuration says', async () => {
   const script = "stream|from().measurement('m').groupBy('host')|httpPost().endpoint('rows').header('X-More', '1')"
   expect((await server.json('POST', '/tasks', taskBody('rows', { script }))).status).toBe(200)
   await server.write('m,host=a v=1.5 1500001200')

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FakeInfluxDB } from '../unit/influxdb/fake-influxdb.js'
 import { Influxd, noInfluxd } from './influxd.js'
 import { TestServer } from './server.js'
@@ -45,7 +45,7 @@ describe('loopback', () => {
   })
   afterAll(() => server.stop())
 
-  test('carries points from task to task, exactly, and counts them', async () => {
+  it('carries points from task to task, exactly, and counts them', async () => {
     const target = ".database('b').retentionPolicy('rp')"
     await create(
       server,
@@ -65,7 +65,7 @@ describe('loopback', () => {
     expect((await nodeStats(server, 'from')).kapacitor_loopback2).toMatchObject({ points_written: 1, errors: 0 })
   })
 
-  test('refuses to feed a task with its own points', async () => {
+  it('refuses to feed a task with its own points', async () => {
     const reply = await server.json(
       'POST',
       '/tasks',
@@ -74,7 +74,7 @@ describe('loopback', () => {
     expect(reply).toMatchObject({ status: 500, body: { error: 'loop detected on dbrp: "a"."rp"' } })
   })
 
-  test('of tasks that multiply each other’s points neither blocks nor grows without bound', async () => {
+  it('of tasks that multiply each other’s points neither blocks nor grows without bound', async () => {
     const twice = (db: string): string => {
       const loop = `kapacitorLoopback().database('${db}').retentionPolicy('rp')`
       return `var s = stream|from() s|${loop} s|${loop}`
@@ -105,7 +105,7 @@ describe('loopback', () => {
 })
 
 describe('influxDBOut', () => {
-  test('flushes when its task is disabled; the cluster comes from the configuration', async () => {
+  it('flushes when its task is disabled; the cluster comes from the configuration', async () => {
     const fake = await FakeInfluxDB.start()
     const config = `[[influxdb]]\nenabled = true\ndefault = true\nname = "main"\nurls = ["${fake.url}"]\ndisable-subscriptions = true\n[[influxdb]]\nname = "off"\n`
     const server = await TestServer.start({ config })
@@ -125,7 +125,7 @@ describe('influxDBOut', () => {
     }
   })
 
-  test('at the end of the server', async () => {
+  it('at the end of the server', async () => {
     const fake = await FakeInfluxDB.start()
     const server = await TestServer.start({
       config: `[[influxdb]]\nurls = ["${fake.url}"]\ndisable-subscriptions = true\n`,
@@ -141,7 +141,7 @@ describe('influxDBOut', () => {
     }
   })
 
-  test.skipIf(noInfluxd !== '')(
+  it.skipIf(noInfluxd !== '')(
     `into a real InfluxDB, through an outage ${noInfluxd}`,
     async () => {
       const influxd = await Influxd.start()
@@ -196,7 +196,7 @@ describe('influxDBOut', () => {
 })
 
 describe('sideload', () => {
-  test('loads at start and again when told to', async () => {
+  it('loads at start and again when told to', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'sideload-'))
     const server = await TestServer.start({ shards: 2 })
     try {
@@ -275,7 +275,7 @@ describe('autoscale', () => {
     swarm.close()
   })
 
-  test('scales a service and emits what it did', async () => {
+  it('scales a service and emits what it did', async () => {
     const { port } = swarm.address() as AddressInfo
     const server = await TestServer.start({
       shards: 2,

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { freePort, TestServer, taskBody } from './server.js'
 import { Sink } from './sink.js'
 
@@ -76,7 +76,7 @@ const rows = (list: readonly Record<string, unknown>[]) =>
   list.flatMap((b) => (b.series as { values: unknown[][] }[]).flatMap((s) => s.values))
 
 describe('recordings', () => {
-  test('hold the points of the task’s databases and measurements up to the stop, with normalised times', async () => {
+  it('hold the points of the task’s databases and measurements up to the stop, with normalised times', async () => {
     await define('task', posting('/x'), {
       dbrps: [
         { db: 'db', rp: 'rp' },
@@ -116,7 +116,7 @@ describe('recordings', () => {
     expect(BigInt(Date.parse(String(body.date))) * 1_000_000n).toBeGreaterThanOrEqual(before)
   })
 
-  test('points without a time get that of their arrival; datagrams are recorded too', async () => {
+  it('points without a time get that of their arrival; datagrams are recorded too', async () => {
     await define('task', posting('/x'))
     await record('r', 'task', 5e9)
     const from = BigInt(Date.now()) * 1_000_000n
@@ -143,7 +143,7 @@ describe('recordings', () => {
     expect(lines.find((l) => l.includes('v=3'))).toBe('m v=3 5')
   })
 
-  test('are listed newest first, by pattern and fields, and can be deleted', async () => {
+  it('are listed newest first, by pattern and fields, and can be deleted', async () => {
     await define('task', posting('/x'))
     await recordLines('a', 'm v=1 1')
     await recordLines('b', 'm v=1 1')
@@ -169,7 +169,7 @@ describe('recordings', () => {
     expect((await server.json('GET', '/recordings/b')).body.size).toBe(-1)
   })
 
-  test('a running one can be deleted: its file goes and nothing is recorded any more', async () => {
+  it('a running one can be deleted: its file goes and nothing is recorded any more', async () => {
     await define('task', posting('/x'))
     await record('r')
     await server.write('m v=1 1')
@@ -180,7 +180,7 @@ describe('recordings', () => {
     expect((await server.json('GET', '/recordings')).body.recordings).toEqual([])
   })
 
-  test.each([
+  it.each([
     ['stream', { task: 'none' }, 404, 'no task exists'],
     [
       'stream',
@@ -206,7 +206,7 @@ describe('recordings', () => {
     expect(await server.json('POST', `/recordings/${kind}`, body)).toMatchObject({ status, body: { error } })
   })
 
-  test('end by the clock when their stop has passed and nothing comes', async () => {
+  it('end by the clock when their stop has passed and nothing comes', async () => {
     const quick = await TestServer.start({
       config: `[replay]\ndir = ${JSON.stringify(join(data, 'quick'))}\nidle-timeout = "300ms"\n`,
     })
@@ -236,7 +236,7 @@ describe('recordings', () => {
     }
   })
 
-  test('a batch recording of a stream task fails', async () => {
+  it('a batch recording of a stream task fails', async () => {
     await define('task', posting('/x'))
     const reply = await server.json('POST', '/recordings/batch', {
       id: 'b',
@@ -252,7 +252,7 @@ describe('replays', () => {
   const windowed = "\n    |window()\n        .period(5s)\n        .every(5s)\n    |sum('v')"
   const series = 'm v=1 10\nm v=2 12\nm v=3 15\nm v=4 17\nm v=5 20\nm v=6 25'
 
-  test('with recorded times give what the live task gave, without touching it', async () => {
+  it('with recorded times give what the live task gave, without touching it', async () => {
     await define('task', posting('/x', windowed))
     await recordLines('r', series)
     const live = (await posted('/x', 4)).slice(0, 3)
@@ -290,7 +290,7 @@ describe('replays', () => {
     expect([...new Set(ingress.map((st) => st.tags.database))].sort()).toEqual(['db', 'other'])
   })
 
-  test('without them are moved to the present, distances kept', async () => {
+  it('without them are moved to the present, distances kept', async () => {
     await define('task', posting('/x'), { status: 'disabled' })
     await recordLines('r', series)
     const from = Date.now()
@@ -302,7 +302,7 @@ describe('replays', () => {
     expect(times[0]).toBeLessThanOrEqual(Date.now())
   })
 
-  test('the real clock keeps the pace', async () => {
+  it('the real clock keeps the pace', async () => {
     await define('task', posting('/x'), { status: 'disabled' })
     await record('r')
     await server.write('m v=1 10000\nm v=2 10200\nm v=3 10500', 'db=db&rp=rp&precision=ms')
@@ -321,7 +321,7 @@ describe('replays', () => {
     ])
   })
 
-  test('a running one shows the task inside it, and ends when it is deleted', async () => {
+  it('a running one shows the task inside it, and ends when it is deleted', async () => {
     await define('task', "stream|from().measurement('m')|httpOut('o')")
     await define('second', "stream|from().measurement('m')|httpOut('o')")
     await recordLines('r', 'm v=1 1\nm v=2 90')
@@ -350,7 +350,7 @@ describe('replays', () => {
     })
   })
 
-  test('alerts of a replay reach named topics; its own topics are apart and go with it', async () => {
+  it('alerts of a replay reach named topics; its own topics are apart and go with it', async () => {
     const script = `stream\n    |from()\n        .measurement('m')\n    |alert()\n        .id('x')\n        .crit(lambda: "v" > 3)\n        .topic('named')\n        .post('${sink.url}/own')\n`
     await define('task', script)
     await server.json('POST', '/alerts/topics/named/handlers', {
@@ -373,7 +373,7 @@ describe('replays', () => {
     await server.json('DELETE', '/alerts/topics/named/handlers/h')
   })
 
-  test('from nodes with a database of their own see the recorded one', async () => {
+  it('from nodes with a database of their own see the recorded one', async () => {
     await define('task', posting('/x', "\n        .database('db')\n        .retentionPolicy('rp')"), {
       status: 'disabled',
     })
@@ -383,7 +383,7 @@ describe('replays', () => {
     expect(rows(await posted('/x', 1))).toEqual([['1970-01-01T00:00:01Z', 1]])
   })
 
-  test.each([
+  it.each([
     [{ task: 'none' }, 404, 'task load: no task exists'],
     [{ recording: 'none' }, 404, 'recording not found: no recording exists'],
     [{ clock: 'slow' }, 400, 'unknown Clock slow'],
@@ -395,7 +395,7 @@ describe('replays', () => {
     expect((await server.json('GET', '/replays')).body.replays).toEqual([])
   })
 
-  test.each([
+  it.each([
     ['batch', { task: 'task' }, 400, 'cannot replay batch against stream task: task'],
     ['batch', { task: 'none' }, 404, 'task load: no task exists'],
     ['query', { task: 'task' }, 400, 'must provide query'],
@@ -405,14 +405,14 @@ describe('replays', () => {
     expect(await server.json('POST', `/replays/${kind}`, body)).toMatchObject({ status, body: { error } })
   })
 
-  test('bad bodies are answered in the words of Go’s decoder', async () => {
+  it('bad bodies are answered in the words of Go’s decoder', async () => {
     const error = async (body: string) => (await server.json('POST', '/replays', body)).body.error
     expect(await error('')).toBe('EOF')
     expect(await error('{"id":')).toBe('unexpected EOF')
     expect(await error('nope')).toBe("invalid character 'o' in literal null (expecting 'u')")
   })
 
-  test('of a broken task or file fail with the reason, and may be made again under the same id', async () => {
+  it('of a broken task or file fail with the reason, and may be made again under the same id', async () => {
     await define('task', posting('/x'), { status: 'disabled' })
     await recordLines('r', 'm v=1 1')
     const failure = async (content: Buffer | undefined) => {
@@ -443,7 +443,7 @@ describe('replays', () => {
     expect((await ended('replays', 'p')).error).toMatch(/^task start: .*log path must be absolute/)
   })
 
-  test('a task that fails while it is replayed fails the replay only', async () => {
+  it('a task that fails while it is replayed fails the replay only', async () => {
     const failing = `stream\n    |from()\n        .measurement('m')\n    |alert()\n        .message('{{ index .Tags 1 }}')\n        .crit(lambda: "v" > 3)\n        .topic('named')\n`
     await define('task', failing)
     await record('r')
@@ -456,7 +456,7 @@ describe('replays', () => {
     expect((await server.json('GET', '/tasks/task')).body).toMatchObject({ executing: true, error: '' })
   })
 
-  test('long recordings keep their points and their order, on several shards', async () => {
+  it('long recordings keep their points and their order, on several shards', async () => {
     const script = `stream\n    |from()\n        .measurement('m')\n        .groupBy('host')\n    |window()\n        .periodCount(1000)\n        .everyCount(1000)\n    |last('v')\n    |httpPost('${sink.url}/last')\n`
     await define('task', script, { status: 'disabled' })
     await record('r', 'task', 1e9)
@@ -492,7 +492,7 @@ describe('replays', () => {
   }, 60_000)
 })
 
-test('what runs at a crash has failed after it; files without a record are imported', async () => {
+it('what runs at a crash has failed after it; files without a record are imported', async () => {
   await define('task', posting('/x'))
   await recordLines('whole', 'm v=1 1\nm v=2 90')
   await record('cut')
@@ -524,7 +524,7 @@ test('what runs at a crash has failed after it; files without a record are impor
   for (const name of ['readme.txt', 'noext']) rmSync(join(replayDir(), name))
 })
 
-test('what runs at a stop has failed after it, and the files are whole', async () => {
+it('what runs at a stop has failed after it, and the files are whole', async () => {
   await define('task', posting('/x'))
   await recordLines('whole', 'm v=1 1\nm v=2 90')
   await record('cut')

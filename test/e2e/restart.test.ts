@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { TestServer, taskBody } from './server.js'
 
 const cleanups: (() => unknown)[] = []
@@ -32,7 +32,7 @@ function events(file: string): Event[] {
 }
 
 describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s', (signal) => {
-  test('tasks and alert levels are as they were', async () => {
+  it('tasks and alert levels are as they were', async () => {
     const dir = directory()
     const log = join(dir, 'alerts.log')
     const script = `stream|from().measurement('m').groupBy('g')
@@ -81,7 +81,7 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s', (signal) => {
   })
 })
 
-test('SIGTERM amid writers: what was answered with 204 is processed, within the deadline', async () => {
+it('SIGTERM amid writers: what was answered with 204 is processed, within the deadline', async () => {
   const dir = directory()
   const log = join(dir, 'alerts.log')
   // Handlers keep every event here: what their queues refuse is counted, but it is not what this is about.
@@ -139,7 +139,7 @@ describe('what was deleted before a crash', () => {
   const collected = (server: TestServer, task: string, n: number) =>
     server.until(async () => ((await idsOf(server, task)).length >= n ? true : undefined), 'the events')
 
-  test.each(['delete', 'rename'] as const)('%s: alert states of a task do not come back with its name', async (how) => {
+  it.each(['delete', 'rename'] as const)('%s: alert states of a task do not come back with its name', async (how) => {
     const dir = directory()
     const first = await TestServer.start({ dir, shards: 1 })
     await first.json('POST', '/tasks', taskBody('t', { script }))
@@ -160,7 +160,7 @@ describe('what was deleted before a crash', () => {
     expect(await idsOf(second, 't')).toEqual(['new'])
   })
 
-  test('a recording does not come back with its file', async () => {
+  it('a recording does not come back with its file', async () => {
     const dir = directory()
     const first = await TestServer.start({ dir, shards: 1 })
     await first.json('POST', '/tasks', taskBody('t', { script }))

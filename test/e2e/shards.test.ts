@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { handledPoints } from './scripts.js'
 import { TestServer, taskBody } from './server.js'
 
@@ -134,7 +134,7 @@ async function eventsOf(server: TestServer, db: string, bodies: readonly string[
   })
 }
 
-test('1, 2 and 4 shards give the same events for each group', async () => {
+it('1, 2 and 4 shards give the same events for each group', async () => {
   let events = 0
   await fc.assert(
     fc.asyncProperty(

@@ -1,8 +1,8 @@
 /** Two servers must not share a store: both would run every task. */
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { runDaemon, TestServer } from './server.js'
 
-test('a second server on the same store refuses to start; after a crash of the first it starts', async () => {
+it('a second server on the same store refuses to start; after a crash of the first it starts', async () => {
   const first = await TestServer.start()
   try {
     const second = await runDaemon(['-config', `${first.dir}/shardline.conf`], {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { passScript, TestServer, taskBody } from './server.js'
 
 let server: TestServer
@@ -13,7 +13,7 @@ const get = (id: string) => server.json('GET', `/tasks/${id}`)
 const remove = (id: string) => server.json('DELETE', `/tasks/${id}`)
 
 describe('create', () => {
-  test('answers with the whole task, fields in order', async () => {
+  it('answers with the whole task, fields in order', async () => {
     const { status, body } = await create(
       taskBody('whole', { status: undefined, vars: { x: { type: 'int', value: 1 } } }),
     )
@@ -47,13 +47,13 @@ describe('create', () => {
     })
   })
 
-  test('an empty id becomes a UUID', async () => {
+  it('an empty id becomes a UUID', async () => {
     const { body } = await create(taskBody(''))
     expect(body.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/)
     await remove(String(body.id))
   })
 
-  test('ids may hold letters of any script', async () => {
+  it('ids may hold letters of any script', async () => {
     const { body } = await create(taskBody('grün-1.x_y'))
     expect(body.link).toEqual({ rel: 'self', href: '/kapacitor/v1/tasks/grün-1.x_y' })
     expect((await server.json('GET', '/tasks/gr%C3%BCn-1.x_y')).status).toBe(200)
@@ -61,7 +61,7 @@ describe('create', () => {
   })
 
   // In the order in which the checks are made: each body has the faults of the later ones too.
-  test.each([
+  it.each([
     ['{"id": ', 400, 'invalid JSON'],
     ['[]', 400, 'invalid JSON'],
     [{ ...taskBody('a b'), type: 'bogus' }, 400, 'invalid JSON'],
@@ -102,7 +102,7 @@ describe('create', () => {
     expect(reply).toEqual({ status, body: { error: text, message: text } })
   })
 
-  test('a task that cannot start answers 500, is stored enabled, and runs once its script does', async () => {
+  it('a task that cannot start answers 500, is stored enabled, and runs once its script does', async () => {
     const reply = await create(taskBody('broken', { script: "stream|from()|where(lambda: 1 + 'a')" }))
     expect(reply.status).toBe(500)
     const error = reply.body.error
@@ -117,7 +117,7 @@ describe('create', () => {
     await remove('broken')
   })
 
-  test('members count in any case', async () => {
+  it('members count in any case', async () => {
     const body = {
       Id: 'case',
       DBRPS: [{ Db: 'db', RP: 'rp' }],
@@ -139,7 +139,7 @@ describe('create', () => {
     await remove('case')
   })
 
-  test('a var needs a type', async () => {
+  it('a var needs a type', async () => {
     const withVar = (v: unknown) => create(taskBody('typeless', { vars: { v } }))
     const text = async (v: unknown) => (await withVar(v)).body.error
     expect(await text({ value: 5 })).toBe('invalid var v: unsupported Var type json.Number.')
@@ -151,7 +151,7 @@ describe('create', () => {
     expect(await text({ value: 5, type: '' })).toBe('invalid JSON')
   })
 
-  test('integers beyond 2^53 in vars are exact', async () => {
+  it('integers beyond 2^53 in vars are exact', async () => {
     const script = `var i = 1\nstream|from().measurement('m').where(lambda: "v" == i)|httpOut('o')`
     const body = JSON.stringify(taskBody('big', { script, vars: { i: { type: 'int', value: 0 } } })).replace(
       ':0}',
@@ -171,7 +171,7 @@ describe('create', () => {
 })
 
 describe('update', () => {
-  test('unknown tasks, empty fields, dbrps', async () => {
+  it('unknown tasks, empty fields, dbrps', async () => {
     expect(await patch('nosuch', {})).toMatchObject({
       status: 404,
       body: { error: 'task does not exist, cannot update' },
@@ -192,7 +192,7 @@ describe('update', () => {
     await remove('u')
   })
 
-  test('rename keeps it running; a clash is 500', async () => {
+  it('rename keeps it running; a clash is 500', async () => {
     await create(taskBody('r1'))
     await create(taskBody('r3', { status: 'disabled' }))
     expect((await patch('r1', { id: 'r3' })).body.error).toBe(
@@ -209,7 +209,7 @@ describe('update', () => {
     await remove('r3')
   })
 
-  test('last-enabled moves only from disabled to enabled', async () => {
+  it('last-enabled moves only from disabled to enabled', async () => {
     const first = (await create(taskBody('le'))).body['last-enabled']
     expect((await patch('le', { status: 'enabled' })).body['last-enabled']).toBe(first)
     await patch('le', { status: 'disabled' })
@@ -217,7 +217,7 @@ describe('update', () => {
     await remove('le')
   })
 
-  test('changes of one task follow each other', async () => {
+  it('changes of one task follow each other', async () => {
     await create(taskBody('busy'))
     const statuses = Array.from({ length: 20 }, (_, i) =>
       patch('busy', { status: i % 2 === 0 ? 'disabled' : 'enabled' }),
@@ -233,7 +233,7 @@ describe('get and list', () => {
     for (const id of ['l_b', 'l_a', 'l_c']) await create(taskBody(id, { status: 'disabled' }))
   })
 
-  test.each([
+  it.each([
     ['/tasks/nosuch', 404, 'no task exists'],
     ['/tasks/', 400, 'must specify task id on path'],
     ['/tasks/l_a?dot-view=bad', 400, 'invalid dot-view parameter "bad"'],
@@ -250,7 +250,7 @@ describe('get and list', () => {
     expect(await server.json('GET', path)).toMatchObject({ status, body: { error } })
   })
 
-  test('the raw script', async () => {
+  it('the raw script', async () => {
     expect((await get('l_a?script-format=raw')).body.script).toBe(passScript)
   })
 
@@ -259,7 +259,7 @@ describe('get and list', () => {
     return (body.tasks as { id: string }[]).map((t) => t.id)
   }
 
-  test('sorted, by pattern, in pages', async () => {
+  it('sorted, by pattern, in pages', async () => {
     expect(await ids('pattern=l_*')).toEqual(['l_a', 'l_b', 'l_c'])
     expect(await ids('pattern=l_[bc]&offset=1')).toEqual(['l_c'])
     expect(await ids('pattern=l_*&limit=0')).toEqual([])
@@ -267,7 +267,7 @@ describe('get and list', () => {
     expect(await ids('pattern=l_*&limit=1&offset=5')).toEqual([])
   })
 
-  test('all fields by default, sorted; stats is null', async () => {
+  it('all fields by default, sorted; stats is null', async () => {
     const { body } = await server.json('GET', '/tasks?pattern=l_a')
     const [task] = body.tasks as Record<string, unknown>[]
     expect(Object.keys(task!)).toEqual([
@@ -278,13 +278,13 @@ describe('get and list', () => {
   })
 })
 
-test('delete is 204 for anything', async () => {
+it('delete is 204 for anything', async () => {
   expect((await remove('never')).status).toBe(204)
   expect((await remove('whole')).status).toBe(204)
   expect((await get('whole')).status).toBe(404)
 })
 
-test('log level and log stream', async () => {
+it('log level and log stream', async () => {
   expect((await server.json('POST', '/loglevel', { level: 'ERROR' })).status).toBe(204)
   expect((await server.json('POST', '/loglevel', { level: 'x' })).body.error).toBe('invalid log level')
   expect((await fetch(`${server.url}/kapacitor/v1/logs`)).status).toBe(404)
@@ -306,7 +306,7 @@ test('log level and log stream', async () => {
   await server.json('POST', '/loglevel', { level: 'debug' })
 })
 
-test('the lines of a log node can be followed by task and node', async () => {
+it('the lines of a log node can be followed by task and node', async () => {
   const script = "stream|from().measurement('m').groupBy('h')|log().prefix('p')"
   await create(taskBody('followed', { script }))
   const stop = new AbortController()

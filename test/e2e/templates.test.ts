@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { TestServer } from './server.js'
 import { Sink } from './sink.js'
 
@@ -47,7 +47,7 @@ const posted = (path: string, n: number) =>
   server.until(() => (sink.at(path).length >= n ? sink.at(path) : undefined), `${n} posts to ${path}`)
 
 describe('templates', () => {
-  test('create, get, list', async () => {
+  it('create, get, list', async () => {
     const created = await create(posting('/one'))
     expect(created.status).toBe(200)
     expect(Object.keys(created.body)).toEqual([
@@ -83,7 +83,7 @@ describe('templates', () => {
     expect(Object.keys(all[0]!)).toEqual(['created', 'dot', 'error', 'id', 'link', 'modified', 'script', 'type'])
   })
 
-  test.each([
+  it.each([
     ['POST', '/templates', { id: 'a b', script: 'x' }, 400, /^template ID must contain only letters/],
     ['POST', '/templates', { id: 'tpl', script: 'x' }, 400, /^template tpl already exists$/],
     ['POST', '/templates', { id: 'x' }, 400, /^must provide TICKscript$/],
@@ -109,14 +109,14 @@ describe('templates', () => {
     expect(reply.body.error).toMatch(error)
   })
 
-  test('a template without an id gets one, and deletes are always fine', async () => {
+  it('a template without an id gets one, and deletes are always fine', async () => {
     const { body } = await server.json('POST', '/templates', { script: "stream|from()|httpOut('o')" })
     expect(body.id).toMatch(/^[0-9a-f-]{36}$/)
     expect((await server.json('DELETE', `/templates/${String(body.id)}`)).status).toBe(204)
     expect((await server.json('DELETE', `/templates/${String(body.id)}`)).status).toBe(204)
   })
 
-  test('a failed create leaves no task behind that a later change of the template would touch', async () => {
+  it('a failed create leaves no task behind that a later change of the template would touch', async () => {
     await create(posting('/one'))
     expect((await server.json('POST', '/tasks', fromTemplate('t', { dbrps: [] }))).status).toBe(400)
     const own = "stream\n    |from()\n    |httpOut('o')\n"
@@ -125,7 +125,7 @@ describe('templates', () => {
     expect(await task('t')).toMatchObject({ script: own, 'template-id': '' })
   })
 
-  test('a change reaches enabled and disabled tasks; enabled ones run the new script', async () => {
+  it('a change reaches enabled and disabled tasks; enabled ones run the new script', async () => {
     await create(posting('/one'))
     await server.json('POST', '/tasks', fromTemplate('on'))
     await server.json('POST', '/tasks', fromTemplate('off', { status: 'disabled' }))
@@ -141,7 +141,7 @@ describe('templates', () => {
     expect(sink.at('/one')).toHaveLength(1)
   })
 
-  test('a change that some enabled task cannot follow changes nothing', async () => {
+  it('a change that some enabled task cannot follow changes nothing', async () => {
     await create(posting('/one'))
     await server.json('POST', '/tasks', fromTemplate('a'))
     await server.json('POST', '/tasks', fromTemplate('b'))
@@ -165,7 +165,7 @@ describe('templates', () => {
     expect(sink.at('/two')).toEqual([])
   })
 
-  test('a disabled task whose vars do not fit any more keeps the reason', async () => {
+  it('a disabled task whose vars do not fit any more keeps the reason', async () => {
     await create(posting('/one'))
     await server.json('POST', '/tasks', fromTemplate('t', { status: 'disabled' }))
     const reply = await server.json('PATCH', '/templates/tpl', { script: `var other int\n${posting('/two')}` })
@@ -188,7 +188,7 @@ describe('templates', () => {
     expect(await task('t')).toMatchObject({ executing: true, error: '' })
   })
 
-  test('databases of the template win over those of the task', async () => {
+  it('databases of the template win over those of the task', async () => {
     await create(`dbrp "one"."rp"\n${posting('/one')}`)
     const twice = await server.json('POST', '/tasks', fromTemplate('t'))
     expect(twice).toMatchObject({ status: 400 })
@@ -200,7 +200,7 @@ describe('templates', () => {
     expect((await task('t')).dbrps).toEqual([{ db: 'two', rp: 'rp' }])
   })
 
-  test('tasks outlive their template and stay usable', async () => {
+  it('tasks outlive their template and stay usable', async () => {
     await create(posting('/one'))
     await server.json('POST', '/tasks', fromTemplate('t'))
     expect((await server.json('DELETE', '/templates/tpl')).status).toBe(204)
@@ -211,7 +211,7 @@ describe('templates', () => {
     await posted('/one', 1)
   })
 
-  test('renaming a template takes its tasks along', async () => {
+  it('renaming a template takes its tasks along', async () => {
     await create(posting('/one'))
     await create(posting('/one'), 'taken')
     await server.json('POST', '/tasks', fromTemplate('t'))
@@ -221,7 +221,7 @@ describe('templates', () => {
     expect((await task('t'))['template-id']).toBe('new')
   })
 
-  test('creates and changes at the same time leave no task with an old script', async () => {
+  it('creates and changes at the same time leave no task with an old script', async () => {
     await create(posting('/0'))
     const work: Promise<unknown>[] = []
     for (let i = 1; i <= 10; i++) {
@@ -234,7 +234,7 @@ describe('templates', () => {
   })
 })
 
-test('templates and the bond to their tasks survive a crash', async () => {
+it('templates and the bond to their tasks survive a crash', async () => {
   const first = await TestServer.start()
   try {
     const script = posting('/one')

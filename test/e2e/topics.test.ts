@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { TestServer, taskBody } from './server.js'
 import { Sink } from './sink.js'
 
@@ -74,7 +74,7 @@ const collected = (n: number, topic = 't') =>
   }, `${n} events in ${topic}`)
 
 describe('topics', () => {
-  test('their level is the highest of their events, also in listings', async () => {
+  it('their level is the highest of their events, also in listings', async () => {
     await startTask()
     await server.write('m,host=b v=35i 1\nm,host=a v=25i 2\nm,host=c v=5i 3')
     expect(await collected(2)).toEqual({
@@ -104,7 +104,7 @@ describe('topics', () => {
     expect((await server.json('GET', topicPath('t'))).body.level).toBe('WARNING')
   })
 
-  test.each([
+  it.each([
     ['?min-level=RN', 400, "unknown alert level 'RN'"],
     ['?min-level=zz', 400, "unknown alert level 'ZZ'"],
     ['?pattern=[', 400, 'invalid pattern: syntax error in pattern'],
@@ -117,13 +117,13 @@ describe('topics', () => {
     expect(await server.json('GET', topicsPath + path)).toMatchObject({ status, body: { error } })
   })
 
-  test('handlers of an unknown topic are an empty list, deleting it is fine', async () => {
+  it('handlers of an unknown topic are an empty list, deleting it is fine', async () => {
     expect((await server.json('GET', `${topicPath('none')}/handlers`)).body.handlers).toEqual([])
     expect((await server.json('DELETE', topicPath('none'))).status).toBe(204)
     expect((await server.json('DELETE', `${topicPath('none')}/handlers/h`)).status).toBe(204)
   })
 
-  test('events and topics with slashes and line feeds in their ids can be reached through their links', async () => {
+  it('events and topics with slashes and line feeds in their ids can be reached through their links', async () => {
     await startTask(alerting('disk /{{ .Group }}\\n?', 'top/ic'))
     await server.write('m,host=a v=35i 1')
     await collected(1, 'top/ic')
@@ -140,7 +140,7 @@ describe('topics', () => {
     expect(none).toMatchObject({ status: 404, body: { error: 'unknown event "x/y" in topic "top/ic"' } })
   })
 
-  test('deleting a topic drops its events and keeps its handlers', async () => {
+  it('deleting a topic drops its events and keeps its handlers', async () => {
     await addHandler(post('/kept'))
     await startTask()
     await server.write('m,host=a v=35i 1')
@@ -154,7 +154,7 @@ describe('topics', () => {
 })
 
 describe('handler specs', () => {
-  test('create, list, get, replace, rename, patch, delete', async () => {
+  it('create, list, get, replace, rename, patch, delete', async () => {
     const view = (id: string, more: Record<string, unknown> = {}) => ({
       link: { rel: 'self', href: `/kapacitor/v1/alerts/topics/t/handlers/${id}` },
       id,
@@ -203,7 +203,7 @@ describe('handler specs', () => {
     expect((await server.json('PUT', path, log)).status).toBe(404)
   })
 
-  test.each([
+  it.each([
     [
       { id: 'bad 5', kind: 'log' },
       400,
@@ -267,7 +267,7 @@ describe('handler specs', () => {
     expect((await server.json('GET', `${topicPath('t')}/handlers`)).body.handlers).toEqual([])
   })
 
-  test('a duplicate and a longer circle are refused', async () => {
+  it('a duplicate and a longer circle are refused', async () => {
     await addHandler(post('/x'))
     expect((await addHandler(post('/y'))).body.error).toBe(
       'failed to create handler: cannot register handler, handler with ID "h" already exists',
@@ -278,7 +278,7 @@ describe('handler specs', () => {
     expect(reply.body.error).toBe('failed to create handler: events would go round in circles: v -> t -> u -> v')
   })
 
-  test('each kind delivers: log, exec, tcp, post with its options', async () => {
+  it('each kind delivers: log, exec, tcp, post with its options', async () => {
     const received: Buffer[] = []
     const tcp = createServer((socket) => socket.on('data', (part) => received.push(part)))
     await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve))
@@ -304,7 +304,7 @@ describe('handler specs', () => {
     tcp.close()
   })
 
-  test('a program of a script gets arguments made of the event and of vars', async () => {
+  it('a program of a script gets arguments made of the event and of vars', async () => {
     const out = join(dir, 'expanded')
     const script = `var limit = 5
 stream|from().measurement('m').groupBy('host')
@@ -317,7 +317,7 @@ stream|from().measurement('m').groupBy('host')
     await server.json('DELETE', '/tasks/expanding')
   })
 
-  test('match decides by level, change, names, tags and duration', async () => {
+  it('match decides by level, change, names, tags and duration', async () => {
     const matches: Record<string, string> = {
       level: 'level() >= WARNING',
       changed: 'changed() AND level() != OK',
@@ -354,7 +354,7 @@ stream|from().measurement('m').groupBy('host')
     expect(server.logs).toContain('expression returned unexpected type int64')
   })
 
-  test('publish looks the previous level up per topic, and goes on from topic to topic', async () => {
+  it('publish looks the previous level up per topic, and goes on from topic to topic', async () => {
     await addHandler({ id: 'p', kind: 'publish', options: { topics: ['u', 'v'] }, match: 'level() == CRITICAL' })
     await addHandler({ id: 'p', kind: 'publish', options: { topics: ['w'] } }, 'u')
     await addHandler(post('/w'), 'w')
@@ -370,7 +370,7 @@ stream|from().measurement('m').groupBy('host')
     expect((await server.json('GET', topicPath('w'))).body).toMatchObject({ level: 'CRITICAL', collected: 2 })
   })
 
-  test('aggregate makes one event of those of an interval', async () => {
+  it('aggregate makes one event of those of an interval', async () => {
     const options = { id: 'agg', topic: 'u', interval: 300_000_000, message: '{{ .Count }} in {{ .Interval }}' }
     await addHandler({ id: 'a', kind: 'aggregate', options })
     await addHandler(post('/agg'), 'u')
@@ -399,7 +399,7 @@ stream|from().measurement('m').groupBy('host')
     }
   })
 
-  test('a handler that is replaced under load loses no event', async () => {
+  it('a handler that is replaced under load loses no event', async () => {
     await addHandler(post('/load'))
     await startTask()
     const n = 300
@@ -413,7 +413,7 @@ stream|from().measurement('m').groupBy('host')
   })
 })
 
-test('handlers survive a crash, states a stop; a handler that no longer fits stays listed', async () => {
+it('handlers survive a crash, states a stop; a handler that no longer fits stays listed', async () => {
   const config = `[[httppost]]\nendpoint = "e"\nurl = "${sink.url}/endpoint"\n`
   const path = '/alerts/topics/t/handlers'
   const data = mkdtempSync(join(tmpdir(), 'shardline-topics-'))

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { implementations } from '../unit/http/serve.js'
 import { TestServer, taskBody } from './server.js'
 
@@ -20,11 +20,11 @@ describe.each(implementations)('writes over %s', (implementation) => {
   }
   const last = async (): Promise<unknown> => (await server.json('GET', '/tasks/w/o')).body.series
 
-  test('says which implementation it is', () => {
+  it('says which implementation it is', () => {
     expect(server.logs).toContain(`server=${implementation}`)
   })
 
-  test('both paths; 204 without a body; the points arrive', async () => {
+  it('both paths; 204 without a body; the points arrive', async () => {
     for (const path of ['/write', '/kapacitor/v1/write']) {
       const reply = await post(`${path}?db=db&rp=rp&precision=s&consistency=any`, 'm v=1i,s="x" 1500001200\n')
       expect(reply).toEqual({ status: 204, text: '', type: 'application/json; charset=utf-8' })
@@ -36,7 +36,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
     )
   })
 
-  test('one bad line rejects all, with plain text under the JSON type', async () => {
+  it('one bad line rejects all, with plain text under the JSON type', async () => {
     const reply = await post('/write?db=db&rp=rp', 'm v=1\nbad\nbad2 x\n')
     expect(reply).toEqual({
       status: 400,
@@ -45,7 +45,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
     })
   })
 
-  test('db is checked after parsing', async () => {
+  it('db is checked after parsing', async () => {
     expect(await post('/write', 'm v=1')).toMatchObject({ status: 400, text: 'database is required\n' })
     expect(await post('/write', '')).toMatchObject({ status: 400, text: 'database is required\n' })
     expect(await post('/write', 'bad\n# x\n\n  m v=1 x')).toMatchObject({
@@ -56,7 +56,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
     expect(await post('/write?db=db', '# only\n\n#comments')).toMatchObject({ status: 204 })
   })
 
-  test('a precision that there is not means nanoseconds', async () => {
+  it('a precision that there is not means nanoseconds', async () => {
     for (const [precision, second] of [
       ['zz', 5],
       ['constructor', 6],
@@ -68,7 +68,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
     }
   })
 
-  test('gzip', async () => {
+  it('gzip', async () => {
     const gzip = { 'Content-Encoding': 'gzip' }
     const packed = gzipSync('m v=7 1500001207')
     expect(await post('/write?db=db&rp=rp&precision=s', packed, gzip)).toMatchObject({ status: 204 })
@@ -87,7 +87,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
     expect((await post('/write?db=db', packed, { 'Content-Encoding': 'GZIP' })).status).toBe(400)
   })
 
-  test('bodies beyond the limit are 413, packed or not', async () => {
+  it('bodies beyond the limit are 413, packed or not', async () => {
     const line = 'm v=1 1500001200\n'
     const large = line.repeat(10_000)
     expect((await post('/write?db=db&rp=rp', gzipSync(large), { 'Content-Encoding': 'gzip' })).status).toBe(413)
@@ -100,7 +100,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
     expect((await post('/write?db=db&rp=rp', line.repeat(5000))).status).toBe(204)
   })
 
-  test("what InfluxDB's subscriber sends", async () => {
+  it("what InfluxDB's subscriber sends", async () => {
     const reply = await post('/write?consistency=&db=db&precision=ns&rp=rp', 'm v=9 1500001209000000000\n', {
       'User-Agent': 'InfluxDBClient',
       'Content-Type': '',
@@ -113,13 +113,13 @@ describe.each(implementations)('writes over %s', (implementation) => {
     )
   })
 
-  test('other verbs', async () => {
+  it('other verbs', async () => {
     expect((await fetch(`${server.url}/write?db=db`)).status).toBe(404)
     expect((await fetch(`${server.url}/write`, { method: 'OPTIONS' })).status).toBe(200)
     expect((await post('/query', 'q=CREATE DATABASE "x"')).status).toBe(404)
   })
 
-  test('statistics count them', async () => {
+  it('statistics count them', async () => {
     const vars = (await server.json('GET', '/debug/vars')).body
     expect(vars).toMatchObject({ num_tasks: 1, num_enabled_tasks: 1, product: 'shardline', version: '1.5.7' })
     const statistics = Object.values(
@@ -138,7 +138,7 @@ describe.each(implementations)('writes over %s', (implementation) => {
   })
 })
 
-test('a write without a retention policy belongs to the configured one', async () => {
+it('a write without a retention policy belongs to the configured one', async () => {
   const server = await TestServer.start({ env: { KAPACITOR_DEFAULT_RETENTION_POLICY: 'auto' } })
   await server.json('POST', '/tasks', taskBody('a', { dbrps: [{ db: 'db', rp: 'auto' }] }))
   expect((await server.write('m v=1 1', 'db=db')).status).toBe(204)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AppendResult, LineWriter } from '../../src/ingest/line-writer.js'
 import { Tables } from '../../src/ingest/tables.js'
 import { SlotPool } from '../../src/transport/slots.js'
@@ -29,7 +29,7 @@ const datagram = fc
   .map((lines) => lines.join('\n'))
 
 describe('appends of many datagrams', () => {
-  test('keep exactly the rows of the good ones, in order per table', () => {
+  it('keep exactly the rows of the good ones, in order per table', () => {
     const configs = [setup(600, 2048, null), setup(80, 8192, 'b'), setup(8, 1 << 20, null)]
     fc.assert(
       fc.property(fc.array(datagram, { maxLength: 25 }), fc.nat(configs.length - 1), (datagrams, i) => {
@@ -62,7 +62,7 @@ describe('appends of many datagrams', () => {
     )
   })
 
-  test('a lack of slots takes nothing of the append that met it', () => {
+  it('a lack of slots takes nothing of the append that met it', () => {
     fc.assert(
       fc.property(
         fc.array(datagram, { minLength: 5, maxLength: 40 }),

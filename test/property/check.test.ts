@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { kindOf, Timestamp, type Value } from '../../src/columns/values.js'
 import { checkScript } from '../../src/compile/check-script.js'
 import { evaluateScript } from '../../src/compile/evaluate-script.js'
@@ -114,7 +114,7 @@ function check(script: string): Diagnostic[] {
 const defining = /^(?:parser: |line \d|name "|attempted|invalid task type|missing value)/
 
 describe('check', () => {
-  test.each([
+  it.each([
     ['scripts with mistakes', mutated, 600],
     ['token soup', soup, 600],
     ['tokens with blanks', spaced, 600],
@@ -134,11 +134,11 @@ describe('check', () => {
     )
   })
 
-  test('the scripts themselves have no errors', () => {
+  it('the scripts themselves have no errors', () => {
     for (const script of scripts) expect(check(script).filter((d) => d.severity === 'error')).toEqual([])
   })
 
-  test.each([
+  it.each([
     ['open brackets', `stream|from()|where(lambda: ${'('.repeat(5000)}`],
     ['operators', `stream|from()|where(lambda: ${'"a" + '.repeat(5000)}1)`],
     ['quotes', `${"var x = '\n".repeat(3000)}`],
@@ -193,7 +193,7 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => ({
 const cell: fc.Arbitrary<Value> = fc.constantFrom<Value[]>(1n, 2.5, 'text', true, 0n, false)
 
 describe('lambdas', () => {
-  test('the first error is that of enable time', () => {
+  it('the first error is that of enable time', () => {
     fc.assert(
       fc.property(expression, (text) => {
         const e = parseLambdaBody(text)
@@ -210,7 +210,7 @@ describe('lambdas', () => {
     )
   })
 
-  test('what is warned of never evaluates', () => {
+  it('what is warned of never evaluates', () => {
     let warned = 0
     fc.assert(
       fc.property(

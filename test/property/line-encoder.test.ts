@@ -1,6 +1,6 @@
 /** What the encoder writes is what the parser of lines reads: names, values, int64 and ns, wherever the cells come from. */
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Chunk, RestRows } from '../../src/columns/chunk.js'
 import { LineRows, readLineFields, readLineTags } from '../../src/columns/line-rows.js'
 import { EscapeSet, LineTokens, textAt } from '../../src/columns/line-tokens.js'
@@ -79,7 +79,7 @@ const byBytes = (a: [string, unknown], b: [string, unknown]): number =>
   Buffer.compare(Buffer.from(a[0]), Buffer.from(b[0]))
 
 describe('line encoder', () => {
-  test('round trip, from columns, boxed rests, packed rows and lines', () => {
+  it('round trip, from columns, boxed rests, packed rows and lines', () => {
     fc.assert(
       fc.property(
         fc.array(row, { minLength: 1, maxLength: 5 }),

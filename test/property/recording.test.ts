@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readLineFields, readLineTags } from '../../src/columns/line-rows.js'
 import { EscapeSet, LineTokens, textAt } from '../../src/columns/line-tokens.js'
 import type { Value } from '../../src/columns/values.js'
@@ -69,7 +69,7 @@ function decode(db: string, rp: string, line: Uint8Array, timeNs: bigint): Read 
 }
 
 describe('recordings', () => {
-  test('hold exactly the points that were written', async () => {
+  it('hold exactly the points that were written', async () => {
     let run = 0
     await fc.assert(
       fc.asyncProperty(

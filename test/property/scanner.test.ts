@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { LineWriter, type Prepared } from '../../src/ingest/line-writer.js'
 import { Tables } from '../../src/ingest/tables.js'
 import { hashPartition, type Route, shardOf } from '../../src/transport/routes.js'
@@ -158,7 +158,7 @@ const oddLine = pick('', '   ', '# comment', '\t m v=1', '\0m v=1', '# x="', 'm 
 const precision = fc.constantFrom('n', 'u', 'ms', 's', 'm', 'h') as fc.Arbitrary<'n' | 'u' | 'ms' | 's' | 'm' | 'h'>
 
 describe('scanner against the reference parser', () => {
-  test('good lines in slots of every size', () => {
+  it('good lines in slots of every size', () => {
     const setups = [setup(1, 1 << 20, 8), setup(2, 1 << 16, 64), setup(3, 4096), setup(4, 8192)]
     fc.assert(
       fc.property(
@@ -172,7 +172,7 @@ describe('scanner against the reference parser', () => {
     )
   })
 
-  test('lines with a few bytes changed', () => {
+  it('lines with a few bytes changed', () => {
     const s = setup(2, 1 << 16, 64)
     const change = fc.tuple(fc.nat(400), pick(...' ,="\\\n\t\0#-+.eEiuNnt0\r\xff', '', '  ', '\\\\', '\\\n'))
     fc.assert(
@@ -193,7 +193,7 @@ describe('scanner against the reference parser', () => {
     )
   })
 
-  test('arbitrary strings over hostile bytes', () => {
+  it('arbitrary strings over hostile bytes', () => {
     const s = setup(2, 1 << 16, 64)
     const byte = pick(...'m,a=1 "\\\n\t\0#-.eit0\r\xc3\xa9\xff', 'v=', ' v=1', 'm,a=b v=', '"')
     fc.assert(
@@ -202,7 +202,7 @@ describe('scanner against the reference parser', () => {
     )
   })
 
-  test('numbers', () => {
+  it('numbers', () => {
     const s = setup(1, 1 << 16, 64)
     const text = fc.array(pick(...'0123456789', '.', '-', 'e', 'E', '+', 'i', 'u', '00000', '99999999'), {
       minLength: 1,
@@ -214,7 +214,7 @@ describe('scanner against the reference parser', () => {
     )
   })
 
-  test('timestamps', () => {
+  it('timestamps', () => {
     const s = setup(1, 1 << 16, 64)
     const edge = fc.bigInt({ min: 2n ** 63n - 5000n, max: 2n ** 63n + 5n })
     const value = fc.oneof(

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import type { BatchSchema } from '../../src/columns/batch-layout.js'
 import { LineWriter } from '../../src/ingest/line-writer.js'
 import { Tables } from '../../src/ingest/tables.js'
@@ -44,7 +44,7 @@ function merged(lines: readonly string[]): string[][] {
   })
 }
 
-test('rows of several tables come back in the order of their lines, on every shard', () => {
+it('rows of several tables come back in the order of their lines, on every shard', () => {
   const row = fc.record({ table: fc.constantFrom('a', 'bb', 'c'), host: fc.integer({ min: 0, max: 5 }) })
   fc.assert(
     fc.property(fc.array(row, { minLength: 1, maxLength: 60 }), (rows) => {

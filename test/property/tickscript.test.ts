@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ShardlineError } from '../../src/errors.js'
 import { evaluateConstant } from '../../src/lambda/constant.js'
 import { operatorRegistry } from '../../src/operators/registry.js'
@@ -121,7 +121,7 @@ function survives(text: string): void {
 }
 
 describe('formatting', () => {
-  test('generated scripts parse, keep their meaning and settle when they are formatted again', () => {
+  it('generated scripts parse, keep their meaning and settle when they are formatted again', () => {
     fc.assert(
       fc.property(scripts(false), (text) => {
         const once = format(text)
@@ -132,7 +132,7 @@ describe('formatting', () => {
     )
   })
 
-  test('scripts with chains among the arguments settle too', () => {
+  it('scripts with chains among the arguments settle too', () => {
     fc.assert(
       fc.property(scripts(true), (text) => {
         const last = settled(text)
@@ -142,7 +142,7 @@ describe('formatting', () => {
     )
   })
 
-  test('precedence survives parentheses', () => {
+  it('precedence survives parentheses', () => {
     const evaluateInt = (e: Expression): bigint => evaluateConstant(e) as bigint
     const arithmetic = fc.letrec<Record<string, string>>((tie) => ({
       e: fc.oneof(
@@ -164,18 +164,18 @@ describe('formatting', () => {
 })
 
 describe('hostile input', () => {
-  test('random text', () => {
+  it('random text', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), survives), { numRuns: 1500 })
   })
 
-  test('random bytes', () => {
+  it('random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => survives(Buffer.from(bytes).toString())),
       { numRuns: 1000 },
     )
   })
 
-  test('token soup', () => {
+  it('token soup', () => {
     const token = fc.oneof(
       literal,
       regex,
@@ -223,7 +223,7 @@ describe('hostile input', () => {
     )
   })
 
-  test('valid scripts with random damage', () => {
+  it('valid scripts with random damage', () => {
     const valid = [
       'dbrp "telegraf"."autogen"\nvar period = 10s\nvar names = [\'a\', *]\n// threshold\nvar crit = lambda: "usage" > 90.0 AND "host" =~ /web\\d+/',
       "stream\n  |from().measurement('cpu').groupBy('host')\n  |window().period(10s).every(5s).align()\n  |mean('v').as('m') // note\n  |alert().crit(lambda: \"m\" > 1 OR -\"m\" < 2).slack().channel('#x').log('/tmp/x')",
@@ -249,7 +249,7 @@ describe('hostile input', () => {
     )
   })
 
-  test.each([
+  it.each([
     ['one huge string', `var x = '${'a'.repeat(1_000_000)}'`],
     ['an unterminated string', `var x = '${'a'.repeat(1_000_000)}`],
     ['a huge name', `${'a'.repeat(1_000_000)}|b()`],

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { compileMatch } from '../../../src/alerts/match.js'
 import { delivery } from './events.js'
 
@@ -6,7 +6,7 @@ import { delivery } from './events.js'
 const given = () => delivery({ tags: { host: 'a', level: 'x' } })
 
 describe('match expressions', () => {
-  test.each([
+  it.each([
     ['level() == CRITICAL', true],
     ['level() > WARNING AND level() >= INFO', true],
     ['level() == OK OR level() == INFO', false],
@@ -28,7 +28,7 @@ describe('match expressions', () => {
     expect(compileMatch(text)(given())).toBe(expected)
   })
 
-  test.each([
+  it.each([
     ['level( ==', /^invalid match expression: parser: unexpected unknown state, last char: '='/],
     ['', /^invalid match expression: parser: /],
     ['level() == BOGUS', /^unknown identifier "BOGUS"$/],
@@ -39,7 +39,7 @@ describe('match expressions', () => {
     expect(() => compileMatch(text)).toThrow(reason)
   })
 
-  test.each([
+  it.each([
     [`"nope" == 'x'`, 'no tag exists for nope'],
     ['level()', 'expression returned unexpected type int64'],
     ['level() * 1.5', /mismatched type/],
@@ -53,7 +53,7 @@ describe('match expressions', () => {
   })
 
   const cells = { usage: 91.5, n: 3n, up: true, text: 'abc' }
-  test.each([
+  it.each([
     ["field('usage') > 90.0", true],
     ["field('usage') > 95.0 OR field('n') == 3", true],
     ["field('n') * 2 == 6 AND field('up') AND field('text') =~ /^a/", true],
@@ -66,25 +66,25 @@ describe('match expressions', () => {
     expect(compileMatch(text)(delivery({ tags: { host: 'a' }, cells }, 2))).toBe(expected)
   })
 
-  test.each([
+  it.each([
     ["field('nope') > 1.0", /field\('nope'\)" is missing value/],
     ["field('n') > 'x'", /mismatched type|invalid comparison|mismatch/],
   ])('%j cannot be judged for the fields of an event', (text, reason) => {
     expect(() => compileMatch(text)(delivery({ cells }))).toThrow(reason)
   })
 
-  test.each(['field()', 'field("usage") > 1', "field('a', 'b')"])('%s cannot be made', (text) => {
+  it.each(['field()', 'field("usage") > 1', "field('a', 'b')"])('%s cannot be made', (text) => {
     expect(() => compileMatch(text)).toThrow("field takes the name of a field, field('value')")
   })
 
-  test('stateful functions count over the events of the handler, each handler for itself', () => {
+  it('stateful functions count over the events of the handler, each handler for itself', () => {
     const first = compileMatch('count() == 2')
     const second = compileMatch('count() == 2')
     expect([first(given()), first(given()), first(given())]).toEqual([false, true, false])
     expect(second(given())).toBe(false)
   })
 
-  test('the previous level counts, not the group', () => {
+  it('the previous level counts, not the group', () => {
     expect(compileMatch('changed()')(delivery({}, 3))).toBe(false)
   })
 })

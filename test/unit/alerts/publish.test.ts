@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../../src/alert-handlers/delivery.js'
 import type { AlertHandler } from '../../../src/alert-handlers/handler.js'
 import { createSpecHandler, type HandlerParts } from '../../../src/alert-handlers/registry.js'
@@ -35,7 +35,7 @@ class Collecting implements AlertHandler {
 }
 
 describe('publish', () => {
-  test('a circle that got in all the same ends after a bounded number of hops', async () => {
+  it('a circle that got in all the same ends after a bounded number of hops', async () => {
     const log = new TestLog()
     const topics = new TopicService(null, log)
     const seen = new Collecting()
@@ -49,7 +49,7 @@ describe('publish', () => {
     expect(log.lines.filter((l) => l.msg === 'event published in circles')).toHaveLength(1)
   })
 
-  test('events that were accepted before the close still go on', async () => {
+  it('events that were accepted before the close still go on', async () => {
     const topics = new TopicService(null, new TestLog())
     const seen = new Collecting()
     topics.addHandler('a', 'p', handOn('publish', { topics: ['b'] }, topics), null, true)
@@ -59,7 +59,7 @@ describe('publish', () => {
     expect(seen.got.map((d) => d.event.id)).toEqual(Array.from({ length: 10 }, (_, i) => `e${i}`))
   })
 
-  test('handlers of a spec stay when a task closes the topic', async () => {
+  it('handlers of a spec stay when a task closes the topic', async () => {
     const topics = new TopicService(null, new TestLog())
     const own = new Collecting()
     const kept = new Collecting()
@@ -75,7 +75,7 @@ describe('publish', () => {
 })
 
 describe('aggregate', () => {
-  test('counts everything, shows what fits', async () => {
+  it('counts everything, shows what fits', async () => {
     const topics = new TopicService(null, new TestLog())
     const seen = new Collecting()
     topics.addHandler('out', 'h', seen)
@@ -94,7 +94,7 @@ describe('aggregate', () => {
     await topics.closeAll()
   })
 
-  test('events without series and messages that look like series', async () => {
+  it('events without series and messages that look like series', async () => {
     const topics = new TopicService(null, new TestLog())
     const seen = new Collecting()
     topics.addHandler('out', 'h', seen)
@@ -112,7 +112,7 @@ describe('aggregate', () => {
 })
 
 describe('handler specs', () => {
-  test('a spec that cannot be stored is not attached', async () => {
+  it('a spec that cannot be stored is not attached', async () => {
     const topics = new TopicService(null, new TestLog())
     const failing: HandlerSpecStore = {
       load: () => [],

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { applyPatch } from '../../../src/api/topics-json-patch.js'
 import { type Json, parseLosslessJson, plainJson } from '../../../src/go/lossless-json.js'
 
@@ -7,7 +7,7 @@ const patch = (document: unknown, operations: unknown): unknown =>
   plainJson(applyPatch(json(document), json(operations)))
 
 describe('JSON patch', () => {
-  test.each([
+  it.each([
     [{ a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],
     [{ a: [1, 3] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2, 3] }],
     [{ a: [1] }, [{ op: 'add', path: '/a/-', value: 2 }], { a: [1, 2] }],
@@ -33,7 +33,7 @@ describe('JSON patch', () => {
     expect(patch(document, operations)).toEqual(expected)
   })
 
-  test.each([
+  it.each([
     [{ op: 'remove', path: '/x' }, 'there is no value at /x'],
     [{ op: 'replace', path: '/x', value: 1 }, 'there is no value at /x'],
     [{ op: 'add', path: '/x/y', value: 1 }, 'there is no value at /x'],
@@ -52,7 +52,7 @@ describe('JSON patch', () => {
     expect(() => patch({ a: 1, list: [1], o: {} }, [operation])).toThrow(`failed to apply patch: ${reason}`)
   })
 
-  test('does not change what it is given, and knows no prototypes', () => {
+  it('does not change what it is given, and knows no prototypes', () => {
     const document = json({ a: [1] })
     applyPatch(document, json([{ op: 'add', path: '/a/-', value: 2 }]))
     expect(plainJson(document)).toEqual({ a: [1] })

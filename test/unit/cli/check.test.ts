@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Explanation } from '../../../src/compile/explain.js'
 import { runCli, TestServer, taskBody } from '../../e2e/server.js'
 
@@ -25,12 +25,12 @@ const offline = { KAPACITOR_URL: 'nonsense' }
 const cli = (...args: string[]) => runCli(args, offline)
 
 describe('check', () => {
-  test('is silent when there is nothing to say', async () => {
+  it('is silent when there is nothing to say', async () => {
     const good = file('good.tick', "stream|from().measurement('größe')|log()\n")
     expect(await cli('check', good)).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
-  test('prints every error with its line, without colours where there is no terminal', async () => {
+  it('prints every error with its line, without colours where there is no terminal', async () => {
     const bad = file('bad.tick', "stream\n    |from()\n\t.mesurement('größe')|windw()\nvar x = 08\n")
     const { code, stdout, stderr } = await cli('check', bad)
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
@@ -59,7 +59,7 @@ error: parser: illegal number syntax: "08"
 `)
   })
 
-  test('warnings alone leave the exit code 0', async () => {
+  it('warnings alone leave the exit code 0', async () => {
     const warned = file('warned.tick', 'stream|from()|where(lambda: "host" == "a")\n')
     const { code, stdout } = await cli('check', warned)
     expect(code).toBe(0)
@@ -67,7 +67,7 @@ error: parser: illegal number syntax: "08"
     expect(stdout).toMatch(/\n1 warning\n$/)
   })
 
-  test('-json is an array for editors, over all files', async () => {
+  it('-json is an array for editors, over all files', async () => {
     const one = file('one.tick', 'stream|from()|window().period(10)\n')
     const two = file('two.tick', 'stream|from()|log()')
     const three = file('three.tick', 'stream|from()|windw()')
@@ -97,7 +97,7 @@ error: parser: illegal number syntax: "08"
     expect(JSON.parse((await cli('check', '--json', two)).stdout)).toEqual([])
   })
 
-  test('-vars gives values to vars with a type only', async () => {
+  it('-vars gives values to vars with a type only', async () => {
     const template = file('template.tick', "var p duration\nstream|from()|window().period(p).every(p)|httpOut('o')\n")
     expect((await cli('check', template)).code).toBe(0)
     const vars = file('vars.json', '{"p": {"type": "duration", "value": "10s"}}')
@@ -108,7 +108,7 @@ error: parser: illegal number syntax: "08"
     expect(missing.stdout).toContain('missing value for var "p".')
   })
 
-  test('wrong usage is 2, an unreadable file 3', async () => {
+  it('wrong usage is 2, an unreadable file 3', async () => {
     expect((await cli('check')).code).toBe(2)
     expect((await cli('check', '-nonsense', 'a.tick')).code).toBe(2)
     const { code, stderr } = await cli('check', join(dir, 'nowhere.tick'))
@@ -123,7 +123,7 @@ const script =
   "stream|from().measurement('m').groupBy('h')|window().period(1m).every(10s).align()|mean('v')|httpOut('o')"
 
 describe('explain', () => {
-  test('prints the plan, or its JSON', async () => {
+  it('prints the plan, or its JSON', async () => {
     const tick = file('plan.tick', script)
     const { code, stdout } = await cli('explain', '-shards', '3', tick)
     expect(code).toBe(0)
@@ -135,14 +135,14 @@ describe('explain', () => {
     expect(json.partition).toEqual({ kind: 'tags', tags: ['h'], reason: 'window2 keeps state per h' })
   })
 
-  test('of a script with errors prints them', async () => {
+  it('of a script with errors prints them', async () => {
     const { code, stdout, stderr } = await cli('explain', file('wrong.tick', 'stream|frm()'))
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain('Did you mean from?')
     expect((await cli('explain', '-shards', '0', 'x.tick')).code).toBe(2)
   })
 
-  test('is answered by a server for its tasks', async () => {
+  it('is answered by a server for its tasks', async () => {
     const server = await TestServer.start({ shards: 2 })
     try {
       await server.json('POST', '/tasks', taskBody('t', { script }))

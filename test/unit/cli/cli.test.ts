@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { queryText } from '../../../src/cli/client.js'
 import { parseDbrp } from '../../../src/cli/commands/define.js'
 import { dateInItsZone } from '../../../src/cli/layout.js'
@@ -30,7 +30,7 @@ const silent = { code: 0, stdout: '', stderr: '' }
 const task = async (id: string): Promise<Record<string, unknown>> => (await server.json('GET', `/tasks/${id}`)).body
 
 describe('tasks', () => {
-  test('define, enable, list, show, disable, delete print as the original does', async () => {
+  it('define, enable, list, show, disable, delete print as the original does', async () => {
     expect(await cli('define', 'b', '-tick', tick, '-dbrp', 'telegraf.autogen')).toEqual(silent)
     expect(
       await cli(
@@ -70,7 +70,7 @@ describe('tasks', () => {
     )
   })
 
-  test('define changes a task and reloads it when it is enabled', async () => {
+  it('define changes a task and reloads it when it is enabled', async () => {
     await cli('define', 'x', '-tick', tick, '-dbrp', 'd.r')
     await cli('enable', 'x')
     const before = (await task('x'))['last-enabled']
@@ -83,7 +83,7 @@ describe('tasks', () => {
     expect((await task('x'))['last-enabled']).toBe(reloaded['last-enabled'])
   })
 
-  test('vars keep int64 and show durations, lists and stars', async () => {
+  it('vars keep int64 and show durations, lists and stars', async () => {
     writeFileSync(
       join(dir, 'v.tick'),
       "var i = 1\nvar d = 1s\nvar g = ['a']\nstream|from().measurement('m').groupBy(g)|shift(d)",
@@ -103,14 +103,14 @@ describe('tasks', () => {
     )
   })
 
-  test('patterns that match nothing are fine; reload disables and enables', async () => {
+  it('patterns that match nothing are fine; reload disables and enables', async () => {
     expect(await cli('enable', 'nothing*')).toEqual(silent)
     await cli('define', 'x', '-tick', tick, '-dbrp', 'd.r')
     expect(await cli('reload', 'x')).toEqual(silent)
     expect((await task('x')).status).toBe('enabled')
   })
 
-  test('more tasks than a page', async () => {
+  it('more tasks than a page', async () => {
     await Promise.all(
       Array.from({ length: 130 }, (_, i) => server.json('POST', '/tasks', taskBody(`p${i}`, { status: 'disabled' }))),
     )
@@ -121,7 +121,7 @@ describe('tasks', () => {
 })
 
 describe('the server', () => {
-  test('stats', async () => {
+  it('stats', async () => {
     await server.json('POST', '/tasks', taskBody('s'))
     await server.write('m v=1 1\nm v=2 2', 'db=db&rp=rp')
     const ingress = (await cli('stats', 'ingress')).stdout
@@ -134,7 +134,7 @@ describe('the server', () => {
     expect(general[7]).toBe('Version:'.padEnd(30) + '1.5.7'.padEnd(30))
   })
 
-  test('level, vars, version', async () => {
+  it('level, vars, version', async () => {
     expect(await cli('level', 'debug')).toEqual(silent)
     expect(await cli('level', 'loud')).toEqual({ code: 3, stdout: '', stderr: 'invalid log level\n' })
     expect(JSON.parse((await cli('vars')).stdout)).toMatchObject({ product: 'shardline' })
@@ -143,7 +143,7 @@ describe('the server', () => {
 })
 
 describe('exit codes and messages', () => {
-  test.each([
+  it.each([
     [[], 1, 'Usage: shardline'],
     [['bogus'], 1, 'Unknown command bogus\nUsage: shardline'],
     [['help'], 1, 'Usage: shardline'],
@@ -178,7 +178,7 @@ describe('exit codes and messages', () => {
     expect(result.code).toBe(code)
   })
 
-  test('a server that is not there', async () => {
+  it('a server that is not there', async () => {
     const result = await runCli(['-url', 'http://127.0.0.1:1', 'list', 'tasks'])
     expect(result).toMatchObject({ code: 3, stdout: '' })
     expect(result.stderr).toMatch(
@@ -186,7 +186,7 @@ describe('exit codes and messages', () => {
     )
   })
 
-  test('a bad KAPACITOR_UNSAFE_SSL', async () => {
+  it('a bad KAPACITOR_UNSAFE_SSL', async () => {
     expect(await server.runCli(['list', 'tasks'], { KAPACITOR_UNSAFE_SSL: 'foo' })).toEqual({
       code: 1,
       stdout: '',
@@ -194,21 +194,21 @@ describe('exit codes and messages', () => {
     })
   })
 
-  test('user info in the URL becomes basic authentication', async () => {
+  it('user info in the URL becomes basic authentication', async () => {
     const result = await runCli(['-url', `http://bob:pw@127.0.0.1:${server.port}`, 'list', 'tasks'])
     expect(result.code).toBe(0)
     await server.until(() => (server.logs.includes('username=bob') ? true : undefined), 'a line with the user')
   })
 })
 
-test('dbrps', () => {
+it('dbrps', () => {
   expect(parseDbrp('a.b')).toEqual({ db: 'a', rp: 'b' })
   expect(parseDbrp('"my db"."a.b"')).toEqual({ db: 'my db', rp: 'a.b' })
   expect(parseDbrp('"a\\"b".c')).toEqual({ db: 'a"b', rp: 'c' })
   expect(() => parseDbrp('a.')).toThrow('does not contain')
 })
 
-test('queries are sorted by key', () => {
+it('queries are sorted by key', () => {
   expect(
     queryText([
       ['pattern', 'a*'],
@@ -218,7 +218,7 @@ test('queries are sorted by key', () => {
   ).toBe('?fields=z&fields=b&pattern=a*')
 })
 
-test('dates in the zone of their text', () => {
+it('dates in the zone of their text', () => {
   expect(dateInItsZone('2026-11-20T09:55:42.520704996+01:00')).toBe('20 Nov 26 09:55 +0100')
   expect(dateInItsZone('0001-01-01T00:00:00Z')).toBe('01 Jan 01 00:00 UTC')
 })

@@ -1,5 +1,5 @@
 import { RecordBatch, RecordBatchStreamWriter, tableFromIPC } from 'apache-arrow'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { BatchColumns, recordBatchOf } from '../../../src/columns/arrow.js'
 import { LineWriter } from '../../../src/ingest/line-writer.js'
 import { Tables } from '../../../src/ingest/tables.js'
@@ -20,7 +20,7 @@ function wrapped() {
   return { pool, slot, schema, batch }
 }
 
-test('a batch is an Arrow record batch over the same memory', () => {
+it('a batch is an Arrow record batch over the same memory', () => {
   const { pool, slot, batch } = wrapped()
   expect(batch).toBeInstanceOf(RecordBatch)
   expect(batch.numRows).toBe(3)
@@ -39,7 +39,7 @@ test('a batch is an Arrow record batch over the same memory', () => {
   expect(times.buffer).toBe(pool.shared.data)
 })
 
-test('raw views see what Arrow sees', () => {
+it('raw views see what Arrow sees', () => {
   const { schema, batch } = wrapped()
   const c = new BatchColumns(batch, schema)
   const v = schema.fields.indexOf('v')
@@ -50,7 +50,7 @@ test('raw views see what Arrow sees', () => {
   expect(c.i32[v].buffer).toBe((batch.getChild('field:v')!.data[0].values as BigInt64Array).buffer)
 })
 
-test('other Arrow readers understand it', () => {
+it('other Arrow readers understand it', () => {
   const { batch } = wrapped()
   const table = tableFromIPC(RecordBatchStreamWriter.writeAll([batch]).toUint8Array(true))
   expect(table.numRows).toBe(3)

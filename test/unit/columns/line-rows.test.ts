@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { LineRows } from '../../../src/columns/line-rows.js'
 import type { Value } from '../../../src/columns/values.js'
 
@@ -20,7 +20,7 @@ function rowsOf(...lines: string[]): LineRows {
   )
 }
 
-test('tags and fields of any row, unescaped, of every kind', () => {
+it('tags and fields of any row, unescaped, of every kind', () => {
   const rows = rowsOf('m v=1', 'c\\,pu,a\\ b=c\\=d,é=ü f\\"1="q\\"\\\\",i=-9007199254740993i,t=TRUE,x=1.5e3,e="" 17')
   const tags = new Map<string, string>()
   const fields = new Map<string, Value>()
@@ -40,7 +40,7 @@ test('tags and fields of any row, unescaped, of every kind', () => {
   expect(rows.lineStart(1)).toBe(2 + 6)
 })
 
-test('cells that are there already stay', () => {
+it('cells that are there already stay', () => {
   const rows = rowsOf('m,a=1,b=2 v=1,w=2,v=3')
   const tags = new Map([['a', 'mine']])
   const fields = new Map<string, Value>([['w', 'mine']])

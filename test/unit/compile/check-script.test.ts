@@ -1,12 +1,12 @@
 /** What check reports, script by script: place, marked text, message | hint => what to write. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { checkScript } from '../../../src/compile/check-script.js'
 import { errorText } from '../../../src/errors.js'
 import { parse } from '../../../src/tickscript/parser.js'
 import { problems } from './problems.js'
 
 describe('parse errors', () => {
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     [
       'x = 5',
       [
@@ -309,7 +309,7 @@ describe('parse errors', () => {
   })
 })
 describe('several errors', () => {
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     [
       "var a = 08\nvar b = stream|from(\nx = 1\nvar c = 'ok'\nstream|frm().measurement(c)",
       [
@@ -363,7 +363,7 @@ describe('several errors', () => {
   })
 })
 describe('evaluation', () => {
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     [
       'stream|from()|windw()',
       [
@@ -581,7 +581,7 @@ describe('evaluation', () => {
   })
 })
 describe('enabling', () => {
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     [
       "stream|from()|window().every(1m)|count('x')",
       ['1:15 [window] window node must have either a non zero period or non zero period count'],
@@ -633,7 +633,7 @@ describe('enabling', () => {
   })
 })
 describe('run time', () => {
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     [
       'stream|from()|where(lambda: "host" == "serverA")',
       [
@@ -738,7 +738,7 @@ describe('run time', () => {
   })
 })
 describe('templates and vars', () => {
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     ["var n int\nvar l lambda\nvar w = n * 2\nstream|from()|window().period(1m * n)|httpOut('o')", []],
   ])('%j', (script, expected) => {
     expect(problems(script)).toEqual(expected)
@@ -748,7 +748,7 @@ describe('templates and vars', () => {
 describe('templates of alerts', () => {
   const alert = (property: string) => `var warn = 2.5\nvar l = lambda: TRUE\nstream|from()|alert().crit(l)${property}`
 
-  test.each<[string, string[]]>([
+  it.each<[string, string[]]>([
     ['.message(\'{{ .Vars.warn }} {{ index .Vars "warn" }} {{ $.Vars.warn }}\')', []],
     [".message('{{ with .Fields }}{{ .Vars.x }}{{ end }}{{ range .Tags }}{{ .Vars.y }}{{ end }}')", []],
     [
@@ -782,16 +782,16 @@ describe('templates of alerts', () => {
 describe('vars', () => {
   const script = "var n int\nvar l lambda\nstream|from()|where(l)|window().period(1m * n).every(1m)|httpOut('o')"
 
-  test('of a type only have no value in a template', () => {
+  it('of a type only have no value in a template', () => {
     expect(problems(script)).toEqual([])
   })
 
-  test('are given', () => {
+  it('are given', () => {
     const vars = { n: { type: 'int', value: 2 }, l: { type: 'lambda', value: '"x" > 1' } }
     expect(problems(script, vars)).toEqual([])
   })
 
-  test('may be missing, of the wrong type, or no value', () => {
+  it('may be missing, of the wrong type, or no value', () => {
     const vars = { l: { type: 'lambda', value: '"x" >' }, n: { type: 'float', value: 2 } }
     expect(problems(script, vars)).toEqual([
       '1:5 [n] invalid type supplied for n, got float exp int | The type of the value given differs from the type here.',
@@ -799,7 +799,7 @@ describe('vars', () => {
     ])
   })
 
-  test('with a zero period are no error of the template, but of the task', () => {
+  it('with a zero period are no error of the template, but of the task', () => {
     const period = "var p duration\nstream|from()|window().period(p).every(1m)|httpOut('o')"
     expect(problems(period)).toEqual([])
     expect(problems(period, { p: { type: 'duration', value: 0 } })).toEqual([
@@ -809,7 +809,7 @@ describe('vars', () => {
 })
 
 describe('the parser’s own text comes first', () => {
-  test.each([
+  it.each([
     'var TRUE = 1',
     'stream|from().where(lambda: "v" =~ /abc)|httpOut(\'o\')',
     'dbrp a',

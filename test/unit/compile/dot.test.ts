@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { statsDot } from '../../../src/compile/dot.js'
 import type { TaskStatsView } from '../../../src/transport/stats-view.js'
 import { run } from '../tickscript/nodes.js'
@@ -28,7 +28,7 @@ const view: TaskStatsView = {
   groups: 0,
 }
 
-test('attributes', () => {
+it('attributes', () => {
   expect(statsDot('my_task', pipeline, view, 'attributes')).toBe(
     `digraph my_task {
 graph [throughput="6.99 points/s"];
@@ -47,13 +47,13 @@ log2 [avg_exec_time_ns="0s" errors="0" working_cardinality="0" ];
   )
 })
 
-test('labels', () => {
+it('labels', () => {
   const text = statsDot('t', pipeline, view, 'labels')
   expect(text).toContain('graph [label="Throughput: 6.99 points/s" forcelabels=true pad="0.8,0.5"];\n\nstream0')
   expect(text).toContain('from1 [xlabel="avg_exec_time_ns=45.655µs\\rerrors=3\\rworking_cardinality=0"];\n')
   expect(text).toContain('from1 -> log2 [label="processed=11"];\n\nalert3')
 })
 
-test('batch tasks count batches', () => {
+it('batch tasks count batches', () => {
   expect(statsDot('t', { ...pipeline, type: 'batch' }, view, 'attributes')).toContain('throughput="6.99 batches/s"')
 })

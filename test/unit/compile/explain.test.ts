@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { evaluateScript } from '../../../src/compile/evaluate-script.js'
 import { type Explanation, explainPipeline, explainText } from '../../../src/compile/explain.js'
 import { ScriptRun } from '../docs/script-run.js'
@@ -18,7 +18,7 @@ const withoutBytes = (text: string): string =>
   text.replaceAll(/\d+ bytes per group/g, 'N bytes per group').replaceAll(/, \d+ per row/g, ', N per row')
 
 describe('the plan as text', () => {
-  test.each(scripts)('%s', async (name) => {
+  it.each(scripts)('%s', async (name) => {
     const text = withoutBytes(explainText(explained(scriptOf(name))))
     await expect(text).toMatchFileSnapshot(join(fixtures, `${basename(name, '.tick')}.txt`))
   })
@@ -27,7 +27,7 @@ describe('the plan as text', () => {
 const window = "|window().period(1s).every(1s)|httpOut('o')"
 
 describe('partition keys', () => {
-  test.each([
+  it.each([
     ["stream|from().groupBy('ip', 'id')|groupBy('ip')" + window, 'by the tags ip', 'window3 keeps state per ip'],
     ["stream|from().groupBy('ip', 'id')" + window, 'by the tags id, ip', 'window2 keeps state per id, ip'],
     ['stream|from().groupBy(*)' + window, 'by all tags of a point', 'window2 keeps state per every tag'],
@@ -86,7 +86,7 @@ describe('partition keys', () => {
 
 describe('windows', () => {
   const plain = 'stream|from()|window().period(1m).every(10s)'
-  test.each([
+  it.each([
     [`${plain}.align()|sum('v')`, 'panes', 'only sum3 read it'],
     [`${plain}|sum('v')`, 'rows', 'it slides without being aligned'],
     [`${plain}.align()|percentile('v', 95.0)`, 'rows', 'percentile3 needs the rows'],
@@ -117,7 +117,7 @@ describe('memory', () => {
 
   const tag = (prefix: string, g: number): string => `${prefix}${String(g).padStart(15, '0')}`
 
-  test('of top_combined.tick is what a run takes', () => {
+  it('of top_combined.tick is what a run takes', () => {
     const script = scriptOf('top_combined.tick')
     const { nodes } = explained(script)
     // One row in each of the twelve panes; the last ones cross the alerts' thresholds.
@@ -138,7 +138,7 @@ describe('memory', () => {
     expect(total / estimate).toBeLessThan(1.25)
   })
 
-  test('of rows in windows is what a run takes', () => {
+  it('of rows in windows is what a run takes', () => {
     const script = "stream|from().measurement('m').groupBy('h')|window().period(1m).every(50s)|mean('v')|httpOut('o')"
     const window = explained(script).nodes.find((n) => n.method === 'window')!
     const row = (g: number, round: number): string => `m,h=${tag('h', g)} v=${round} ${1_600_000_000 + round}`
@@ -150,7 +150,7 @@ describe('memory', () => {
 })
 
 describe('as JSON', () => {
-  test('has the partition, the columns and the nodes', () => {
+  it('has the partition, the columns and the nodes', () => {
     const plan = explained(scriptOf('top_combined.tick'), 2)
     expect(plan).toMatchObject({
       type: 'stream',

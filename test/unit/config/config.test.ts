@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { allSections, findConfigFile, loadConfig, parseConfig, splitAddress } from '../../../src/config/load.js'
 import { parseBytes } from '../../../src/config/option.js'
 import { configReference, printDefaultConfig, printEffectiveConfig } from '../../../src/config/print.js'
@@ -105,7 +105,7 @@ default-retention-policy = "autogen"
 `
 
 describe('the original configuration', () => {
-  test('is accepted, durations as numbers included', () => {
+  it('is accepted, durations as numbers included', () => {
     const { config, warnings } = parseConfig(original, {})
     expect(warnings).toEqual([])
     expect(config.hostname).toBe('kap.example')
@@ -117,7 +117,7 @@ describe('the original configuration', () => {
     expect(config.task['snapshot-interval']).toBe(60_000)
   })
 
-  test('an empty file means the defaults', () => {
+  it('an empty file means the defaults', () => {
     const { config } = parseConfig('', {})
     expect(config.http['bind-address']).toBe(':9092')
     expect(config.http.server).toBe('uws')
@@ -126,7 +126,7 @@ describe('the original configuration', () => {
     expect(config.udp).toEqual([])
   })
 
-  test('several influxdb sections lose the defaults of one', () => {
+  it('several influxdb sections lose the defaults of one', () => {
     const two = parseConfig('[[influxdb]]\nname="a"\nenabled=true\n[[influxdb]]\nname="b"', {}).config.influxdb
     expect(two[1]).toMatchObject({ enabled: false, urls: [], 'excluded-subscriptions': {}, 'startup-timeout': 300_000 })
     expect(two[0]!['udp-buffer']).toBe(65_536)
@@ -134,7 +134,7 @@ describe('the original configuration', () => {
 })
 
 describe('unknown names', () => {
-  test('warn and do not stop', () => {
+  it('warn and do not stop', () => {
     const { warnings } = parseConfig('nope = 1\n[http]\nfoo = 2\n[bogus]\nx = 1', {})
     expect(warnings).toEqual(['unknown key http.foo', 'unknown key nope', 'unknown section bogus'])
     expect(parseConfig('[constructor]\nx = 1', {}).warnings).toEqual(['unknown section constructor'])
@@ -158,7 +158,7 @@ describe('environment', () => {
     SHARDLINE_ENGINE_SHARD_MEMORY: '1gb',
     KAPACITOR_ENGINE_SHARDS: '2',
   }
-  test('overrides the file; empty counts as unset; SHARDLINE_ wins', () => {
+  it('overrides the file; empty counts as unset; SHARDLINE_ wins', () => {
     const source = '[[influxdb]]\nurls=["http://a","http://b"]\n[[udp]]\nbind-address=":1"\ndatabase="x"'
     const { config } = parseConfig(source, env)
     expect(config.hostname).toBe('other')
@@ -174,7 +174,7 @@ describe('environment', () => {
     expect(config.engine['shard-memory']).toBe(1 << 30)
   })
 
-  test.each([
+  it.each([
     [
       { KAPACITOR_HTTP_LOG_ENABLED: 'zz' },
       "apply env config: failed to apply KAPACITOR_HTTP_LOG_ENABLED to LogEnabled using type bool and value 'zz'",
@@ -189,7 +189,7 @@ describe('environment', () => {
 })
 
 describe('bad files', () => {
-  test.each([
+  it.each([
     ['hostname = ""', 'invalid configuration: must configure valid hostname'],
     [
       '[http]\nbind-address = "127.0.0.1"',
@@ -215,14 +215,14 @@ describe('bad files', () => {
     expect(error(source)).toContain(text)
   })
 
-  test('a file that is not there', () => {
+  it('a file that is not there', () => {
     expect(() => loadConfig('/nonexistent/x.conf', {})).toThrow(
       'parse config: open /nonexistent/x.conf: no such file or directory',
     )
   })
 })
 
-test('the file is looked for at the flag, the environment, then the usual places', () => {
+it('the file is looked for at the flag, the environment, then the usual places', () => {
   const home = mkdtempSync(join(tmpdir(), 'shardline-config-'))
   expect(findConfigFile('/a', { KAPACITOR_CONFIG_PATH: '/b' })).toBe('/a')
   expect(findConfigFile(undefined, { KAPACITOR_CONFIG_PATH: '/b', HOME: home })).toBe('/b')
@@ -233,7 +233,7 @@ test('the file is looked for at the flag, the environment, then the usual places
 })
 
 describe('printing', () => {
-  test('the default configuration parses to the defaults and names every option', () => {
+  it('the default configuration parses to the defaults and names every option', () => {
     const text = printDefaultConfig()
     const { config, warnings } = parseConfig(text, {})
     expect(warnings).toEqual([])
@@ -247,19 +247,19 @@ describe('printing', () => {
     }
   })
 
-  test('the lists that are printed as comments parse too', () => {
+  it('the lists that are printed as comments parse too', () => {
     const text = printDefaultConfig().replace(/^# ( *(\[\[|[a-z-]+ = ))/gm, '$1')
     expect(parseConfig(text, {}).config.influxdb).toHaveLength(1)
   })
 
-  test('the effective configuration parses to itself', () => {
+  it('the effective configuration parses to itself', () => {
     const { config } = parseConfig(original, {})
     const again = parseConfig(printEffectiveConfig(config), {}).config
     expect({ ...again, foreign: {} }).toEqual({ ...config, foreign: {} })
   })
 })
 
-test('sizes', () => {
+it('sizes', () => {
   expect(parseBytes('64mb')).toBe(64 << 20)
   expect(parseBytes('1.5k')).toBe(1536)
   expect(parseBytes('10')).toBe(10)
@@ -268,7 +268,7 @@ test('sizes', () => {
   expect(() => durationMs('1constructor')).toThrow('time: unknown unit "constructor" in duration "1constructor"')
 })
 
-test('addresses', () => {
+it('addresses', () => {
   expect(splitAddress(':9092')).toEqual({ host: '', port: 9092 })
   expect(splitAddress('[::1]:1')).toEqual({ host: '::1', port: 1 })
   expect(() => splitAddress('h:99999')).toThrow('invalid port')

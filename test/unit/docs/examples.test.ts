@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { checkScript } from '../../../src/compile/check-script.js'
 import { parseExample, withOutput } from '../../../src/docs/example.js'
@@ -16,14 +16,14 @@ import { ScriptRun } from './script-run.js'
 const folder = join(import.meta.dirname, '../../../docs/examples/nodes')
 const files = readdirSync(folder)
 
-test('every node has an example', () => {
+it('every node has an example', () => {
   const missing = documentedNodes()
     .map((def) => def.method)
     .filter((method) => !existsSync(join(folder, `${method}.tick`)))
   expect(missing, `add docs/examples/nodes/NODE.tick for: ${missing.join(', ')}`).toEqual([])
 })
 
-test('every example is of a node', () => {
+it('every example is of a node', () => {
   const methods = new Set(documentedNodes().map((def) => def.method))
   expect(files.filter((file) => !methods.has(basename(file, '.tick')))).toEqual([])
 })
@@ -40,7 +40,7 @@ function splitFiles(input: string): { rows: string; contents: Map<string, Record
 }
 
 describe('examples', () => {
-  test.each(files)('%s', (file) => {
+  it.each(files)('%s', (file) => {
     const path = join(folder, file)
     const text = readFileSync(path, 'utf8')
     const example = parseExample(text)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Duration, kindOf, missing, type Value } from '../../../src/columns/values.js'
 import { exampleTimeNs, exampleValues, functionExamples } from '../../../src/lambda/functions/examples.js'
 import { functions } from '../../../src/lambda/functions/registry.js'
@@ -44,7 +44,7 @@ function results(expression: string): string[] {
   })
 }
 
-test('every function has an example', () => {
+it('every function has an example', () => {
   const missingExamples = functions.map((f) => f.name).filter((name) => (functionExamples[name] ?? []).length === 0)
   expect(missingExamples, `add to src/lambda/functions/examples.ts: ${missingExamples.join(', ')}`).toEqual([])
   const names = new Set(functions.map((f) => f.name))
@@ -52,7 +52,7 @@ test('every function has an example', () => {
 })
 
 describe('examples', () => {
-  test.each(Object.entries(functionExamples).flatMap(([name, list]) => list.map(([e, r]) => [name, e, r] as const)))(
+  it.each(Object.entries(functionExamples).flatMap(([name, list]) => list.map(([e, r]) => [name, e, r] as const)))(
     '%s: %s is %s',
     (name, expression, result) => {
       expect(expression).toContain(`${name}(`)

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { referencePages } from '../../../src/docs/pages.js'
 import { errorGroups } from '../../../src/error-codes.js'
 
@@ -11,7 +11,7 @@ const pages = referencePages((method) => {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined
 })
 
-test('the committed pages are those of the tables: run `npm run docs`', () => {
+it('the committed pages are those of the tables: run `npm run docs`', () => {
   const stale = [...pages].filter(([name, text]) => {
     const file = join(reference, name)
     return !existsSync(file) || readFileSync(file, 'utf8') !== text
@@ -23,14 +23,14 @@ test('the committed pages are those of the tables: run `npm run docs`', () => {
 })
 
 describe('pages', () => {
-  test('have no gaps', () => {
+  it('have no gaps', () => {
     for (const [name, text] of pages) {
       expect(text, name).not.toMatch(/undefined|\[object|NaN bytes/)
       expect(text, name).not.toMatch(/\n\n\n/)
     }
   })
 
-  test('link to pages and headings that exist', () => {
+  it('link to pages and headings that exist', () => {
     for (const [name, text] of pages) {
       for (const [, link] of text.matchAll(/\]\(([^)]+)\)/g)) {
         if (/^https?:/.test(link!)) continue
@@ -55,12 +55,12 @@ describe('error codes', () => {
     for (const m of text.matchAll(/err\.code : '([a-z-]+)'/g)) used.add(m[1]!)
   }
 
-  test('are all listed', () => {
+  it('are all listed', () => {
     const missing = [...used].filter((code) => !codes.has(code)).sort()
     expect(missing, `add to src/error-codes.ts: ${missing.join(', ')}`).toEqual([])
   })
 
-  test('are all used', () => {
+  it('are all used', () => {
     const everything = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && file !== 'error-codes.ts')
       .map((file) => readFileSync(join(root, 'src', file), 'utf8'))

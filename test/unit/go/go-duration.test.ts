@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { goDuration } from '../../../src/go/go-duration.js'
 
-test.each<[bigint | number, string]>([
+it.each<[bigint | number, string]>([
   [0n, '0s'],
   [764n, '764ns'],
   [93_317, '93.317µs'],

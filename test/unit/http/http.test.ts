@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createConnection } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ShardlineError } from '../../../src/errors.js'
 import { BodyGate } from '../../../src/http/body-gate.js'
 import { startHttpServer } from '../../../src/http/http-server.js'
@@ -9,12 +9,12 @@ import { loadUws } from '../../../src/http/uws-adapter.js'
 import { silentLog } from '../../../src/log.js'
 import { headComplete, implementations, rawRequest, type Served, serve } from './serve.js'
 
-test('µWebSockets.js loads on Node 20, so that both implementations are tested there', () => {
+it('µWebSockets.js loads on Node 20, so that both implementations are tested there', () => {
   const major = Number(process.versions.node.split('.')[0])
   expect(loadUws().library !== undefined).toBe(major <= 20)
 })
 
-test('asking for µWebSockets.js gives node:http where it does not load', async () => {
+it('asking for µWebSockets.js gives node:http where it does not load', async () => {
   const served = await serve('uws', ({ router }) => router.add('GET', '/kapacitor/v1/ping', (call) => call.empty(204)))
   try {
     expect(served.http.kind).toBe(implementations.includes('uws') ? 'uws' : 'node')
@@ -73,11 +73,11 @@ describe.each(implementations)('HTTP over %s', (kind) => {
   })
   afterAll(() => served.http.close(1000))
 
-  test('is the implementation that was asked for', () => {
+  it('is the implementation that was asked for', () => {
     expect(served.http.kind).toBe(kind)
   })
 
-  test('ping has the usual headers and no body', async () => {
+  it('ping has the usual headers and no body', async () => {
     const reply = await rawRequest(served.http.port, 'GET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n', headComplete)
     expect(reply).toMatch(/^HTTP\/1.1 204 No Content\r\n/)
     expect(reply).toMatch(/\r\nContent-Type: application\/json; charset=utf-8\r\n/)
@@ -88,12 +88,12 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(reply.endsWith('\r\n\r\n')).toBe(true)
   })
 
-  test('HEAD answers as GET, without a body', async () => {
+  it('HEAD answers as GET, without a body', async () => {
     expect((await get('/kapacitor/v1/ping', { method: 'HEAD' })).status).toBe(204)
     expect((await get('/kapacitor/v1/nope', { method: 'HEAD' })).status).toBe(404)
   })
 
-  test('HEAD says how long the body would be', async () => {
+  it('HEAD says how long the body would be', async () => {
     for (const [path, length] of [
       ['text', 5],
       ['nope', 56],
@@ -107,29 +107,29 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect((await get('/kapacitor/v1/nope', plain)).headers.get('content-length')).toBe('56')
   })
 
-  test('an answer that breaks off is no whole answer', async () => {
+  it('an answer that breaks off is no whole answer', async () => {
     await expect(get('/kapacitor/v1/breaks-off').then((reply) => reply.text())).rejects.toThrow()
     expect((await get('/kapacitor/v1/ping')).status).toBe(204)
   })
 
-  test('the first answer counts, whatever happens behind it', async () => {
+  it('the first answer counts, whatever happens behind it', async () => {
     const reply = await get('/kapacitor/v1/twice')
     expect(await reply.json()).toEqual({ answer: 1 })
     expect((await get('/kapacitor/v1/ping')).status).toBe(204)
   })
 
-  test('a resource that gives no answer is an error', async () => {
+  it('a resource that gives no answer is an error', async () => {
     const reply = await get('/kapacitor/v1/silent')
     expect(reply.status).toBe(500)
     expect(await reply.json()).toMatchObject({ error: 'the resource gave no answer' })
   })
 
-  test('an answer that cannot be sent cuts its connection, no more', async () => {
+  it('an answer that cannot be sent cuts its connection, no more', async () => {
     await expect(get('/kapacitor/v1/no-body')).rejects.toThrow()
     expect((await get('/kapacitor/v1/ping')).status).toBe(204)
   })
 
-  test('the body of a request that is answered without it is passed over', async () => {
+  it('the body of a request that is answered without it is passed over', async () => {
     for (const path of ['nope', 'throws']) {
       const verb = path === 'nope' ? 'POST' : 'GET'
       const head = `${verb} /kapacitor/v1/${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`
@@ -139,25 +139,25 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     }
   })
 
-  test('names of headers are no more than names', async () => {
+  it('names of headers are no more than names', async () => {
     const request =
       'POST /kapacitor/v1/echo HTTP/1.1\r\nHost: x\r\nconstructor: a\r\nvalueOf: b\r\nContent-Length: 2\r\n\r\nhi'
     expect(await rawRequest(served.http.port, request, (r) => r.endsWith('}'))).toContain('"length": 2')
   })
 
-  test('a request id is never taken from the client', async () => {
+  it('a request id is never taken from the client', async () => {
     const reply = await get('/kapacitor/v1/ping', { headers: { 'Request-Id': 'mine' } })
     expect(reply.headers.get('request-id')).not.toBe('mine')
   })
 
-  test('JSON is indented by 4, escaped as Go does, without a final line feed', async () => {
+  it('JSON is indented by 4, escaped as Go does, without a final line feed', async () => {
     const reply = await get('/kapacitor/v1/object')
     expect(await reply.text()).toBe(
       '{\n    "b": "\\u003c\\u0026\\u003e",\n    "a": 9007199254740993,\n    "list": []\n}',
     )
   })
 
-  test('unknown paths and wrong methods are 404', async () => {
+  it('unknown paths and wrong methods are 404', async () => {
     for (const [method, path] of [
       ['GET', '/kapacitor/v1/nosuch'],
       ['PUT', '/kapacitor/v1/ping'],
@@ -170,7 +170,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     }
   })
 
-  test('errors carry their status; unexpected ones are 500', async () => {
+  it('errors carry their status; unexpected ones are 500', async () => {
     const known = await get('/kapacitor/v1/throws')
     expect(known.status).toBe(409)
     expect(await known.text()).toContain('"error": "not \\u003chere\\u003e"')
@@ -179,19 +179,19 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(await unknown.json()).toMatchObject({ error: 'broken' })
   })
 
-  test('v1preview means v1 unless a resource lives only there', async () => {
+  it('v1preview means v1 unless a resource lives only there', async () => {
     expect((await get('/kapacitor/v1preview/ping')).status).toBe(204)
     expect((await get('/kapacitor/v1preview/only')).status).toBe(200)
     expect((await get('/kapacitor/v1/only')).status).toBe(404)
   })
 
-  test('subtrees by longest prefix, escapes decoded', async () => {
+  it('subtrees by longest prefix, escapes decoded', async () => {
     expect(await (await get('/kapacitor/v1/tree/a%20b/%C3%A4')).json()).toEqual({ rest: 'a b/ä' })
     expect(await (await get('/kapacitor/v1/tree/exact')).json()).toEqual({ exact: true })
     expect((await get('/kapacitor/v1/tree/%zz')).status).toBe(400)
   })
 
-  test('paths that are not canonical are redirected', async () => {
+  it('paths that are not canonical are redirected', async () => {
     const reply = await rawRequest(
       served.http.port,
       'GET /kapacitor//v1/./x/../ping?a=1&b HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -202,7 +202,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(reply).toContain('<a href="/kapacitor/v1/ping?a=1&amp;b">Moved Permanently</a>.\n\n')
   })
 
-  test('OPTIONS stops at once; CORS only with an origin', async () => {
+  it('OPTIONS stops at once; CORS only with an origin', async () => {
     const plain = await get('/kapacitor/v1/tasks', { method: 'OPTIONS' })
     expect(plain.status).toBe(200)
     expect(plain.headers.get('x-kapacitor-version')).toBeNull()
@@ -212,7 +212,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(cross.headers.get('access-control-allow-methods')).toBe('DELETE, GET, OPTIONS, POST, PATCH')
   })
 
-  test('gzip when accepted, also announced on an empty 204', async () => {
+  it('gzip when accepted, also announced on an empty 204', async () => {
     for (const path of ['/kapacitor/v1/object', '/kapacitor/v1/big']) {
       const raw = await fetch(served.url + path, { headers: { 'Accept-Encoding': 'gzip' } })
       expect(raw.headers.get('content-encoding')).toBe('gzip')
@@ -224,7 +224,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(await rawRequest(served.http.port, head, headComplete)).toMatch(/\r\nContent-Encoding: gzip\r\n/)
   })
 
-  test('bodies: with a length, in chunks, with an empty Content-Type', async () => {
+  it('bodies: with a length, in chunks, with an empty Content-Type', async () => {
     const path = '/kapacitor/v1/echo?q=a%20b+c'
     const bodies = [
       `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type:\r\nContent-Length: 5\r\n\r\nhello`,
@@ -238,14 +238,14 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     }
   })
 
-  test('a body beyond the limit is 413 and closes the connection', async () => {
+  it('a body beyond the limit is 413 and closes the connection', async () => {
     const request = `POST /kapacitor/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n${'x'.repeat(2000)}`
     const reply = await rawRequest(served.http.port, request, () => false)
     expect(reply).toMatch(/^HTTP\/1.1 413 /)
     expect(reply).toContain('"error": "http: request body too large')
   })
 
-  test('several requests on one connection', async () => {
+  it('several requests on one connection', async () => {
     const one = 'GET /kapacitor/v1/object HTTP/1.1\r\nHost: x\r\n\r\n'
     const reply = await rawRequest(
       served.http.port,
@@ -255,16 +255,16 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     expect(reply.match(/HTTP\/1.1 200 OK/g)).toHaveLength(2)
   })
 
-  test('answers of unknown length', async () => {
+  it('answers of unknown length', async () => {
     expect(await (await get('/kapacitor/v1/stream')).text()).toBe('one\ntwo\n')
   })
 
-  test('lists its routes', async () => {
+  it('lists its routes', async () => {
     const routes = (await (await get('/kapacitor/v1/:routes')).json()) as Record<string, string[]>
     expect(routes['/kapacitor/v1/ping']).toEqual(['GET', 'HEAD'])
   })
 
-  test('an address in use is one clear line', async () => {
+  it('an address in use is one clear line', async () => {
     const body = { hardLimitBytes: 1, timeoutMs: 1000 }
     const settings = { server: kind, host: '127.0.0.1', port: served.http.port, body }
     await expect(startHttpServer(settings, () => undefined, silentLog)).rejects.toThrow(
@@ -272,7 +272,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     )
   })
 
-  test('close lets an active request finish and then refuses', async () => {
+  it('close lets an active request finish and then refuses', async () => {
     let release = (): void => undefined
     let arrived = (): void => undefined
     const reached = new Promise<void>((resolve) => {
@@ -296,7 +296,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     await expect(fetch(`${other.url}/slow`)).rejects.toThrow()
   })
 
-  test('close does not wait for answers without end', async () => {
+  it('close does not wait for answers without end', async () => {
     const other = await serve(kind, ({ router }) => {
       router.add('GET', '/endless', (call) => {
         call.stream(200, 'text/plain').write('one\n')
@@ -311,7 +311,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
     await expect(reader.read()).rejects.toThrow()
   })
 
-  test('a client that leaves is noticed', async () => {
+  it('a client that leaves is noticed', async () => {
     let gone = (): void => undefined
     const left = new Promise<void>((resolve) => {
       gone = resolve
@@ -337,7 +337,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
 })
 
 describe.each(implementations)('bodies are bounded in memory over %s', (kind) => {
-  test('requests beyond the cap wait for earlier ones, none is lost', async () => {
+  it('requests beyond the cap wait for earlier ones, none is lost', async () => {
     let open = (): void => undefined
     const opened = new Promise<void>((resolve) => {
       open = resolve
@@ -370,7 +370,7 @@ describe.each(implementations)('bodies are bounded in memory over %s', (kind) =>
 })
 
 describe.each(implementations)('bodies have a deadline over %s', (kind) => {
-  test('a body that stops is answered 408 and closes its connection, one that is whole has time', async () => {
+  it('a body that stops is answered 408 and closes its connection, one that is whole has time', async () => {
     const served = await serve(
       kind,
       ({ router }) => {
@@ -410,7 +410,7 @@ describe('authentication', () => {
   })
   afterAll(() => served.http.close(1000))
 
-  test.each([
+  it.each([
     [`Bearer ${token({ username: 'bob', exp })}`, 204, ''],
     [`Bearer ${token({ username: 'bob', exp }, secret, 'HS512')}`, 204, ''],
     ['', 401, 'unable to parse authentication credentials'],
@@ -446,12 +446,12 @@ describe('authentication', () => {
     if (status === 401) expect(await reply.text()).toBe(JSON.stringify({ error: text }))
   })
 
-  test('OPTIONS needs none', async () => {
+  it('OPTIONS needs none', async () => {
     expect((await fetch(`${served.url}/x`, { method: 'OPTIONS' })).status).toBe(200)
   })
 })
 
-test('gzip helper bytes are a valid gzip member', async () => {
+it('gzip helper bytes are a valid gzip member', async () => {
   const served = await serve('uws', ({ router }) => router.add('GET', '/a', (call) => call.json(200, [1])))
   const raw = await new Promise<Buffer>((resolve) => {
     const chunks: Buffer[] = []

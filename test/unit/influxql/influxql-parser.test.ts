@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseInfluxql } from '../../../src/influxql/influxql-parser.js'
 
 const sourcesOf = (text: string): string[] => {
@@ -16,7 +16,7 @@ const errorOf = (text: string): string => {
 }
 
 describe('sources', () => {
-  test.each([
+  it.each([
     ['SELECT mean("usage") FROM "db1"."autogen"."cpu" WHERE "host" = \'a\' OR "host" = \'b\'', ['db1|autogen|cpu']],
     ['select mean(usage) as m from db1.autogen.cpu where usage > 0.0001 and cnt < 1000', ['db1|autogen|cpu']],
     ['SELECT usage,cnt FROM "db1"."autogen"./^(cpu|mem)$/ ORDER BY time DESC LIMIT 3', ['db1|autogen|/^(cpu|mem)$/']],
@@ -38,13 +38,13 @@ describe('sources', () => {
 })
 
 describe('statements', () => {
-  test('several, and such that are no SELECT', () => {
+  it('several, and such that are no SELECT', () => {
     expect(parseInfluxql('SELECT a FROM m; SELECT b FROM m')).toHaveLength(2)
     expect(parseInfluxql('show databases')).toEqual([{ kind: 'other', text: 'SHOW DATABASES' }])
     expect(parseInfluxql('DROP DATABASE x')).toEqual([{ kind: 'other', text: 'DROP DATABASE x' }])
   })
 
-  test.each([
+  it.each([
     ['', 'found EOF, expected SELECT, DELETE, SHOW, CREATE, DROP, GRANT, REVOKE, ALTER, SET, KILL at line 1, char 1'],
     ['SELECT mean(v)', 'found EOF, expected FROM at line 1, char 15'],
     ['SELECT a -1 FROM m', 'found -1, expected FROM at line 1, char 10'],

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AppendResult, LineWriter } from '../../../src/ingest/line-writer.js'
 import { Tables } from '../../../src/ingest/tables.js'
 import { SlotPool } from '../../../src/transport/slots.js'
@@ -89,13 +89,13 @@ describe('reasons', () => {
     ],
     [`m,t=${'x'.repeat(70000)} v=1`, 'max key length exceeded: 70004 > 65535'],
   ]
-  test.each(reasons)('%j', (line, reason) => {
+  it.each(reasons)('%j', (line, reason) => {
     const made = make(8, 1 << 19)
     for (const end of ['', '\n']) expect(scan(line + end, 'n', made).error).toBe(`unable to parse '${line}': ${reason}`)
     expect(made.pool.freeSlots()).toBe(8)
   })
 
-  test('an append that fails in the middle takes back its rows and keeps those before it', () => {
+  it('an append that fails in the middle takes back its rows and keeps those before it', () => {
     class Stumbling extends Tables {
       override byName(...args: Parameters<Tables['byName']>): ReturnType<Tables['byName']> {
         if (args[1] === 'stumble') throw new Error('stumbled')
@@ -122,7 +122,7 @@ describe('reasons', () => {
     expect(pool.freeSlots()).toBe(4)
   })
 
-  test('of all bad lines are joined, and nothing is kept', () => {
+  it('of all bad lines are joined, and nothing is kept', () => {
     const made = make()
     const { error } = scan('m v=1\nbad1\n# no\n  bad2 x\nm v=2\n', 'n', made)
     expect(error).toBe("unable to parse 'bad1': missing fields\nunable to parse 'bad2 x': invalid field format")
@@ -132,18 +132,18 @@ describe('reasons', () => {
 })
 
 describe('values', () => {
-  test('a value runs to the next unquoted comma or blank', () => {
+  it('a value runs to the next unquoted comma or blank', () => {
     expect(fieldsOf('m v="x""y",w="a"zz,x=1')).toEqual({ v: 'sx""y', w: 'sa"z', x: 'f1' })
     expect(fieldsOf('cpu v="a"\r\n')).toEqual({ v: 'sa"' })
   })
 
-  test('of equal field keys the last one counts, type included', () => {
+  it('of equal field keys the last one counts, type included', () => {
     const { rows } = scan('m v=5i,v=6\nm v=6,v="x"\n')
     expect(rows.map((r) => r.fields.v)).toEqual(['f6', 'sx'])
     expect(rows.map((r) => valueText(r.allFields.get('v')!))).toEqual(['f6', 'sx'])
   })
 
-  test('integers and times beyond 2^53 are exact', () => {
+  it('integers and times beyond 2^53 are exact', () => {
     const { rows } = scan('m v=9007199254740993i 9007199254740993\nm v=-9223372036854775808i -9223372036854775806\n')
     expect(rows.map((r) => [r.fields.v, r.ns])).toEqual([
       ['i9007199254740993', 9007199254740993n],
@@ -151,17 +151,17 @@ describe('values', () => {
     ])
   })
 
-  test('an LF inside quotes, a backslash before one, and comments that open quotes', () => {
+  it('an LF inside quotes, a backslash before one, and comments that open quotes', () => {
     expect(scan('m v="one\ntwo" 1\nm v="a\\\nb" 2\n').rows.map((r) => r.fields.v)).toEqual(['sone\ntwo', 'sa\\\nb'])
     expect(scan('# x="\nm v=1\n# y="\nm v=2\n').rows.map((r) => r.fields.v)).toEqual(['f2'])
   })
 
-  test('lines without a time get one now, truncated to the precision', () => {
+  it('lines without a time get one now, truncated to the precision', () => {
     expect(scan('m v=1\nm v=2').rows.map((r) => r.ns)).toEqual([1_700_000_000_999_999_999n, 1_700_000_000_999_999_999n])
     expect(scan('m v=1\n', 's').rows.map((r) => r.ns)).toEqual([1_700_000_000_000_000_000n])
   })
 
-  test('an escaped and a plain spelling of a measurement are one table', () => {
+  it('an escaped and a plain spelling of a measurement are one table', () => {
     const { rows } = scan('a\\=b v=1\na=b v=2\n')
     expect(rows.map((r) => [r.table, r.fields.v])).toEqual([
       ['a=b', 'f1'],
@@ -170,7 +170,7 @@ describe('values', () => {
   })
 })
 
-test('a schema is not forgotten while rows of it wait for publication', () => {
+it('a schema is not forgotten while rows of it wait for publication', () => {
   const pool = new SlotPool({ slots: 4, slotBytes: 4096 })
   const forgotten: string[] = []
   const tables = new Tables({ cap: 10, onForget: (s) => forgotten.push(s.name) })
@@ -192,26 +192,26 @@ test('a schema is not forgotten while rows of it wait for publication', () => {
 })
 
 describe('limits', () => {
-  test('a line longer than allowed is an error of the request', () => {
+  it('a line longer than allowed is an error of the request', () => {
     const made = make(8, 1 << 16, 100)
     const { error } = scan(`m v=1\nm v="${'x'.repeat(200)}"\n`, 'n', made)
     expect(error).toContain('line too long: 206 bytes, allowed are 100')
     expect(made.pool.freeSlots()).toBe(8)
   })
 
-  test('a line that fits in no slot is one too', () => {
+  it('a line that fits in no slot is one too', () => {
     const made = make(4, 1024, 4096)
     expect(scan(`m v="${'x'.repeat(2000)}"\n`, 'n', made).error).toContain('line too long')
     expect(made.pool.freeSlots()).toBe(4)
   })
 
-  test('comments and blanks take no room in a slot', () => {
+  it('comments and blanks take no room in a slot', () => {
     const made = make(1, 1024)
     const body = `m,a=x v=1 1\n# ${'c'.repeat(3000)}\n${'\n'.repeat(3000)}m,a=y v=2 2\n# ${'c'.repeat(3000)}`
     expect(scan(body, 'n', made).rows.map((r) => r.line)).toEqual(['m,a=x v=1 1', 'm,a=y v=2 2'])
   })
 
-  test('a request beyond all slots is refused for good, one beyond the free slots only for now', () => {
+  it('a request beyond all slots is refused for good, one beyond the free slots only for now', () => {
     const made = make(2, 1024, 512)
     const body = 'm,a=b v=1 1\n'.repeat(60)
     expect(scan(body, 'n', made).error).toContain('request too large')
@@ -221,7 +221,7 @@ describe('limits', () => {
     expect(made.pool.freeSlots()).toBe(2)
   })
 
-  test('a request that nobody reads leaves the slots of earlier ones alone', () => {
+  it('a request that nobody reads leaves the slots of earlier ones alone', () => {
     const { pool, writer } = make()
     const first = writer.scan(Buffer.from('cpu,a=x v=2 1'), 'd', '', 'n', 0n)
     if (first === 'no-slot' || first.kind === 'failure') throw new Error('refused')
@@ -232,7 +232,7 @@ describe('limits', () => {
     expect(Buffer.compare(pool.bytes, before)).toBe(0)
   })
 
-  test('lines of tables nobody reads are validated and counted, and need no slot', () => {
+  it('lines of tables nobody reads are validated and counted, and need no slot', () => {
     const made = make(1)
     made.pool.acquire()
     const result = made.writer.scan(Buffer.from('m v=1\nm v=2\n'), 'other', '', 'n', 1n)
@@ -240,7 +240,7 @@ describe('limits', () => {
     expect(made.writer.scan(Buffer.from('m v=x\n'), 'other', '', 'n', 1n)).toMatchObject({ kind: 'failure' })
   })
 
-  test('a request of more measurements than batches can be published is an error, more datagrams wait', () => {
+  it('a request of more measurements than batches can be published is an error, more datagrams wait', () => {
     const pool = new SlotPool({ slots: 8, slotBytes: 1 << 16 })
     const tables = new Tables()
     tables.setRoutes([{ id: 1, db: 'd', rp: '', measurement: null, partition: { kind: 'tags', tags: [] } }], () => [])

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import type { BatchSchema } from '../../../src/columns/batch-layout.js'
 import { privateDb } from '../../../src/ingest/private-db.js'
 import { Tables } from '../../../src/ingest/tables.js'
@@ -12,7 +12,7 @@ const route = (id: number, measurement: string | null, tags: string[]): Route =>
   partition: { kind: 'tags', tags },
 })
 
-test('columns are what the tasks read and the tags of the partition keys', () => {
+it('columns are what the tasks read and the tags of the partition keys', () => {
   const schemas: BatchSchema[] = []
   const tables = new Tables({ onSchema: (s) => schemas.push(s) })
   tables.setRoutes([route(1, 'cpu', ['host']), route(2, null, ['dc'])], (_db, _rp, m) =>
@@ -33,7 +33,7 @@ test('columns are what the tasks read and the tags of the partition keys', () =>
   expect(tables.byName(tables.scope('d', 'other'), 'cpu').matched).toBe(false)
 })
 
-test('a schema is kept while the columns stay the same, announced anew when they change, forgotten when nobody reads', () => {
+it('a schema is kept while the columns stay the same, announced anew when they change, forgotten when nobody reads', () => {
   const schemas: BatchSchema[] = []
   const forgotten: number[] = []
   const tables = new Tables({ onSchema: (s) => schemas.push(s), onForget: (s) => forgotten.push(s.id) })
@@ -54,7 +54,7 @@ test('a schema is kept while the columns stay the same, announced anew when they
   expect(tables.byName(scope, 'cpu')).toBe(cpu)
 })
 
-test('a schema is not forgotten while a batch of it waits to be published', () => {
+it('a schema is not forgotten while a batch of it waits to be published', () => {
   const forgotten: number[] = []
   const tables = new Tables({ onForget: (s) => forgotten.push(s.id) })
   tables.setRoutes([route(1, 'cpu', ['host'])], () => ['v'])
@@ -69,7 +69,7 @@ test('a schema is not forgotten while a batch of it waits to be published', () =
   expect([forgotten, tables.schemas.size]).toEqual([[1], 0])
 })
 
-test('beyond the cap the longest unused tables are forgotten, those without routes first', () => {
+it('beyond the cap the longest unused tables are forgotten, those without routes first', () => {
   const forgotten: string[] = []
   const tables = new Tables({ cap: 100, onForget: (s) => forgotten.push(s.name) })
   tables.setRoutes([route(1, 'read', ['host'])], () => [])
@@ -89,7 +89,7 @@ test('beyond the cap the longest unused tables are forgotten, those without rout
   expect(tables.schemas.size).toBe(tables.size)
 })
 
-test('the bytes of names count too, those of databases as well', () => {
+it('the bytes of names count too, those of databases as well', () => {
   const tables = new Tables({ nameBytes: 10_000 })
   for (let i = 0; i < 200; i++) tables.byName(tables.scope('d', 'r'), `${'x'.repeat(500)}${i}`)
   expect(tables.size).toBeLessThan(10)
@@ -97,7 +97,7 @@ test('the bytes of names count too, those of databases as well', () => {
   expect(tables.scopes).toBeLessThan(12)
 })
 
-test('lines of one write that no task reads share a table where there is no room for more', () => {
+it('lines of one write that no task reads share a table where there is no room for more', () => {
   const tables = new Tables({ cap: 10 })
   tables.setRoutes([route(1, 'read', ['host'])], () => [])
   const scope = tables.scope('d', 'r')
@@ -111,7 +111,7 @@ test('lines of one write that no task reads share a table where there is no room
   expect(tables.byName(tables.scope('d', 'r'), 'm29')).not.toBe(rest)
 })
 
-test('a table that was forgotten is found anew where lines before it lead to it', () => {
+it('a table that was forgotten is found anew where lines before it lead to it', () => {
   const tables = new Tables({ cap: 2 })
   const gone = tables.byName(tables.scope('d', 'r'), 'gone')
   for (let i = 0; i < 10; i++) tables.byName(tables.scope('d', 'r'), `m${i}`)
@@ -122,7 +122,7 @@ test('a table that was forgotten is found anew where lines before it lead to it'
   expect(tables.byName(tables.scope('d', 'r'), 'gone')).toBe(again)
 })
 
-test('databases without tables are not remembered', () => {
+it('databases without tables are not remembered', () => {
   const tables = new Tables({ cap: 10 })
   for (let i = 0; i < 200; i++) tables.byName(tables.scope(`db${i}`, ''), 'm')
   expect(tables.size).toBeLessThanOrEqual(10)
@@ -135,7 +135,7 @@ test('databases without tables are not remembered', () => {
   expect(tables.scopes).toBeLessThanOrEqual(11)
 })
 
-test('a private database goes with its routes, and is not remembered after them', () => {
+it('a private database goes with its routes, and is not remembered after them', () => {
   const tables = new Tables()
   const db = privateDb('run', 'd')
   const routes = [{ ...route(1, 'cpu', ['host']), db }]

@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { dropsIn } from '../../../src/ingest/kernel-drops.js'
 import { LineWriter, type Prepared } from '../../../src/ingest/line-writer.js'
 import { Tables } from '../../../src/ingest/tables.js'
@@ -102,7 +102,7 @@ function send(listener: UdpListener, body: string): Promise<void> {
   })
 }
 
-test('datagrams arrive as batches; a bad line drops its own datagram only', async () => {
+it('datagrams arrive as batches; a bad line drops its own datagram only', async () => {
   const sink = new Sink()
   const listener = await listen(sink, { readBufferBytes: 262144 })
   expect(listener.readBufferBytes).toBeGreaterThan(0)
@@ -117,7 +117,7 @@ test('datagrams arrive as batches; a bad line drops its own datagram only', asyn
   expect(sink.tables.ingress()).toEqual([{ db: 'udp', rp: 'rp', measurement: 'm', points: 3 }])
 })
 
-test('without room datagrams wait in the ring, which sheds the oldest', async () => {
+it('without room datagrams wait in the ring, which sheds the oldest', async () => {
   const sink = new Sink()
   sink.room = false
   const listener = await listen(sink, { buffer: 16 })
@@ -143,7 +143,7 @@ test('without room datagrams wait in the ring, which sheds the oldest', async ()
   expect(sink.pool.freeSlots()).toBe(sink.pool.slots)
 })
 
-test('close takes in what has arrived', async () => {
+it('close takes in what has arrived', async () => {
   const sink = new Sink()
   const listener = await listen(sink)
   for (let i = 0; i < 200; i++) await send(listener, `m,t=a v=1 ${i}`)
@@ -166,7 +166,7 @@ async function statsWhen(listener: UdpListener, fits: (s: UdpStats) => boolean):
 }
 
 describe('a receiving thread that dies', () => {
-  test('gets a successor at the same address, and what it had received is written', async () => {
+  it('gets a successor at the same address, and what it had received is written', async () => {
     const sink = new Sink()
     const listener = await listen(sink, { workerUrl: fragileUrl })
     const { port } = listener
@@ -187,7 +187,7 @@ describe('a receiving thread that dies', () => {
     expect(await statsWhen(listener, (s) => s.waiting === 0)).toMatchObject({ pointsTx: 30, datagramsRx: 30 })
   })
 
-  test('again and again is tried at longer and longer intervals, until it comes back', async () => {
+  it('again and again is tried at longer and longer intervals, until it comes back', async () => {
     const pauses: unknown[] = []
     const log: Log = { ...silentLog, error: (_msg, keys) => pauses.push(keys?.['restart-in']), with: () => log }
     const sink = new Sink()
@@ -203,7 +203,7 @@ describe('a receiving thread that dies', () => {
     await sink.until(() => sink.lines.length === 1)
   })
 
-  test('does not keep a listener from closing', async () => {
+  it('does not keep a listener from closing', async () => {
     const listener = await listen(new Sink(), { workerUrl: fragileUrl })
     process.env.SHARDLINE_TEST_STAYS_DOWN = '1'
     await send(listener, 'die')
@@ -213,7 +213,7 @@ describe('a receiving thread that dies', () => {
   })
 })
 
-test('datagrams that cannot be published are counted and do not stop the listener', async () => {
+it('datagrams that cannot be published are counted and do not stop the listener', async () => {
   const sink = new Sink()
   const listener = await listen(sink)
   sink.failure = new Error('stumbled')
@@ -225,14 +225,14 @@ test('datagrams that cannot be published are counted and do not stop the listene
   expect(await listener.currentStats()).toMatchObject({ txFail: 1, pointsTx: 1, waiting: 0 })
 })
 
-test('an address in use is an error with the address in it', async () => {
+it('an address in use is an error with the address in it', async () => {
   const first = await listen(new Sink())
   const opts = { database: 'd', retentionPolicy: '', buffer: 10, readBufferBytes: 0, workerUrl }
   const second = UdpListener.open({ ...opts, bindAddress: `127.0.0.1:${first.port}` }, new Sink(), silentLog)
   await expect(second).rejects.toThrow(`listen udp 127.0.0.1:${first.port}: bind EADDRINUSE`)
 })
 
-test('addresses', () => {
+it('addresses', () => {
   expect(splitAddress(':9100')).toEqual({ host: '0.0.0.0', port: 9100 })
   expect(splitAddress('[::1]:9100')).toEqual({ host: '::1', port: 9100 })
   expect(splitAddress('localhost:1')).toEqual({ host: '127.0.0.1', port: 1 })
@@ -240,7 +240,7 @@ test('addresses', () => {
     expect(() => splitAddress(bad)).toThrow('invalid bind address')
 })
 
-test('drops are read from the socket that is bound to the address', () => {
+it('drops are read from the socket that is bound to the address', () => {
   const head =
     '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops'
   const row = (local: string, drops: number): string =>

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type TapListener, type TapTarget, WriteTap } from '../../../src/ingest/write-tap.js'
 
 class Listener implements TapListener {
@@ -22,7 +22,7 @@ class Listener implements TapListener {
 const body = (text: string): Uint8Array => Buffer.from(text)
 
 describe('write tap', () => {
-  test('gives each listener the points of its databases and measurements', () => {
+  it('gives each listener the points of its databases and measurements', () => {
     const tap = new WriteTap((err) => {
       throw err
     })
@@ -57,7 +57,7 @@ describe('write tap', () => {
     expect(all.points).toHaveLength(4)
   })
 
-  test('a listener may leave while it gets points', () => {
+  it('a listener may leave while it gets points', () => {
     const tap = new WriteTap((err) => {
       throw err
     })
@@ -77,7 +77,7 @@ describe('write tap', () => {
     expect(staying.points).toHaveLength(2)
   })
 
-  test('a listener that fails does not fail the write', () => {
+  it('a listener that fails does not fail the write', () => {
     const failures: unknown[] = []
     const tap = new WriteTap((err) => failures.push(err))
     const failure = new Error('disk full')
@@ -91,7 +91,7 @@ describe('write tap', () => {
     expect(failures).toEqual([failure])
   })
 
-  test('keeps lines together that hold line feeds', () => {
+  it('keeps lines together that hold line feeds', () => {
     const tap = new WriteTap((err) => {
       throw err
     })

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import {
   createLog,
   jsonLine,
@@ -36,7 +36,7 @@ function collected(level: string, format: 'logfmt' | 'json' = 'logfmt') {
 
 const at = Date.UTC(2026, 10, 20, 8, 43, 29, 105)
 
-test('logfmt: order of keys, quotes only where needed', () => {
+it('logfmt: order of keys, quotes only where needed', () => {
   const keys = [
     ['service', 'http'],
     ['empty', ''],
@@ -49,7 +49,7 @@ test('logfmt: order of keys, quotes only where needed', () => {
   )
 })
 
-test('JSON lines', () => {
+it('JSON lines', () => {
   expect(
     jsonLine({
       timeMs: at,
@@ -63,7 +63,7 @@ test('JSON lines', () => {
   ).toBe('{"ts":"2026-11-20T08:43:29.105Z","lvl":"error","msg":"m","status":204,"err":"x"}\n')
 })
 
-test('levels: below is silent, names in any case, unknown ones mean debug', () => {
+it('levels: below is silent, names in any case, unknown ones mean debug', () => {
   const { output, log, text } = collected('INFO')
   log.debug('no')
   log.with({ service: 's' }).info('yes', { k: 'v' })
@@ -74,7 +74,7 @@ test('levels: below is silent, names in any case, unknown ones mean debug', () =
   expect(logLevelOf('zz')).toBe('debug')
 })
 
-test('listeners get every line, whatever the level', () => {
+it('listeners get every line, whatever the level', () => {
   const { output, log, text } = collected('ERROR')
   const seen: string[] = []
   const stop = output.listen((line) => seen.push(line.msg))
@@ -85,7 +85,7 @@ test('listeners get every line, whatever the level', () => {
   expect(text()).toBe('')
 })
 
-test('a file: parents are made, lines appended, not for everybody to read', () => {
+it('a file: parents are made, lines appended, not for everybody to read', () => {
   const dir = mkdtempSync(join(tmpdir(), 'shardline-log-'))
   const file = join(dir, 'a', 'b.log')
   for (const msg of ['one', 'two']) {
@@ -100,7 +100,7 @@ test('a file: parents are made, lines appended, not for everybody to read', () =
   rmSync(dir, { recursive: true })
 })
 
-test('a limiter lets one line per key and interval through and counts the rest', () => {
+it('a limiter lets one line per key and interval through and counts the rest', () => {
   let now = 0
   const limiter = new LogLimiter(1000, 2, () => now)
   expect(limiter.pass('a')).toBe(0)

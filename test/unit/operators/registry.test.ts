@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { evaluateConstant } from '../../../src/lambda/constant.js'
 import { operatorRegistry } from '../../../src/operators/registry.js'
 import { evaluate } from '../../../src/tickscript/evaluate.js'
@@ -16,7 +16,7 @@ function errorOf(script: string): string {
 const sources = 'var a = stream|from() var b = stream|from()\n'
 
 describe('a good call', () => {
-  test.each([
+  it.each([
     ['union', 'a|union(b)'],
     ['join', "a|join(b).as('x', 'y')"],
     ['combine', "a|combine(lambda: TRUE, lambda: TRUE).as('x', 'y').max(5)"],
@@ -43,14 +43,14 @@ describe('a good call', () => {
     expect(errorOf(sources + script)).toBe('none')
   })
 
-  test('query', () => {
+  it('query', () => {
     const script = "batch|query('SELECT 1').period(1s).every(1s).groupBy(time(1s), *).fill(0)|log()"
     expect(errorOf(script)).toBe('none')
   })
 })
 
 describe("a script's own mistakes come first", () => {
-  test.each([
+  it.each([
     ['a|join(b)', 'a call to join.as() is required to specify the output stream prefixes.'],
     ["a|join(b).as('x')", 'number of prefixes specified by join.as() must match the number of joined streams'],
     ["a|join(b).as('x', 'x')", 'cannot use the same prefix name see .as() property method'],

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { globMatcher, parseGlob } from '../../../src/go/glob.js'
 import { type JsonNumber, JsonSyntaxError, parseLosslessJson, plainJson } from '../../../src/go/lossless-json.js'
 import { KeyedLock } from '../../../src/tasks/keyed-lock.js'
@@ -8,7 +8,7 @@ import { decodeTaskRequest } from '../../../src/tasks/task-request.js'
 import { storedVars } from '../../../src/tasks/vars.js'
 
 describe('lossless JSON', () => {
-  test('agrees with JSON.parse wherever doubles are exact', () => {
+  it('agrees with JSON.parse wherever doubles are exact', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const plain = JSON.stringify(plainJson(parseLosslessJson(text)), (_key, v: unknown) =>
@@ -19,7 +19,7 @@ describe('lossless JSON', () => {
     )
   })
 
-  test('refuses what JSON.parse refuses', () => {
+  it('refuses what JSON.parse refuses', () => {
     const mutated = fc.tuple(fc.json(), fc.nat(), fc.string({ maxLength: 2 })).map(([text, at, more]) => {
       const i = at % (text.length + 1)
       return text.slice(0, i) + more + text.slice(i + 1)
@@ -38,21 +38,21 @@ describe('lossless JSON', () => {
     )
   })
 
-  test('keeps int64 and tells 5 from 5.0', () => {
+  it('keeps int64 and tells 5 from 5.0', () => {
     const [a, b, c] = parseLosslessJson('[9007199254740993, 5.0, -9223372036854775808]') as JsonNumber[]
     expect(a!.toInteger()).toBe(9007199254740993n)
     expect([a!.isInteger, b!.isInteger]).toEqual([true, false])
     expect(c!.toInteger()).toBe(-9223372036854775808n)
   })
 
-  test('is bounded in depth and has no prototype', () => {
+  it('is bounded in depth and has no prototype', () => {
     expect(() => parseLosslessJson('['.repeat(100_000))).toThrow(JsonSyntaxError)
     expect(plainJson(parseLosslessJson('{"__proto__":{"a":1}}'))).not.toHaveProperty('a')
   })
 })
 
 describe('glob as path.Match', () => {
-  test.each([
+  it.each([
     ['', 'anything', true],
     ['abc', 'abc', true],
     ['*', 'abc', true],
@@ -86,7 +86,7 @@ describe('glob as path.Match', () => {
     expect(globMatcher(pattern)(name)).toBe(wanted)
   })
 
-  test.each(['[]a]', '[-]', '[x-]', '[-x]', '[', '[^', '[^bc', 'a[', '[a-b-c]', '\\'])(
+  it.each(['[]a]', '[-]', '[x-]', '[-x]', '[', '[^', '[^bc', 'a[', '[a-b-c]', '\\'])(
     '%s is malformed and matches nothing',
     (pattern) => {
       expect(parseGlob(pattern)).toBeNull()
@@ -94,14 +94,14 @@ describe('glob as path.Match', () => {
     },
   )
 
-  test('many stars take no long time', () => {
+  it('many stars take no long time', () => {
     const start = performance.now()
     expect(globMatcher(`${'a*'.repeat(500)}b`)('a'.repeat(5000))).toBe(false)
     expect(performance.now() - start).toBeLessThan(2000)
   })
 })
 
-test('list parameters', () => {
+it('list parameters', () => {
   const params = (query: string) => listParams(new URLSearchParams(query))
   expect(params('')).toMatchObject({ fields: [], offset: 0, limit: 100 })
   expect(params('fields=a&fields=b&offset=2&limit=-1')).toMatchObject({ fields: ['a', 'b'], offset: 2, limit: -1 })
@@ -112,7 +112,7 @@ test('list parameters', () => {
   expect(params('limit=%2B9223372036854775807').limit).toBe(2 ** 63)
 })
 
-test.each([
+it.each([
   ['', 'abcd'],
   ['limit=2', 'ab'],
   ['limit=0', ''],
@@ -130,7 +130,7 @@ test.each([
 
 describe('vars', () => {
   const stored = (vars: string) => storedVars(decodeTaskRequest(Buffer.from(`{"vars":${vars}}`)).vars)
-  test('every type, as it is returned', () => {
+  it('every type, as it is returned', () => {
     const vars = stored(`{
       "b":{"type":"bool","value":true},"i":{"type":"int","value":-5,"description":"d"},"f":{"type":"float","value":5},
       "s":{"type":"string","value":"x"},"r":{"type":"regex","value":"a/b"},"d":{"type":"duration","value":10},
@@ -155,7 +155,7 @@ describe('vars', () => {
     expect(vars.i!.description).toBe('d')
   })
 
-  test.each([
+  it.each([
     ['{"x":{"type":"int","value":9223372036854775808}}', 'invalid JSON'],
     ['{"x":{"type":"int","value":true}}', 'invalid JSON'],
     ['{"x":{"type":"float","value":"5"}}', 'invalid JSON'],
@@ -173,7 +173,7 @@ describe('vars', () => {
   })
 })
 
-test('operations with a common key follow each other, others do not wait', async () => {
+it('operations with a common key follow each other, others do not wait', async () => {
   const lock = new KeyedLock()
   const log: string[] = []
   let open = (): void => undefined

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { TaskRecord } from '../../../src/tasks/task-record.js'
 import { Store } from '../../../src/tasks/task-store.js'
 
@@ -28,7 +28,7 @@ const task = (id: string, more: Partial<TaskRecord> = {}): TaskRecord => ({
   ...more,
 })
 
-test('tasks come back as they were', async () => {
+it('tasks come back as they were', async () => {
   const store = Store.open(join(dir, 's'))
   await store.putTask(task('b', { lastEnabledNs: 1795163997796235710n }))
   await store.putTask(task('a'))
@@ -43,7 +43,7 @@ test('tasks come back as they were', async () => {
   await again.close()
 })
 
-test('a store that cannot be opened is one clear error', () => {
+it('a store that cannot be opened is one clear error', () => {
   const file = join(dir, 'file')
   writeFileSync(file, 'x')
   expect(() => Store.open(join(file, 'below'))).toThrow('open server: open service *storage.Service:')

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Duration } from '../../../src/columns/values.js'
 import { bareDot } from '../../../src/compile/dot.js'
 import { evaluateConstant } from '../../../src/lambda/constant.js'
@@ -22,7 +22,7 @@ const valueAfter = (script: string, options = {}) => {
 }
 
 describe('task type', () => {
-  test.each([
+  it.each([
     ['stream|from()', 'stream'],
     ['var x = stream x|from()', 'stream'],
     ["batch|query('x')", 'batch'],
@@ -31,11 +31,11 @@ describe('task type', () => {
     expect(taskType(parse(script))).toBe(type)
   })
 
-  test.each(['var x = 1', 'stream', '', "stream|from() batch|query('x')", 'f(stream)'])('%j is neither', (script) => {
+  it.each(['var x = 1', 'stream', '', "stream|from() batch|query('x')", 'f(stream)'])('%j is neither', (script) => {
     expect(errorOf(script)).toBe('invalid task type: invalid')
   })
 
-  test('dbrps are collected from everywhere', () => {
+  it('dbrps are collected from everywhere', () => {
     expect(dbrpsOf(parse('dbrp "a"."b" stream|from() dbrp "c"."d"'))).toEqual([
       { db: 'a', rp: 'b' },
       { db: 'c', rp: 'd' },
@@ -44,7 +44,7 @@ describe('task type', () => {
 })
 
 describe('values', () => {
-  test.each<[string, unknown]>([
+  it.each<[string, unknown]>([
     ['var v = 5', 5n],
     ['var v = -5', -5n],
     ['var v = --5', 5n],
@@ -73,7 +73,7 @@ describe('values', () => {
     )
   })
 
-  test('identifiers in a lambda become literals, lambda vars nested lambdas', () => {
+  it('identifiers in a lambda become literals, lambda vars nested lambdas', () => {
     const script = `
       var n = 5 var f = 1.5 var d = 90s var s = 'x' var r = /a/ var busy = lambda: "cpu" > n
       stream|from()|where(lambda: busy AND "a" > f AND "b" == d AND g(s, -n) AND "c" =~ r)`
@@ -83,7 +83,7 @@ describe('values', () => {
     )
   })
 
-  test('the values in a lambda are those of its own time', () => {
+  it('the values in a lambda are those of its own time', () => {
     const script = `var a = 1 var l = lambda: "x" > a stream|from()|where(l)`
     const { lambda } = named(script, 'where2', { vars: { a: { type: 'int', value: 9 } } }).props
     expect(formatExpression((lambda as Lambda).expression)).toBe('"x" > 9')
@@ -91,7 +91,7 @@ describe('values', () => {
 })
 
 describe('scope errors', () => {
-  test.each([
+  it.each([
     ['var x = 1 var x = 2 stream|from()', 'attempted to redefine x, vars are immutable'],
     ['var stream = 2 stream|from()', 'attempted to redefine stream, vars are immutable'],
     ['var time = 2 stream|from()', 'attempted to redefine time, vars are immutable'],
@@ -128,7 +128,7 @@ describe('scope errors', () => {
 })
 
 describe('calls', () => {
-  test.each([
+  it.each([
     [
       'stream.from()',
       'line 1 char 8: no property method "from" on *pipeline.StreamNode, but chaining method does exist. ' +
@@ -232,18 +232,18 @@ describe('calls', () => {
     expect(errorOf(script)).toBe(text)
   })
 
-  test('a single list is spread, names match in all but the first letter', () => {
+  it('a single list is spread, names match in all but the first letter', () => {
     const node = named("var l = ['a', 'b'] stream|From().Measurement(['m']).groupBy(l)", 'from1')
     expect(node.props).toMatchObject({ measurement: 'm', groupBy: ['a', 'b'] })
     expect(named("var l = ['a'] stream|from().groupBy(l, 'b')", 'from1').props.groupBy).toEqual([['a'], 'b'])
   })
 
-  test('quiet is a property of every node', () => {
+  it('quiet is a property of every node', () => {
     expect(named('stream|from().quiet()', 'from1').quiet).toBe(true)
     expect(named('stream.quiet()|from()', 'stream0').quiet).toBe(true)
   })
 
-  test('defaults are filled in, a flag sets true, the last field call wins', () => {
+  it('defaults are filled in, a flag sets true, the last field call wins', () => {
     const node = named('stream|from()|window().align().period(1s).period(2s)', 'window2')
     expect(node.props).toMatchObject({ align: true, period: new Duration(2_000_000_000n) })
     expect(named('stream|from()', 'from1').props).toMatchObject({ measurement: '', groupByMeasurement: false })
@@ -254,7 +254,7 @@ describe('alert handlers', () => {
   const script = (links: string) => `stream|from()|alert()${links}`
   const alert = (links: string) => named(script(links), 'alert2')
 
-  test('handler properties hide those of the node, others reach it', () => {
+  it('handler properties hide those of the node, others reach it', () => {
     const node = alert(".topic('n').slack().channel('#x').topic('h').crit(lambda: TRUE).uRL('u').id('i').post('p')")
     expect(node.handlers).toEqual([
       { kind: 'slack', props: { channel: '#x', topic: 'h', uRL: 'u' } },
@@ -263,14 +263,14 @@ describe('alert handlers', () => {
     expect(node.props).toMatchObject({ topic: 'n', id: 'i', crit: expect.any(Lambda) })
   })
 
-  test('the same kind may repeat and chains go on from the node', () => {
+  it('the same kind may repeat and chains go on from the node', () => {
     const { pipeline } = run(script(".slack().slack().channel('b')|log()"))
     const node = pipeline.nodes.find((n) => n.name === 'alert2')!
     expect(node.handlers.map((h) => h.props.channel)).toEqual([undefined, 'b'])
     expect(node.children.map((n) => n.name)).toEqual(['log3'])
   })
 
-  test.each([
+  it.each([
     [".slack().nosuch('x')", 'line 1 char 31: no method or property "nosuch" on *pipeline.SlackHandler'],
     [".slack().url('x')", 'line 1 char 31: no method or property "url" on *pipeline.SlackHandler'],
     [
@@ -300,7 +300,7 @@ describe('alert handlers', () => {
 describe('vars', () => {
   const vars = (script: string, options = {}) => run(`${script}\nstream|from()`, options).vars
 
-  test('all vars are listed with type, default and description', () => {
+  it('all vars are listed with type, default and description', () => {
     expect(
       vars(
         `// one
@@ -332,7 +332,7 @@ describe('vars', () => {
     })
   })
 
-  test.each<[string, string, unknown, unknown]>([
+  it.each<[string, string, unknown, unknown]>([
     ['int', '1', 9007199254740993n, 9007199254740993n],
     ['int', '1', 5, 5n],
     ['float', '1.0', 5, 5],
@@ -356,13 +356,13 @@ describe('vars', () => {
     expect(valueAfter(`var v ${type}`, { vars: { v: { type, value } } })).toEqual(expected)
   })
 
-  test('a given lambda keeps its identifiers', () => {
+  it('a given lambda keeps its identifiers', () => {
     const options = { vars: { l: { type: 'lambda', value: '"a" > x' } } }
     const { lambda } = named('var x = 1 var l = lambda: TRUE stream|from()|where(lambda: l)', 'where2', options).props
     expect(formatExpression((lambda as Lambda).expression)).toBe('lambda: "a" > x')
   })
 
-  test.each<[string, Record<string, { type: string; value: unknown }>, string]>([
+  it.each<[string, Record<string, { type: string; value: unknown }>, string]>([
     ['var x = 3.0', { x: { type: 'string', value: 'x' } }, 'invalid type supplied for x, got string exp float'],
     ['var x = TRUE', { x: { type: 'int', value: 1 } }, 'invalid type supplied for x, got int exp boolean'],
     ['var x int', { x: { type: 'bool', value: true } }, 'invalid type supplied for x, got boolean exp int'],
@@ -389,7 +389,7 @@ describe('vars', () => {
     expect(errorOf(`${script} stream|from()`, { vars: given })).toBe(text)
   })
 
-  test('type-only vars are zero in a template, and its expressions are evaluated', () => {
+  it('type-only vars are zero in a template, and its expressions are evaluated', () => {
     const template = { typeOnlyDefaults: true }
     expect(errorOf('var i int var d = 10 / i stream|from()', template)).toBe('runtime error: integer divide by zero')
     expect(
@@ -397,7 +397,7 @@ describe('vars', () => {
     ).toBe('none')
   })
 
-  test('vars of other names are ignored, also those of Object', () => {
+  it('vars of other names are ignored, also those of Object', () => {
     const given = { toString: { type: 'int', value: 1 }, ghost: { type: 'int', value: 1 } }
     expect(errorOf('stream|from()', { vars: given })).toBe('none')
     expect(errorOf('var constructor = 1 var toString int stream|from()', { vars: given })).toBe('none')
@@ -407,7 +407,7 @@ describe('vars', () => {
 describe('ids and walk order', () => {
   const order = (script: string) => run(script).pipeline.nodes.map((node) => node.name)
 
-  test('siblings are walked in reverse order of creation', () => {
+  it('siblings are walked in reverse order of creation', () => {
     expect(order("var a = stream|from() a|window()|log()|httpOut('x') a|alert()")).toEqual([
       'stream0',
       'from1',
@@ -418,7 +418,7 @@ describe('ids and walk order', () => {
     ])
   })
 
-  test('each parent takes an id: join links left then arguments, union arguments then left', () => {
+  it('each parent takes an id: join links left then arguments, union arguments then left', () => {
     const sources = 'var a = stream|from() var b = stream|from()'
     const join = named(`${sources} a|join(b)`, 'join4')
     expect(join.parents.map((node) => node.name)).toEqual(['from1', 'from2'])
@@ -427,14 +427,14 @@ describe('ids and walk order', () => {
     expect(named(`${sources} a|union(a, b)|log()`, 'log6').parents[0]!.name).toBe('union5')
   })
 
-  test('stats is a source of its own and gives a childless node a noop', () => {
+  it('stats is a source of its own and gives a childless node a noop', () => {
     const { pipeline } = run('var a = stream|from() a|stats(1s)|log() a|log()')
     expect(pipeline.sources.map((node) => node.name)).toEqual(['stream0', 'stats2'])
     expect(pipeline.nodes.map((node) => node.name)).toEqual(['stream0', 'from1', 'log5', 'noop3', 'stats2', 'log4'])
     expect(pipeline.sources[1]!.observed!.name).toBe('from1')
   })
 
-  test('deadman is stats, derivative and alert', () => {
+  it('deadman is stats, derivative and alert', () => {
     const script = 'stream|from()|log()|deadman(100.0, 90s, lambda: "h" > 8).slack().channel(\'x\')'
     const { pipeline } = run(script)
     expect(pipeline.nodes.map((node) => node.name)).toEqual([
@@ -454,12 +454,12 @@ describe('ids and walk order', () => {
     expect(errorOf('stream|from()|deadman(100, 10s)')).toContain('Call using int64 as type float64')
   })
 
-  test('edges follow the node on the left', () => {
+  it('edges follow the node on the left', () => {
     const { pipeline } = run("stream|from()|window()|log()|percentile('x', 1.0)|log()")
     expect(pipeline.nodes.map((node) => node.edge)).toEqual(['stream', 'stream', 'batch', 'batch', 'stream', 'stream'])
   })
 
-  test('the bare graph lists children in order of creation', () => {
+  it('the bare graph lists children in order of creation', () => {
     const { pipeline } = run('var a = stream|from() a|log() a|union(a)')
     expect(bareDot('my_task', pipeline)).toBe(
       'digraph my_task {\nstream0 -> from1;\nfrom1 -> log2;\nfrom1 -> union4;\nfrom1 -> union4;\n}',
@@ -468,7 +468,7 @@ describe('ids and walk order', () => {
 })
 
 describe('limits', () => {
-  test('vars that name each other twice', () => {
+  it('vars that name each other twice', () => {
     const lambdas = Array.from({ length: 60 }, (_, i) => `var l${i + 1} = lambda: l${i} AND l${i}`).join('\n')
     expect(errorOf(`var l0 = lambda: "x" ${lambdas} stream|from()|where(l60)`)).toContain('expression is too large')
     const doubled = (n: number): string =>
@@ -481,12 +481,12 @@ describe('limits', () => {
     expect(errorOf(`var a0 = ['x'] ${lists} stream|from()`)).toContain('list has more than')
   })
 
-  test('a nested chain of lambda vars stays shallow', () => {
+  it('a nested chain of lambda vars stays shallow', () => {
     const lambdas = Array.from({ length: 3000 }, (_, i) => `var l${i + 1} = lambda: l${i}`).join('\n')
     expect(errorOf(`var l0 = lambda: "x" ${lambdas} stream|from()`)).toContain('expression is too large')
   })
 
-  test('a lambda within the limits compiles, one beyond them is refused here', () => {
+  it('a lambda within the limits compiles, one beyond them is refused here', () => {
     const many = (first: string) => first + ' OR "h" == \'a\''.repeat(900)
     const script = (lambda: string) => `var a = lambda: ${many('TRUE')} stream|from()|where(lambda: ${lambda})`
     const { lambda } = named(script('a'), 'where2').props
@@ -494,7 +494,7 @@ describe('limits', () => {
     expect(errorOf(script(many('a')))).toContain('expression is too large')
   })
 
-  test('nodes', () => {
+  it('nodes', () => {
     expect(errorOf(`stream|from()${'|log()'.repeat(1500)}`)).toBe('none')
     expect(errorOf(`stream|from()${'|log()'.repeat(5000)}`)).toContain('more than 2000 nodes')
   })

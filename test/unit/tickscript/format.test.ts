@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { floatText, format } from '../../../src/tickscript/format.js'
 
 describe('statements and literals', () => {
-  test.each([
+  it.each([
     ['var  a=1 var b string', 'var a = 1\n\nvar b string\n'],
     ['dbrp    "a"."b" dbrp "c\\"d"."e"', 'dbrp "a"."b"\n\ndbrp "c"d"."e"\n'],
     ["var c=[ 'p','q',* ,]", "var c = ['p', 'q', *]\n"],
@@ -17,7 +17,7 @@ describe('statements and literals', () => {
     expect(format(script)).toBe(expected)
   })
 
-  test.each([
+  it.each([
     [1e21, '1000000000000000000000.0'],
     [1.5e22, '15000000000000000000000.0'],
     [1e-7, '0.0000001'],
@@ -30,7 +30,7 @@ describe('statements and literals', () => {
 })
 
 describe('chains and calls', () => {
-  test.each([
+  it.each([
     [
       "stream|from().measurement('cpu')@u().opt(1)|alert().slack().channel('#x')",
       "stream\n    |from()\n        .measurement('cpu')\n    @u()\n        .opt(1)\n    |alert()\n        .slack()\n        .channel('#x')\n",
@@ -50,7 +50,7 @@ describe('chains and calls', () => {
 })
 
 describe('line breaks in expressions', () => {
-  test.each([
+  it.each([
     ['var x = 1 +\n2', 'var x = 1 +\n2\n'],
     ['var x = 1\n+ 2', 'var x = 1 +\n2\n'],
     // What counts of a binary operand is where its operator is.
@@ -66,7 +66,7 @@ describe('line breaks in expressions', () => {
 })
 
 describe('comments', () => {
-  test.each([
+  it.each([
     ['var x = 1 // one\nvar y = 2', 'var x = 1\n\n// one\nvar y = 2\n'],
     ['// a\n//b\n//\n//   c  \nx', '// a\n// b\n//\n//   c\nx\n'],
     ['// a\n\n\n// b\n  // c\n\nx', '// a\n\n// b\n// c\nx\n'],

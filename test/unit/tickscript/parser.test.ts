@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ShardlineError } from '../../../src/errors.js'
 import type { Expression } from '../../../src/tickscript/ast.js'
 import { parse, parseLambdaBody } from '../../../src/tickscript/parser.js'
@@ -57,7 +57,7 @@ function shapes(script: string): string[] {
 }
 
 describe('errors with a position', () => {
-  test.each([
+  it.each([
     ['x = 5', `unexpected = line 1 char 3 in "x = 5". expected: ${operands}`],
     ['var _x = 5', `unexpected unknown state, last char: '_' line 1 char 5 in "var _x = 5". expected: "identifier"`],
     ['stream|from()|log', 'unexpected EOF line 1 char 18 in "from()|log". expected: "("'],
@@ -122,19 +122,19 @@ describe('errors with a position', () => {
     expect(errorOf(script)).toBe(`parser: ${text}`)
   })
 
-  test('columns count bytes of UTF-8', () => {
+  it('columns count bytes of UTF-8', () => {
     expect(errorOf('éé $')).toContain(`'$' line 1 char 6 in "éé $"`)
     expect(errorOf("x\n'日本' $")).toContain('line 2 char 10 in "\'日本\' $"')
   })
 
-  test('characters cut by the snippet show as U+FFFD per byte', () => {
+  it('characters cut by the snippet show as U+FFFD per byte', () => {
     expect(errorOf("'日本語x' $")).toContain('in "\ufffd本語x\' $"')
     expect(errorOf("'😀😀x' $ 😀😀😀")).toContain('in "\ufffd\ufffd\ufffd😀x\' $ 😀😀"')
   })
 })
 
 describe('errors of literals', () => {
-  test.each([
+  it.each([
     ['var x = 08', 'illegal number syntax: "08"'],
     ['var x = 9223372036854775808', 'illegal number syntax: "9223372036854775808"'],
     ['var x = -9223372036854775808', 'illegal number syntax: "9223372036854775808"'],
@@ -149,13 +149,13 @@ describe('errors of literals', () => {
     expect(errorOf(script)).toBe(`parser: ${text}`)
   })
 
-  test('a token that does not fit is reported as such even when it is a bad literal', () => {
+  it('a token that does not fit is reported as such even when it is a bad literal', () => {
     expect(errorOf('var x = [08]')).toContain('unexpected number')
   })
 })
 
 describe('trees', () => {
-  test.each([
+  it.each([
     ['1 + 2 * 3', '(1i + (2i * 3i))'],
     ['1 * 2 + 3', '((1i * 2i) + 3i)'],
     ['1 - 2 - 3', '((1i - 2i) - 3i)'],
@@ -197,7 +197,7 @@ describe('trees', () => {
     expect(shapes(script).join(' ')).toBe(expected)
   })
 
-  test('positions are those of tokens, links and operators', () => {
+  it('positions are those of tokens, links and operators', () => {
     const [first] = parse('\n  é|from(1).b(2)').statements
     expect(first).toMatchObject({
       type: 'chain',
@@ -212,7 +212,7 @@ describe('trees', () => {
     })
   })
 
-  test('lambda bodies are one expression', () => {
+  it('lambda bodies are one expression', () => {
     expect(shape(parseLambdaBody('"a" > 1 AND x'))).toBe('(("a" > 1i) AND x)')
     expect(() => parseLambdaBody('"a" "b"')).toThrow('unexpected reference line 1 char 5 in ""a" "b"". expected: "EOF"')
     expect(() => parseLambdaBody('')).toThrow(`unexpected EOF line 1 char 1 in "". expected: ${operands}`)
@@ -221,12 +221,12 @@ describe('trees', () => {
 })
 
 describe('limits', () => {
-  test('length', () => {
+  it('length', () => {
     expect(errorOf(' '.repeat(1 << 20))).toBe('none')
     expect(errorOf(' '.repeat((1 << 20) + 1))).toBe('parser: script is longer than 1048576 characters')
   })
 
-  test.each([
+  it.each([
     ['parentheses', '('.repeat(100_000)],
     ['unary operators', '-'.repeat(100_000)],
     ['calls', 'a|b('.repeat(50_000)],
@@ -236,7 +236,7 @@ describe('limits', () => {
     expect(errorOf(script)).toMatch(/^parser: expression is nested deeper than \d+ line 1 char \d+$/)
   })
 
-  test.each([
+  it.each([
     ['parentheses', `${'('.repeat(150)}1${')'.repeat(150)}`],
     ['parentheses behind operators', `${'1 + ('.repeat(150)}1${')'.repeat(150)}`],
     ['calls', `${'a|b(c, '.repeat(150)}1${')'.repeat(150)}`],

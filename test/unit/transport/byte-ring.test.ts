@@ -1,13 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { makeRing, RingConsumer, RingCounter, RingProducer } from '../../../src/transport/byte-ring.js'
 
 const text = (ring: RingConsumer): string =>
   Buffer.from(ring.bytes.slice(ring.start, ring.start + ring.length)).toString('latin1')
 
 describe('byte ring', () => {
-  test('hands datagrams over in order and ends each with LF', () => {
+  it('hands datagrams over in order and ends each with LF', () => {
     const shared = makeRing(8, 256)
     const producer = new RingProducer(shared)
     const consumer = new RingConsumer(shared)
@@ -21,7 +21,7 @@ describe('byte ring', () => {
     expect(consumer.backlog).toBe(0)
   })
 
-  test('sheds the oldest when it is full', () => {
+  it('sheds the oldest when it is full', () => {
     const shared = makeRing(4, 1024)
     const producer = new RingProducer(shared)
     const consumer = new RingConsumer(shared)
@@ -32,7 +32,7 @@ describe('byte ring', () => {
     expect(consumer.counter(RingCounter.ShedOldest)).toBe(6)
   })
 
-  test('does not overwrite what is being read: then the newest is dropped', () => {
+  it('does not overwrite what is being read: then the newest is dropped', () => {
     const shared = makeRing(2, 64)
     const producer = new RingProducer(shared)
     const consumer = new RingConsumer(shared)
@@ -48,7 +48,7 @@ describe('byte ring', () => {
     expect(consumer.counter(RingCounter.ShedNewest)).toBe(1)
   })
 
-  test('ready resolves on a push and on stop', async () => {
+  it('ready resolves on a push and on stop', async () => {
     const shared = makeRing(4, 64)
     const consumer = new RingConsumer(shared)
     const waiting = consumer.ready()
@@ -61,7 +61,7 @@ describe('byte ring', () => {
     expect(consumer.claim()).toBe(-1)
   })
 
-  test('two threads at full speed: order kept, nothing torn, every datagram accounted for', async () => {
+  it('two threads at full speed: order kept, nothing torn, every datagram accounted for', async () => {
     const shared = makeRing(64, 4096)
     const consumer = new RingConsumer(shared)
     const pushes = 200_000
@@ -95,7 +95,7 @@ describe('byte ring', () => {
     await worker.terminate()
   })
 
-  test('any interleaving: order kept, nothing torn, every datagram accounted for', () => {
+  it('any interleaving: order kept, nothing torn, every datagram accounted for', () => {
     const op = fc.oneof(
       { weight: 6, arbitrary: fc.record({ op: fc.constant('push' as const), n: fc.integer({ min: 1, max: 40 }) }) },
       { weight: 5, arbitrary: fc.record({ op: fc.constant('claim' as const), n: fc.constant(0) }) },

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { checkCron } from '../../../../src/operators/batch/cron.js'
 
 const errorOf = (text: string): string => {
@@ -10,7 +10,7 @@ const errorOf = (text: string): string => {
   }
 }
 
-test.each([
+it.each([
   ['0 0 * * *', 'none'],
   ['*/3 * * * * * *', 'none'],
   ['30 4 * * * 2027', 'none'],
