@@ -10,6 +10,7 @@ import type { Delivery } from '../alert-handlers/delivery.js'
 import { type AlertHandler, type FailDelivery, queueCapacity } from '../alert-handlers/handler.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
+import { LogLimit } from '../log-limit.js'
 
 export interface QueueCounters {
   readonly offered: number
@@ -36,8 +37,8 @@ export class HandlerQueue {
   private failed = 0
   private refused = 0
   private discarded = 0
-  private readonly refusedLines = new LineLimit()
-  private readonly failedLines = new LineLimit()
+  private readonly refusedLines = new LogLimit()
+  private readonly failedLines = new LogLimit()
 
   constructor(
     readonly handler: AlertHandler,
@@ -158,38 +159,14 @@ export class HandlerQueue {
   }
 
   private logFailed(d: Delivery, err: unknown): void {
-    const suppressed = this.failedLines.pass()
-    if (suppressed < 0) return
+    if (!this.failedLines.may()) return
     const keys = { handler: this.handler.kind, topic: d.topic, event: d.event.id, err: errorText(err) }
-    this.log.error('failed to send event', suppressed === 0 ? keys : { ...keys, suppressed })
+    this.log.error('failed to send event', { ...keys, ...this.failedLines.suppressed() })
   }
 
   private logRefused(d: Delivery): void {
-    const suppressed = this.refusedLines.pass()
-    if (suppressed < 0) return
+    if (!this.refusedLines.may()) return
     const err = `failed to deliver event ${JSON.stringify(d.event.id)} to handler`
     this.log.error('encountered error collecting event', { topic: d.topic, err, refused: this.refused })
-  }
-}
-
-/** Ten lines at once, then one a second. */
-class LineLimit {
-  private tokens = 10
-  private lastMs = performance.now()
-  private held = 0
-
-  /** -1: hold the line back; else the number of lines held back since the last one. */
-  pass(): number {
-    const now = performance.now()
-    this.tokens = Math.min(10, this.tokens + (now - this.lastMs) / 1000)
-    this.lastMs = now
-    if (this.tokens < 1) {
-      this.held++
-      return -1
-    }
-    this.tokens--
-    const { held } = this
-    this.held = 0
-    return held
   }
 }

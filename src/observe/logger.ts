@@ -156,36 +156,3 @@ export function formatLocalTime(ms: number): string {
   const zone = `${offset < 0 ? '-' : '+'}${two(Math.floor(abs / 60))}:${two(abs % 60)}`
   return new Date(ms + offset * 60_000).toISOString().replace('Z', zone)
 }
-
-/**
- * Lets one line per key and interval through and says how many it held back. Keys are bounded: a flood of distinct ones
- * shares one entry.
- */
-export class LogLimiter {
-  private readonly last = new Map<string, { until: number; held: number }>()
-
-  constructor(
-    private readonly intervalMs: number,
-    private readonly maxKeys = 1000,
-    private readonly now: () => number = Date.now,
-  ) {}
-
-  /** -1: hold this line back; otherwise the number of lines held back since the last one. */
-  pass(key: string): number {
-    const now = this.now()
-    const bounded = this.last.has(key) || this.last.size < this.maxKeys ? key : ''
-    const entry = this.last.get(bounded)
-    if (entry === undefined) {
-      this.last.set(bounded, { until: now + this.intervalMs, held: 0 })
-      return 0
-    }
-    if (now < entry.until) {
-      entry.held++
-      return -1
-    }
-    const held = entry.held
-    entry.until = now + this.intervalMs
-    entry.held = 0
-    return held
-  }
-}

@@ -6,6 +6,7 @@
  * NodeContext   the OperatorContext of one node
  */
 
+import { LogLimit } from '../log-limit.js'
 import type { NodeStats, Operator, OperatorContext, Outbox } from '../operators/operator.js'
 import { taskLayout } from '../plan/task-layout.js'
 import type { PlannedNode, TaskPlan } from '../plan/task-plan.js'
@@ -47,10 +48,6 @@ export interface ShardEnv {
   /** A callback of the task threw: stops it everywhere. */
   fail(taskKey: number, err: unknown): void
 }
-
-/** Error lines per node: this many at once, then one per interval; what is held back is counted in the next line. */
-const lineBurst = 10
-const lineIntervalMs = 1000
 
 export class TaskRuntime {
   readonly layout: TaskLayout
@@ -175,9 +172,7 @@ export class NodeContext implements OperatorContext {
   private readonly cells: NodeCells
   private readonly quiet: boolean
   private readonly timerSets: TimerSet[] = []
-  private lineTokens = lineBurst
-  private lineMs = 0
-  private held = 0
+  private readonly errorLines = new LogLimit()
 
   constructor(
     private readonly task: TaskRuntime,
@@ -236,10 +231,10 @@ export class NodeContext implements OperatorContext {
 
   error(msg: string, err: string, n = 1, extra?: Record<string, string>): void {
     this.cells.add('errors', n)
-    if (this.quiet || !this.mayLog()) return
+    if (this.quiet || !this.errorLines.may()) return
     const keys: Record<string, string> = { task: this.taskId, node: this.nodeName, ...extra, err }
-    if (this.held > 0) keys.suppressed = String(this.held)
-    this.held = 0
+    const { suppressed } = this.errorLines.suppressed()
+    if (suppressed !== undefined) keys.suppressed = String(suppressed)
     this.task.env.log(this.task.spec.key, this.nodeIndex, 'error', msg, keys)
   }
 
@@ -264,17 +259,5 @@ export class NodeContext implements OperatorContext {
   dispose(): void {
     for (const t of this.timerSets) t.dispose()
     this.timerSets.length = 0
-  }
-
-  private mayLog(): boolean {
-    const now = performance.now()
-    this.lineTokens = Math.min(lineBurst, this.lineTokens + (now - this.lineMs) / lineIntervalMs)
-    this.lineMs = now
-    if (this.lineTokens < 1) {
-      this.held++
-      return false
-    }
-    this.lineTokens--
-    return true
   }
 }

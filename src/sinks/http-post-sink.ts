@@ -16,6 +16,7 @@ import { Duration, Timestamp } from '../columns/values.js'
 import type { FrameOrigin, OutputFrame, RunningTask } from '../engine/engine-api.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
+import { LogLimit } from '../log-limit.js'
 import type { HttpAnswer, HttpClient } from '../net/http-client.js'
 import {
   type HttpPostAnswer,
@@ -35,7 +36,6 @@ import {
 } from '../templates/index.js'
 import type { PipelineNode } from '../tickscript/node-def.js'
 import { EarlyFrames } from './early-frames.js'
-import { LogLimit } from './log-limit.js'
 import { type PostJob, type PostLimits, PostQueue } from './post-queue.js'
 
 export interface HttpPostSinkOptions {

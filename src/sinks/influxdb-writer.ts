@@ -9,9 +9,9 @@
  */
 import { errorText } from '../errors.js'
 import { type InfluxWriteTarget, isTransient } from '../influxdb/write-target.js'
+import { LogLimit } from '../log-limit.js'
 import { type InfluxDBOutSettings, influxDBErrorText } from '../operators/outside/influxdb-out.js'
 import { type LineFrame, readLineFrame } from '../operators/outside/line-frame.js'
-import { LogLimit } from './log-limit.js'
 
 export interface InfluxWriterOptions {
   readonly settings: InfluxDBOutSettings

@@ -9,11 +9,11 @@
 import type { Engine, OutputFrame, WriteResult } from '../engine/engine-api.js'
 import { errorText, ShardlineError } from '../errors.js'
 import type { Log } from '../log.js'
+import { LogLimit } from '../log-limit.js'
 import { loopbackErrorText, loopbackTarget } from '../operators/outside/kapacitor-loopback.js'
 import { type LineFrame, readLineFrame } from '../operators/outside/line-frame.js'
 import type { TaskOutline } from '../plan/task-outline.js'
 import type { Dbrp } from '../tasks/task-record.js'
-import { LogLimit } from './log-limit.js'
 
 export interface LoopbackSinkOptions {
   readonly engine: Pick<Engine, 'write'>

@@ -21,6 +21,7 @@ export const floors: readonly (readonly string[])[] = [
     'go',
     'restart-policy.ts',
     'log.ts',
+    'log-limit.ts',
     'flags.ts',
     'identity.ts',
     'built-file.ts',

@@ -2,15 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import {
-  createLog,
-  jsonLine,
-  LogLimiter,
-  LogOutput,
-  logfmtLine,
-  logLevelOf,
-  openLogSink,
-} from '../../../src/observe/logger.js'
+import { createLog, jsonLine, LogOutput, logfmtLine, logLevelOf, openLogSink } from '../../../src/observe/logger.js'
 
 function collected(level: string, format: 'logfmt' | 'json' = 'logfmt') {
   let text = ''
@@ -98,18 +90,4 @@ it('a file: parents are made, lines appended, not for everybody to read', () => 
   expect(statSync(file).mode & 0o777 & ~0o640).toBe(0)
   expect(() => openLogSink(join(file, 'below'))).toThrow('init logging:')
   rmSync(dir, { recursive: true })
-})
-
-it('a limiter lets one line per key and interval through and counts the rest', () => {
-  let now = 0
-  const limiter = new LogLimiter(1000, 2, () => now)
-  expect(limiter.pass('a')).toBe(0)
-  expect(limiter.pass('a')).toBe(-1)
-  expect(limiter.pass('b')).toBe(0)
-  // Keys beyond the bound share one entry.
-  expect(limiter.pass('c')).toBe(0)
-  expect(limiter.pass('d')).toBe(-1)
-  now = 1500
-  expect(limiter.pass('a')).toBe(1)
-  expect(limiter.pass('a')).toBe(-1)
 })
