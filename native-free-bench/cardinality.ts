@@ -89,7 +89,7 @@ async function latency(
   // One probe behind each body, so that it queues behind real work.
   for (let now = performance.now(); now < end || probes === 0; now = performance.now()) {
     say(`latency, ${Math.max(0, Math.ceil((end - now) / 1000))} s left`)
-    await write(bodies[probes % bodies.length]!, 'n')
+    await write(bodies[probes % bodies.length], 'n')
     const answered = new Promise<void>((resolve) => {
       heard = resolve
     })
@@ -150,7 +150,7 @@ function inChild(groups: number, options: CardinalityOptions, say: Say): Promise
 const sayEveryMs = 500
 
 if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { groups, options } = JSON.parse(process.argv[2]!) as { groups: number; options: CardinalityOptions }
+  const { groups, options } = JSON.parse(process.argv[2]) as { groups: number; options: CardinalityOptions }
   let saidAt = Number.NEGATIVE_INFINITY
   const say: Say = (phase) => {
     if (performance.now() - saidAt < sayEveryMs) return

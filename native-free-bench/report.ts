@@ -78,7 +78,7 @@ export class Table {
 
   row(cells: readonly string[]): void {
     const { widths } = this
-    this.write(cells.map((c, i) => (i === 0 ? c.padEnd(widths[i]!) : c.padStart(widths[i]!))).join('  '))
+    this.write(cells.map((c, i) => (i === 0 ? c.padEnd(widths[i]) : c.padStart(widths[i]))).join('  '))
   }
 
   /** Something that is said of the rows above. */

@@ -155,7 +155,7 @@ export class HandlerSpecService {
 
 function circle(topic: string, reached: ReadonlyMap<string, string>): ShardlineError {
   const path = [topic]
-  do path.unshift(reached.get(path[0]!)!)
+  do path.unshift(reached.get(path[0])!)
   while (path[0] !== topic)
   return new ShardlineError('handler-circle', `events would go round in circles: ${path.join(' -> ')}`, 500)
 }

@@ -85,7 +85,7 @@ function add(root: { value: Json }, path: readonly string[], value: Json): void 
     return
   }
   const parent = find(root, path.slice(0, -1))
-  const last = path[path.length - 1]!
+  const last = path[path.length - 1]
   if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : indexOf(parent, last, path, 0), 0, value)
   else if (isObject(parent)) parent[last] = value
   else throw missing(path)
@@ -111,8 +111,8 @@ function clone(value: Json): Json {
 
 function equal(a: Json, b: Json): boolean {
   if (a instanceof JsonNumber && b instanceof JsonNumber) return Number(a.text) === Number(b.text)
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => equal(v, b[i]!))
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => equal(v, b[i]))
   if (!isObject(a) || !isObject(b)) return a === b
   const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((k) => Object.hasOwn(b, k) && equal(a[k]!, b[k]!))
+  return keys.length === Object.keys(b).length && keys.every((k) => Object.hasOwn(b, k) && equal(a[k], b[k]))
 }

@@ -97,7 +97,7 @@ async function get(call: Call, parts: TopicParts): Promise<void> {
     const found = handlers.list(topic!).filter((spec) => matches(spec.id))
     call.json(200, { link: link(topicPath(topic!, '/handlers')), topic, handlers: found.map(handlerView) })
   } else if (what === 'handlers' && rest.length === 1) {
-    call.json(200, handlerView(handlerOf(parts, topic!, rest[0]!)))
+    call.json(200, handlerView(handlerOf(parts, topic!, rest[0])))
   } else {
     const view = topics.view(topic!)
     if (view === undefined) throw new ShardlineError('no-topic', `unknown topic: ${JSON.stringify(topic)}`, 404)
@@ -126,7 +126,7 @@ function minLevelOf(call: Call): number {
   const text = (call.query.get('min-level') ?? '').toUpperCase()
   const at = levelTexts.join('').indexOf(text)
   let start = 0
-  for (let level = 0; level < levelTexts.length; start += levelTexts[level++]!.length) {
+  for (let level = 0; level < levelTexts.length; start += levelTexts[level++].length) {
     if (at === start) return level
   }
   throw new ShardlineError('bad-level', `unknown alert level '${text}'`)

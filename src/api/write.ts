@@ -107,7 +107,7 @@ export function bodyErrors(body: Uint8Array, precision: Precision): string {
     let start = pos
     let end = lineEnd(body, pos, body.length)
     pos = end + 1
-    while (start < end && isBlank(body[start]!)) start++
+    while (start < end && isBlank(body[start])) start++
     if (start >= end || body[start] === hash) continue
     if (body[end - 1] === lineFeed) end--
     const reason = checkLine(body, start, end, precision, checked)

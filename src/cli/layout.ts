@@ -25,8 +25,8 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 export function dateInItsZone(rfc3339: string): string {
   const m = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}:\d{2}):\d{2}(?:\.\d+)?(Z|[-+]\d{2}:\d{2})$/.exec(rfc3339)
   if (m === null) return rfc3339
-  const zone = m[5] === 'Z' ? 'UTC' : m[5]!.replace(':', '')
-  return `${m[3]} ${months[Number(m[2]) - 1]} ${m[1]!.slice(2)} ${m[4]} ${zone}`
+  const zone = m[5] === 'Z' ? 'UTC' : m[5].replace(':', '')
+  return `${m[3]} ${months[Number(m[2]) - 1]} ${m[1].slice(2)} ${m[4]} ${zone}`
 }
 
 /** `02 Jan 06 15:04 MST` in the local zone, as lists show times. */

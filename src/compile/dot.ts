@@ -55,7 +55,7 @@ function nodeLine(node: NodeStatsView, form: DotView): string {
   const pairs = Object.keys(counters)
     .filter((key) => !edgeCounters.has(key))
     .sort()
-    .map((key) => [key, key === 'avg_exec_time_ns' ? goDuration(counters[key]!) : String(counters[key])] as const)
+    .map((key) => [key, key === 'avg_exec_time_ns' ? goDuration(counters[key]) : String(counters[key])] as const)
   return form === 'labels'
     ? `${node.name} [xlabel="${pairs.map(([key, value]) => `${key}=${value}`).join('\\r')}"];`
     : `${node.name} [${pairs.map(([key, value]) => `${key}="${value}" `).join('')}];`

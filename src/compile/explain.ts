@@ -49,7 +49,7 @@ export interface ExplainOptions {
 
 export function explain(plan: TaskPlan, shards: number): Explanation {
   const estimates = estimateState(plan)
-  const nodes = plan.nodes.map((planned, i) => explainNode(planned, estimates[i]!))
+  const nodes = plan.nodes.map((planned, i) => explainNode(planned, estimates[i]))
   const unknown = estimates.some((e) => e === null)
   const { pipeline, partition, partitionReason, measurements, reads } = plan
   return {
@@ -86,7 +86,7 @@ function keepsOf(
   memory: StateEstimate | null,
 ): Pick<NodeExplanation, 'keeps' | 'why'> {
   if (fusion === 'window') return { keeps: 'panes', why: `only ${children.map((c) => c.node.name).join(', ')} read it` }
-  if (fusion === 'inside') return { keeps: 'inside', why: `merges the panes of ${parents[0]!.node.name}` }
+  if (fusion === 'inside') return { keeps: 'inside', why: `merges the panes of ${parents[0].node.name}` }
   if (node.def.method === 'window') {
     const why = whyRows(
       node,

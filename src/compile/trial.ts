@@ -189,7 +189,7 @@ function feed(operator: Operator, planned: PlannedNode, input: TrialInput, rows:
   const windowMs =
     planned.node.def.method === 'window' && period instanceof Duration ? Number(period.ns / 1_000_000n) : 0
   const stepMs = windowMs > 0 ? windowMs / rows : 1000
-  if (planned.parents[0]!.node.edge === 'batch') {
+  if (planned.parents[0].node.edge === 'batch') {
     operator.receive(input.windows(rows, stepMs), 0)
     return
   }
@@ -219,7 +219,7 @@ class TrialInput {
     const whole = needs.fields === null || needs.tags === null
     this.rest = whole || effects?.wholeFields === true || effects?.wholeTags === true ? new WholeRows() : null
     let source = planned
-    while (source.node.def.method !== 'from' && source.parents.length > 0) source = source.parents[0]!
+    while (source.node.def.method !== 'from' && source.parents.length > 0) source = source.parents[0]
     this.name = String(source.node.props.measurement ?? '') || 'measurement'
     this.grouping = new Grouping(new StateAllocator(new ShardMemory(8 << 20)), groupedBy === '*' ? null : dims, false)
     for (let g = 0; g < groups; g++) this.groupIds.push(this.groupOf(g, dims, groupedBy === '*'))
@@ -236,7 +236,7 @@ class TrialInput {
     const chunk = this.chunk(groups, seed, (r) => r)
     for (let r = 0; r < groups; r++) {
       chunk.ms[r] = ms
-      chunk.groups[r] = this.groupIds[r]!
+      chunk.groups[r] = this.groupIds[r]
     }
     return chunk
   }

@@ -105,7 +105,7 @@ function parseFile(source: string): Table {
     return parseToml(source) as Table
   } catch (err) {
     if (!(err instanceof TomlError)) throw err
-    const reason = err.message.split('\n')[0]!.replace('Invalid TOML document: ', '')
+    const reason = err.message.split('\n')[0].replace('Invalid TOML document: ', '')
     throw bad(`parse config: line ${err.line}, column ${err.column}: ${reason}`)
   }
 }

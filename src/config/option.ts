@@ -84,7 +84,7 @@ const sizes: ReadonlyMap<string, number> = new Map(
 /** `64mb`, `1g`, `4096`: powers of 1024. */
 export function parseBytes(value: string): number {
   const m = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(value.trim().toLowerCase())
-  const unit = m === null ? undefined : sizes.get(m[2]!)
+  const unit = m === null ? undefined : sizes.get(m[2])
   if (m === null || unit === undefined)
     throw new Error(`invalid size ${JSON.stringify(value)}, want for example "64mb"`)
   return Math.floor(Number(m[1]) * unit)

@@ -24,7 +24,7 @@ export function parseExample(text: string): Example {
   let section: keyof typeof sections = 'title'
   let at = 0
   for (; lines[at]?.startsWith('//'); at++) {
-    const line = lines[at]!.slice(2).replace(/^ /, '')
+    const line = lines[at].slice(2).replace(/^ /, '')
     if (line === 'input' || line === 'output') section = line
     else sections[section].push(section === 'title' ? line : line.replace(/^ {2}/, ''))
   }

@@ -18,7 +18,7 @@ const unitNs: ReadonlyMap<string, bigint> = new Map(
 /** Parses a Go duration; throws an Error with Go's text. */
 export function parseGoDuration(text: string): bigint {
   const m = /^([-+]?)(.*)$/s.exec(text)!
-  const rest = m[2]!
+  const rest = m[2]
   if (rest === '0') return 0n
   const part = /(\d*)(?:\.(\d*))?([a-zµμ]*)/gy
   let total = 0n
@@ -31,11 +31,11 @@ export function parseGoDuration(text: string): bigint {
       throw new Error(`time: invalid duration ${JSON.stringify(text)}`)
     }
     if (p[3] === '') throw new Error(`time: missing unit in duration ${JSON.stringify(text)}`)
-    const unit = unitNs.get(p[3]!)
+    const unit = unitNs.get(p[3])
     if (unit === undefined) {
       throw new Error(`time: unknown unit ${JSON.stringify(p[3])} in duration ${JSON.stringify(text)}`)
     }
-    total += BigInt(p[1] === '' ? 0 : p[1]!) * unit
+    total += BigInt(p[1] === '' ? 0 : p[1]) * unit
     const fraction = p[2] ?? ''
     if (fraction !== '') total += (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length)
     at = part.lastIndex

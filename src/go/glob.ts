@@ -71,7 +71,7 @@ function matchTokens(tokens: readonly Token[], name: readonly number[]): boolean
     if (t < tokens.length && tokens[t] === 'star') {
       starToken = t++
       starName = n
-    } else if (t < tokens.length && matchesOne(tokens[t]!, name[n]!)) {
+    } else if (t < tokens.length && matchesOne(tokens[t], name[n])) {
       t++
       n++
     } else if (starToken >= 0 && name[starName] !== slash) {

@@ -168,7 +168,7 @@ export class Api {
 }
 
 function basicUser(header: string): string {
-  return Buffer.from(header.slice(6), 'base64').toString().split(':')[0]!
+  return Buffer.from(header.slice(6), 'base64').toString().split(':')[0]
 }
 
 function redactedUri(request: Request): string {

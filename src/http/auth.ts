@@ -41,12 +41,12 @@ const hashes: ReadonlyMap<unknown, string> = new Map([
 export function userOfToken(token: string, secret: string, nowMs: number): string {
   const parts = token.split('.')
   if (parts.length !== 3) throw unauthorized('invalid token: token contains an invalid number of segments')
-  const header = jsonSegment(parts[0]!)
-  const claims = jsonSegment(parts[1]!)
+  const header = jsonSegment(parts[0])
+  const claims = jsonSegment(parts[1])
   const hash = hashes.get(header.alg)
   if (hash === undefined) throw unauthorized(`invalid token: unexpected signing method: ${String(header.alg)}`)
   const wanted = createHmac(hash, secret).update(`${parts[0]}.${parts[1]}`).digest()
-  const given = Buffer.from(parts[2]!, 'base64url')
+  const given = Buffer.from(parts[2], 'base64url')
   if (secret === '' || given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
     throw unauthorized('invalid token: signature is invalid')
   }

@@ -182,7 +182,7 @@ export class BodyReader {
 
   private body(): Uint8Array {
     if (this.whole !== undefined) return this.whole.subarray(0, this.total)
-    return this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.total)
+    return this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks, this.total)
   }
 }
 

@@ -6,8 +6,8 @@ const gregorianOffset = 122192928000000000n
 
 const node = randomBytes(8)
 // The multicast bit marks a node id that is no hardware address.
-node[2]! |= 1
-const clock = (((node[0]! & 0x3f) | 0x80) << 8) | node[1]!
+node[2] |= 1
+const clock = (((node[0] & 0x3f) | 0x80) << 8) | node[1]
 const tail = `-${clock.toString(16).padStart(4, '0')}-${node.subarray(2).toString('hex')}`
 
 let lastMs = 0

@@ -56,7 +56,7 @@ export function loadUws(): { library: UwsLibrary } | { library: undefined; reaso
     }
     return { library }
   } catch (err) {
-    return { library: undefined, reason: errorText(err).split('\n')[0]! }
+    return { library: undefined, reason: errorText(err).split('\n')[0] }
   }
 }
 
@@ -294,7 +294,7 @@ class UwsHttpResponse implements Response {
   private head(status: number, headers: Headers, closeConnection: boolean): void {
     const { res } = this.socket
     res.writeStatus(`${status} ${statusTexts[status] ?? 'Unknown'}`)
-    for (const name of Object.keys(headers)) res.writeHeader(name, headers[name]!)
+    for (const name of Object.keys(headers)) res.writeHeader(name, headers[name])
     if (closeConnection) res.writeHeader('Connection', 'close')
   }
 }

@@ -214,7 +214,7 @@ class Checker {
       return unknown
     }
     const fitting = def.signatures.filter(
-      (s) => s.args.length === args.length && s.args.every((t, i) => (args[i]! & bit(t)) !== 0),
+      (s) => s.args.length === args.length && s.args.every((t, i) => (args[i] & bit(t)) !== 0),
     )
     if (fitting.length > 0) return { ...dynamic, types: fitting.reduce((types, s) => types | bit(s.result), 0) }
     if (this.problems.length === before && before < maxProblems) this.noSignature(e, def, args)
@@ -223,7 +223,7 @@ class Checker {
 
   private noSignature(e: FunctionNode, def: FunctionDef, args: readonly Types[]): void {
     const exact = args.every((types) => single(types) !== null)
-    const given = e.args.map((arg, i) => `${textOf(buildProgram(arg).root)}: ${namesOf(args[i]!)}`).join(',')
+    const given = e.args.map((arg, i) => `${textOf(buildProgram(arg).root)}: ${namesOf(args[i])}`).join(',')
     const text = exact
       ? `Cannot call function "${e.name}" with args (${given}), available signatures are ${signaturesText(def)}.`
       : `Cannot call function "${e.name}" with args (${given}), available signatures are ${signaturesText(def)}`
@@ -265,7 +265,7 @@ function present(types: Types): Types {
 
 function single(types: Types): Type | null {
   const found = allTypes.filter((t) => (types & bit(t)) !== 0)
-  return found.length === 1 ? found[0]! : null
+  return found.length === 1 ? found[0] : null
 }
 
 /** Go's names of the results of arithmetic. */
@@ -351,12 +351,12 @@ function callAdvice(e: FunctionNode, def: FunctionDef, args: readonly Types[]): 
   let best: { signature: Signature; wrong: number[] } | null = null
   for (const signature of def.signatures) {
     if (signature.args.length !== args.length) continue
-    const wrong = signature.args.flatMap((t, i) => ((args[i]! & bit(t)) === 0 ? [i] : []))
+    const wrong = signature.args.flatMap((t, i) => ((args[i] & bit(t)) === 0 ? [i] : []))
     if (best === null || wrong.length < best.wrong.length) best = { signature, wrong }
   }
   const at = best?.wrong[0]
   if (best === null || at === undefined) return { hint: `It is called as ${form}.` }
-  const [node, want] = [e.args[at]!, best.signature.args[at]!]
+  const [node, want] = [e.args[at], best.signature.args[at]]
   if (node.type === 'number' && want === Type.Float) {
     return { node, hint: `${form} takes floats: write the number with a dot.`, suggestion: `${node.value}.0` }
   }
@@ -368,7 +368,7 @@ function callAdvice(e: FunctionNode, def: FunctionDef, args: readonly Types[]): 
     return { node, hint: 'A regex stands between slashes.', suggestion: `/${node.value.replaceAll('/', '\\/')}/` }
   }
   const conversion = conversions[want]
-  if (conversion !== undefined && (args[at]! & cellTypes) !== 0 && (args[at]! & bit(Type.Duration)) === 0) {
+  if (conversion !== undefined && (args[at] & cellTypes) !== 0 && (args[at] & bit(Type.Duration)) === 0) {
     return { node, hint: `Convert it: ${conversion}(…).` }
   }
   return { node, hint: `${form} takes ${typeName(want)} here.` }

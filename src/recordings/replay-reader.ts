@@ -69,7 +69,7 @@ export class RecordingReader {
     if (!checked.hasTime) throw failure(`unable to parse '${b.toString('utf8', start, end)}': missing timestamp`)
     tokens.readKey(b, start, end)
     point.end = tokens.readFields(b, tokens.keyEnd, end)
-    point.timeNs = (BigInt(checked.time[1]!) << 32n) | BigInt(checked.time[0]! >>> 0)
+    point.timeNs = (BigInt(checked.time[1]) << 32n) | BigInt(checked.time[0] >>> 0)
     return lineTo
   }
 }

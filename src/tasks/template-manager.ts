@@ -125,7 +125,7 @@ export class TemplateManager implements Templates {
       const tasks = entries.map((e): TaskRecord => ({ ...e.record, templateId: '' }))
       await this.store.commitTemplate({ remove: id, tasks })
       entries.forEach((e, i) => {
-        e.record = tasks[i]!
+        e.record = tasks[i]
       })
       this.templates.delete(id)
     })

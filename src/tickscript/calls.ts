@@ -297,7 +297,7 @@ function setProperty<Target>(
       throw positioned(pos, `too many arguments to set property ${upperFirst(name)} on ${goType(object)}`)
     }
     const type = property.args[0]?.type ?? 'any'
-    const value = args[0]!
+    const value = args[0]
     if (isInternal(value) || !fits(value, type)) {
       if (type === 'string' && value instanceof Reference) throw doubleQuotes(pos)
       throw new CallFault(`reflect.Set: value of type ${goType(value)} is not assignable to type ${goArgType(type)}`)
@@ -310,7 +310,7 @@ function setProperty<Target>(
   const values = checkArgs(owner.def, property.args, args, pos)
   if (property.apply !== undefined) property.apply(target, values)
   else if (property.form === 'flag') props[property.name] = true
-  else if (property.args.length === 1) props[property.name] = property.args[0]!.variadic === true ? values : values[0]!
+  else if (property.args.length === 1) props[property.name] = property.args[0].variadic === true ? values : values[0]
   else storeByName(props, property.args, values)
 }
 
@@ -324,7 +324,7 @@ function checkArgs(owner: NodeDef, defs: readonly ArgDef[], args: EvalValue[], p
     throw new CallFault('reflect: Call with too many input arguments')
   }
   return args.map((value, i) => {
-    const def = defs[Math.min(i, defs.length - 1)]!
+    const def = defs[Math.min(i, defs.length - 1)]
     // Only queries group by time; a function that was never called is no dimension either.
     if (takesAnything(def.type) && isInternal(value) && !(owner.method === 'query' && value instanceof TimeDimension)) {
       throw new CompleteError('tickscript', `invalid dimension object of type ${goType(value)}`)
@@ -377,6 +377,6 @@ function store(
 function storeByName(props: Record<string, ScriptValue | null>, defs: readonly ArgDef[], values: ScriptValue[]): void {
   defs.forEach((def, i) => {
     if (def.variadic === true) props[def.name] = values.slice(i)
-    else if (i < values.length) props[def.name] = values[i]!
+    else if (i < values.length) props[def.name] = values[i]
   })
 }

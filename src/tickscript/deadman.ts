@@ -68,7 +68,7 @@ function construct(node: PipelineNode, args: ScriptValue[]): void {
   if (def.construct !== undefined) def.construct(node, args)
   else
     def.args.forEach((arg, i) => {
-      if (i < args.length) node.props[arg.name] = args[i]!
+      if (i < args.length) node.props[arg.name] = args[i]
     })
 }
 

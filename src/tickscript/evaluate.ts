@@ -264,7 +264,7 @@ export class Evaluator {
       root = root.left
     }
     let value = this.chainRoot(root)
-    for (let i = links.length - 1; i >= 0; i--) value = this.link(value, links[i]!)
+    for (let i = links.length - 1; i >= 0; i--) value = this.link(value, links[i])
     return value
   }
 

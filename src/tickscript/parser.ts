@@ -42,9 +42,9 @@ export function badLiterals(text: string): { from: number; to: number; fault: Sh
   const bad: { from: number; to: number; fault: ShardlineError }[] = []
   const { literals } = lastRead
   for (let i = 0; i < literals.length; i += 3) {
-    const [from, to] = [literals[i]!, literals[i + 1]!]
+    const [from, to] = [literals[i], literals[i + 1]]
     try {
-      readLiteral(text.slice(from, to), literals[i + 2]!)
+      readLiteral(text.slice(from, to), literals[i + 2])
     } catch (err) {
       if (!(err instanceof ShardlineError)) throw err
       bad.push({ from, to, fault: err })
@@ -95,9 +95,9 @@ function part(text: string, from: number, to: number): string {
 function checkLiterals(text: string): void {
   const { literals, start: stop } = lastRead
   for (let i = 0; i < literals.length; i += 3) {
-    const start = literals[i]!
+    const start = literals[i]
     if (start >= stop) return
-    readLiteral(text.slice(start, literals[i + 1]!), literals[i + 2]!)
+    readLiteral(text.slice(start, literals[i + 1]), literals[i + 2])
   }
 }
 

@@ -18,13 +18,13 @@ export class Source {
   }
 
   byteAt(offset: number): number {
-    return this.byteOffsets === null ? offset : this.byteOffsets[offset]!
+    return this.byteOffsets === null ? offset : this.byteOffsets[offset]
   }
 
   position(offset: number): Position {
     const line = this.lineAt(offset)
     const byte = this.byteAt(offset)
-    return { offset: byte, line: line + 1, char: byte - this.byteAt(this.lineStarts[line]!) + 1 }
+    return { offset: byte, line: line + 1, char: byte - this.byteAt(this.lineStarts[line]) + 1 }
   }
 
   /** The offset of a byte offset: the inverse of byteAt. */
@@ -35,7 +35,7 @@ export class Source {
     let high = this.text.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (byteOffsets[middle]! < byte) low = middle + 1
+      if (byteOffsets[middle] < byte) low = middle + 1
       else high = middle
     }
     return low
@@ -63,7 +63,7 @@ export class Source {
     let high = this.lineStarts.length
     while (high - low > 1) {
       const middle = (low + high) >>> 1
-      if (this.lineStarts[middle]! <= offset) low = middle
+      if (this.lineStarts[middle] <= offset) low = middle
       else high = middle
     }
     return low
@@ -85,10 +85,10 @@ export class Source {
 /** UTF-8 with U+FFFD for each single byte of a cut character. */
 function decode(bytes: Buffer): string {
   let start = 0
-  while (start < bytes.length && (bytes[start]! & 0xc0) === 0x80) start++
+  while (start < bytes.length && (bytes[start] & 0xc0) === 0x80) start++
   let end = bytes.length
   let back = end - 1
-  while (back > start && (bytes[back]! & 0xc0) === 0x80) back--
+  while (back > start && (bytes[back] & 0xc0) === 0x80) back--
   const lead = bytes[back] ?? 0
   const length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
   if (back >= start && back + length > end) end = back

@@ -147,8 +147,8 @@ class TolerantReader implements TolerantScript {
     let next = 0
     for (let node = tree.topNode.firstChild; node !== null; node = node.nextSibling) {
       if (node.name === 'Comment') continue
-      while (next < literals.length && literals[next]!.from < node.from) next++
-      const bad = next < literals.length && literals[next]!.from < node.to
+      while (next < literals.length && literals[next].from < node.from) next++
+      const bad = next < literals.length && literals[next].from < node.to
       if (bad || node.to - node.from > maxTreeDepth) {
         if (done > at) this.read(at, done)
         if (this.faults.length >= maxFaults) {
@@ -219,7 +219,7 @@ function nextStatement(text: string, begin: number, at: number): number {
   // Further declarations in the same line, outside strings.
   let quote = ''
   for (let i = Math.max(at, begin + 1); i < (lineEnd < 0 ? text.length : lineEnd); i++) {
-    const c = text[i]!
+    const c = text[i]
     if (quote !== '') {
       if (c === quote) quote = ''
     } else if (c === "'" || c === '"') quote = c

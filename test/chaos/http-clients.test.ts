@@ -44,7 +44,7 @@ class Dice {
   }
 
   pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!
+    return list[this.below(list.length)]
   }
 
   oneIn(n: number): boolean {

@@ -61,7 +61,7 @@ stream|from().measurement(m).where(lambda: "v" > crit)|window().period(d).every(
     ...silent,
     stdout: lines(`ID Type      ${'Vars'.padEnd(40)}`, `tm stream    ${'crit,d,m'.padEnd(40)}`),
   })
-  const row = (...cells: string[]) => cells.map((c, i) => c.padEnd([30, 10, 40, 40][i]!)).join('')
+  const row = (...cells: string[]) => cells.map((c, i) => c.padEnd([30, 10, 40, 40][i])).join('')
   expect((await cli('show-template', 'tm')).stdout.replace(date, 'DATE')).toBe(
     lines(
       'ID: tm',

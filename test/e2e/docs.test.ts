@@ -9,7 +9,7 @@ import { freePort, root, TestServer, taskBody } from './server.js'
 const guides = readdirSync(join(root, 'docs')).filter((f) => f.endsWith('.md'))
 const files = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...guides.map((f) => `docs/${f}`)]
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
-const found = (file: string, pattern: RegExp): string[] => [...read(file).matchAll(pattern)].map((m) => m[1]!)
+const found = (file: string, pattern: RegExp): string[] => [...read(file).matchAll(pattern)].map((m) => m[1])
 
 describe.each(files)('%s', (file) => {
   it('links to what exists', () => {

@@ -82,7 +82,7 @@ const target = async (shard: number): Promise<string> => {
   const list = (await (await fetch(`http://127.0.0.1:${port + shard}/json`)).json()) as {
     webSocketDebuggerUrl: string
   }[]
-  return list[0]!.webSocketDebuggerUrl
+  return list[0].webSocketDebuggerUrl
 }
 
 it('stops the shards while the server answers, and lets them go on', async () => {

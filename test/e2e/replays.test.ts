@@ -136,7 +136,7 @@ describe('recordings', () => {
       .filter((l) => l.startsWith('m '))
     expect(lines.map((l) => l.split(' ')[1]).sort()).toEqual(['v=1', 'v=2', 'v=3'])
     for (const line of lines.filter((l) => !l.includes('v=3'))) {
-      const at = BigInt(line.split(' ')[2]!)
+      const at = BigInt(line.split(' ')[2])
       expect(at).toBeGreaterThanOrEqual(from)
       expect(at).toBeLessThan(from + 60_000_000_000n)
     }
@@ -258,8 +258,8 @@ describe('replays', () => {
     const live = (await posted('/x', 4)).slice(0, 3)
     const liveStats = async () => {
       const stats = (await server.json('GET', '/tasks/task')).body.stats as Record<string, Record<string, unknown>>
-      const { delivered, processed } = stats['task-stats']!
-      return { delivered, processed, sum: (stats['node-stats']!.sum3 as { collected: number }).collected }
+      const { delivered, processed } = stats['task-stats']
+      return { delivered, processed, sum: (stats['node-stats'].sum3 as { collected: number }).collected }
     }
     const before = await liveStats()
     const created = await replay('p', 'r')
@@ -297,7 +297,7 @@ describe('replays', () => {
     await replay('p', 'r', { 'recording-time': false })
     expect(await ended('replays', 'p')).toMatchObject({ status: 'finished', error: '' })
     const times = rows(await posted('/x', 6)).map(([t]) => Date.parse(String(t)))
-    expect(times.map((t) => t - times[0]!)).toEqual([0, 2000, 5000, 7000, 10_000, 15_000])
+    expect(times.map((t) => t - times[0])).toEqual([0, 2000, 5000, 7000, 10_000, 15_000])
     expect(times[0]).toBeGreaterThanOrEqual(from - 1)
     expect(times[0]).toBeLessThanOrEqual(Date.now())
   })
@@ -484,7 +484,7 @@ describe('replays', () => {
     const byHost = new Map<string, unknown[]>()
     for (const body of await posted('/last', (hosts * perHost) / 1000)) {
       for (const s of body.series as { tags: { host: string }; values: unknown[][] }[]) {
-        byHost.set(s.tags.host, [...(byHost.get(s.tags.host) ?? []), s.values[0]![1]])
+        byHost.set(s.tags.host, [...(byHost.get(s.tags.host) ?? []), s.values[0][1]])
       }
     }
     expect(byHost.size).toBe(hosts)

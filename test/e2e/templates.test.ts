@@ -80,7 +80,7 @@ describe('templates', () => {
       { id: 'tpl', link: created.body.link, type: 'stream', vars: created.body.vars },
     ])
     const all = (await server.json('GET', '/templates')).body.templates as Record<string, unknown>[]
-    expect(Object.keys(all[0]!)).toEqual(['created', 'dot', 'error', 'id', 'link', 'modified', 'script', 'type'])
+    expect(Object.keys(all[0])).toEqual(['created', 'dot', 'error', 'id', 'link', 'modified', 'script', 'type'])
   })
 
   it.each([

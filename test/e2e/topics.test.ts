@@ -132,7 +132,7 @@ describe('topics', () => {
       link: { href: string }
     }[]
     expect(listed).toHaveLength(1)
-    const { id, link } = listed[0]!
+    const { id, link } = listed[0]
     expect(id.startsWith('disk /host=a')).toBe(true)
     const reply = await server.json('GET', link.href.slice('/kapacitor/v1'.length))
     expect(reply).toMatchObject({ status: 200, body: { id, state: { level: 'CRITICAL' } } })
@@ -296,7 +296,7 @@ describe('handler specs', () => {
     await server.write('m,host=a v=35i 1')
     const [event] = await posted('/a/CRITICAL', 1)
     expect(event).toMatchObject({ id: 'a', level: 'CRITICAL', previousLevel: 'OK' })
-    const line = sink.at('/a/CRITICAL')[0]!
+    const line = sink.at('/a/CRITICAL')[0]
     const read = (path: string) => server.until(() => fileText(path) || undefined, path)
     expect(await read(log)).toBe(line)
     expect(await read(out)).toBe(line)

@@ -50,9 +50,9 @@ class Model {
   private level(v: number): number {
     const { levels, resets } = this.s
     const current = this.history[this.index]
-    const holds = (l: number) => levels[l] !== null && v > levels[l]!
+    const holds = (l: number) => levels[l] !== null && v > levels[l]
     for (let l = 3; l > Math.max(current - 1, 0); l--) if (holds(l)) return l
-    if (levels[current] !== null && resets[current] !== null && !(v < resets[current]!)) return current
+    if (levels[current] !== null && resets[current] !== null && !(v < resets[current])) return current
     for (let l = current; l > 0; l--) if (holds(l)) return l
     return 0
   }

@@ -227,8 +227,8 @@ describe('lambdas', () => {
           const values = program.references.map((name) => (name === 'a' ? a : b))
           const run = () =>
             evaluateProgram(program.root, {
-              type: (i) => kindOf(values[i]!) as 1,
-              value: (i) => values[i]!,
+              type: (i) => kindOf(values[i]) as 1,
+              value: (i) => values[i],
               timeNs: () => new Timestamp(0n).ns,
               nowNs: () => 0n,
               states: program.slots.map((n) => new Float64Array(n)),

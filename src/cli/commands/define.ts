@@ -115,7 +115,7 @@ interface Dbrp {
 /** `db.rp`, `"db"."rp"` with `\"` inside. */
 export function parseDbrp(text: string): Dbrp {
   const part = /^(?:"((?:[^"\\]|\\.)*)"|([^".]+))/
-  const unquote = (m: RegExpExecArray): string => (m[1] === undefined ? m[2]! : m[1].replace(/\\(["\\])/g, '$1'))
+  const unquote = (m: RegExpExecArray): string => (m[1] === undefined ? m[2] : m[1].replace(/\\(["\\])/g, '$1'))
   const db = part.exec(text)
   const dot = db === null ? -1 : db[0].length
   const rest = dot >= 0 && text[dot] === '.' ? text.slice(dot + 1) : ''

@@ -86,7 +86,7 @@ async function replays(patterns: readonly string[], { client, out }: CommandCont
     ),
   )
   const line = (cells: readonly string[], status: string, clock: string, date: string): void => {
-    const names = cells.map((c, i) => padEnd(c, widths[i]!)).join('')
+    const names = cells.map((c, i) => padEnd(c, widths[i])).join('')
     out(`${names}${padEnd(status, 9)}${padEnd(clock, 8)}${padEnd(date, 23)}\n`)
   }
   line(['ID', 'Task', 'Recording'], 'Status', 'Clock', 'Date')
@@ -128,12 +128,12 @@ async function topicHandlers(
     Math.max(
       11,
       columnWidth(
-        header[i]!,
-        rows.map((r) => r[i]!),
+        header[i],
+        rows.map((r) => r[i]),
       ),
     ),
   )
-  for (const row of [header, ...rows]) out(`${row.map((cell, i) => padEnd(cell, widths[i]!)).join('')}\n`)
+  for (const row of [header, ...rows]) out(`${row.map((cell, i) => padEnd(cell, widths[i])).join('')}\n`)
 }
 
 const kinds: Readonly<Record<string, Lister>> = {

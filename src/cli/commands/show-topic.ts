@@ -32,9 +32,9 @@ export const showTopic: Command = {
     const header = ['Event', 'Level', 'Message', 'Date']
     const widths = header.map((h, i) => {
       if (i === 3) return 23
-      return columnWidth(i === 1 ? 'CRITICAL' : h, [h, ...rows.map((r) => r[i]!)])
+      return columnWidth(i === 1 ? 'CRITICAL' : h, [h, ...rows.map((r) => r[i])])
     })
-    for (const row of [header, ...rows]) out(`${row.map((cell, i) => padEnd(cell, widths[i]!)).join('')}\n`)
+    for (const row of [header, ...rows]) out(`${row.map((cell, i) => padEnd(cell, widths[i])).join('')}\n`)
   },
 }
 

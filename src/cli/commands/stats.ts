@@ -88,16 +88,16 @@ function ingress(vars: Vars, { out }: CommandContext): void {
       s.tags.measurement ?? '',
       String(s.values.points_received),
     ])
-    .sort((a, b) => compareBytewise(a[0]!, b[0]!) || compareBytewise(a[1]!, b[1]!) || compareBytewise(a[2]!, b[2]!))
+    .sort((a, b) => compareBytewise(a[0], b[0]) || compareBytewise(a[1], b[1]) || compareBytewise(a[2], b[2]))
   const headers = ['Database', 'Retention Policy', 'Measurement']
   const widths = headers.map((h, i) =>
     columnWidth(
       h,
-      rows.map((r) => r[i]!),
+      rows.map((r) => r[i]),
     ),
   )
   const line = (cells: readonly string[]): void =>
-    out(`${widths.map((w, i) => padEnd(cells[i]!, w)).join('')}${padStart(cells[3]!, 15)}\n`)
+    out(`${widths.map((w, i) => padEnd(cells[i], w)).join('')}${padStart(cells[3], 15)}\n`)
   line([...headers, 'Points Received'])
   for (const row of rows) line(row)
   for (const { name, tags, values } of Object.values(vars.kapacitor)) {

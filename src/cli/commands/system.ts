@@ -77,6 +77,6 @@ export const watch: Command = {
 `,
   run(args, context) {
     if (args.length < 1) throw new UsageError('must provide task ID.')
-    return follow([['task', args[0]!], ...keyValues(args.slice(1))], context)
+    return follow([['task', args[0]], ...keyValues(args.slice(1))], context)
   },
 }

@@ -49,7 +49,7 @@ function lostNames({ source, lost }: TolerantScript): Set<string> {
   const names = new Set<string>()
   for (const { from, to } of lost) {
     const m = /^\s*var\s+(\p{L}[\p{L}\p{Nd}_]*)/u.exec(source.text.slice(from, to))
-    if (m !== null) names.add(m[1]!)
+    if (m !== null) names.add(m[1])
   }
   return names
 }
@@ -143,7 +143,7 @@ class TolerantEvaluator extends Evaluator {
     const { statements } = this.program
     const complete = this.faults.length === 0 && this.complete
     if (pipeline.nodes.length <= 1 && complete && statements.length > 0) {
-      const piece = pieceOf(statements[statements.length - 1]!, this.source)
+      const piece = pieceOf(statements[statements.length - 1], this.source)
       this.report('task does nothing', piece, { hint: 'The source needs something behind it: stream|from()…' })
     }
     return { pipeline, faults: this.faults, tainted: this.tainted, places: this.places, orphans: this.orphans }
@@ -415,7 +415,7 @@ class TolerantEvaluator extends Evaluator {
 
   private adviceFor(message: string, origin: Expression | Statement): Advice {
     const undefinedName = /^name "(.*)" is undefined\. Names in scope: ./s.exec(message)
-    if (undefinedName !== null) return undefinedAdvice(undefinedName[1]!, this.scope.keys(), !this.inLambda)
+    if (undefinedName !== null) return undefinedAdvice(undefinedName[1], this.scope.keys(), !this.inLambda)
     if (origin.type === 'typeDeclaration' && message.startsWith('invalid var type')) {
       const near = nearest(origin.varType.name, varTypeNames)
       const hint = near === undefined ? `Types are ${varTypeNames.join(', ')}.` : `Did you mean ${near}?`
@@ -426,7 +426,7 @@ class TolerantEvaluator extends Evaluator {
     if (message.startsWith('invalid type supplied for'))
       return { hint: 'The type of the value given differs from the type here.' }
     const global = /: no global function "(.*)" defined$/.exec(message)
-    if (global !== null) return this.globalAdvice(global[1]!)
+    if (global !== null) return this.globalAdvice(global[1])
     return {}
   }
 

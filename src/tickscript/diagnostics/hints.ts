@@ -132,7 +132,7 @@ function typeAdvice(message: string, call: FailedCall): CallAdvice {
   }
   const m = wrongType.exec(message)
   if (m === null) return {}
-  const [have, want] = [m[1]!, m[2]!]
+  const [have, want] = [m[1], m[2]]
   const argument = call.args.find((arg) => hasGoType(arg, have))
   const advice = conversion(argument, have, want)
   return argument === undefined ? { hint: advice.hint } : { argument, ...advice }

@@ -22,7 +22,7 @@ export function tokenEnd(text: string, from: number): number {
 }
 
 function delimitedEnd(text: string, from: number): number {
-  const delimiter = text[from]!
+  const delimiter = text[from]
   if (text.startsWith("'''", from)) {
     const end = text.indexOf("'''", from + 3)
     return end < 0 ? text.length : end + 3

@@ -85,10 +85,10 @@ describe('aggregate', () => {
     for (let i = 0; i < 10; i++)
       topics.collect('in', event({ id: `e${i}`, level: i % 4, message, timeS: 100 + (i % 5) }))
     await seen.until(1)
-    const { event: got } = seen.got[0]!
+    const { event: got } = seen.got[0]
     expect(got).toMatchObject({ id: 'agg', message: '10/50ms', level: 3, timeNs: 104_000_000_000n, durationNs: 5n })
     expect(got.details.split('\n')).toHaveLength(3)
-    const json = JSON.parse(seen.got[0]!.json) as { data: { series: unknown[] }; recoverable: boolean }
+    const json = JSON.parse(seen.got[0].json) as { data: { series: unknown[] }; recoverable: boolean }
     expect(json.data.series).toHaveLength(3)
     expect(json.recoverable).toBe(false)
     await topics.closeAll()
@@ -103,10 +103,10 @@ describe('aggregate', () => {
     topics.collect('in', event({ message: ',"data":{"series":[' }))
     topics.collect('in', event({ unencodable: true }))
     await seen.until(1)
-    const json = JSON.parse(seen.got[0]!.json) as { message: string; data: { series: { name: string }[] } }
+    const json = JSON.parse(seen.got[0].json) as { message: string; data: { series: { name: string }[] } }
     expect(json.message).toBe('Received 2 events in the last 20ms.')
     expect(json.data.series.map((s) => s.name)).toEqual(['m'])
-    expect(seen.got[0]!.json).toContain('9007199254740993')
+    expect(seen.got[0].json).toContain('9007199254740993')
     await topics.closeAll()
   })
 })

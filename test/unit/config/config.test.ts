@@ -109,9 +109,9 @@ describe('the original configuration', () => {
     const { config, warnings } = parseConfig(original, {})
     expect(warnings).toEqual([])
     expect(config.hostname).toBe('kap.example')
-    expect(config.influxdb[0]!['startup-timeout']).toBe(300_000)
-    expect(config.influxdb[0]!.timeout).toBe(0)
-    expect(config.influxdb[0]!['excluded-subscriptions']).toEqual({ _kapacitor: ['autogen'] })
+    expect(config.influxdb[0]['startup-timeout']).toBe(300_000)
+    expect(config.influxdb[0].timeout).toBe(0)
+    expect(config.influxdb[0]['excluded-subscriptions']).toEqual({ _kapacitor: ['autogen'] })
     expect(config.udp[0]).toMatchObject({ enabled: true, 'bind-address': ':9100', database: 'game', buffer: 65_536 })
     expect(config.foreign.smtp).toEqual({ enabled: false, host: 'localhost' })
     expect(config.task['snapshot-interval']).toBe(60_000)
@@ -129,7 +129,7 @@ describe('the original configuration', () => {
   it('several influxdb sections lose the defaults of one', () => {
     const two = parseConfig('[[influxdb]]\nname="a"\nenabled=true\n[[influxdb]]\nname="b"', {}).config.influxdb
     expect(two[1]).toMatchObject({ enabled: false, urls: [], 'excluded-subscriptions': {}, 'startup-timeout': 300_000 })
-    expect(two[0]!['udp-buffer']).toBe(65_536)
+    expect(two[0]['udp-buffer']).toBe(65_536)
   })
 })
 
@@ -167,7 +167,7 @@ describe('environment', () => {
     expect(config.stats['stats-interval']).toBe(90_000)
     expect(config.influxdb).toHaveLength(1)
     expect(config.influxdb[0]).toMatchObject({ 'http-port': 16, urls: ['http://a', 'http://two'] })
-    expect(config.udp[0]!.database).toBe('g')
+    expect(config.udp[0].database).toBe('g')
     expect(config.foreign.slack).toEqual({ enabled: true })
     expect(config.logging.level).toBe('INFO')
     expect(config.engine.shards).toBe(3)

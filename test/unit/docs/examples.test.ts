@@ -33,7 +33,7 @@ function splitFiles(input: string): { rows: string; contents: Map<string, Record
   const contents = new Map<string, Record<string, unknown>>()
   const rows = input.split('\n').filter((line) => {
     const m = /^file (\S+) (.*)$/.exec(line)
-    if (m !== null) contents.set(m[1]!, parseYaml(m[2]!) as Record<string, unknown>)
+    if (m !== null) contents.set(m[1], parseYaml(m[2]) as Record<string, unknown>)
     return m === null
   })
   return { rows: rows.join('\n'), contents }

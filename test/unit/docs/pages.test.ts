@@ -50,9 +50,9 @@ describe('error codes', () => {
     if (!file.endsWith('.ts') || file === 'error-codes.ts') continue
     const text = readFileSync(join(root, 'src', file), 'utf8')
     for (const m of text.matchAll(/(?:ShardlineError|super|fail|reject)\(\s*'([a-z][a-z0-9]*(?:-[a-z0-9]+)*)'\s*,/g))
-      used.add(m[1]!)
-    for (const m of text.matchAll(/ShardlineError\([^']{0,80}\? '?[a-z.]+'? : '([a-z-]+)'/g)) used.add(m[1]!)
-    for (const m of text.matchAll(/err\.code : '([a-z-]+)'/g)) used.add(m[1]!)
+      used.add(m[1])
+    for (const m of text.matchAll(/ShardlineError\([^']{0,80}\? '?[a-z.]+'? : '([a-z-]+)'/g)) used.add(m[1])
+    for (const m of text.matchAll(/err\.code : '([a-z-]+)'/g)) used.add(m[1])
   }
 
   it('are all listed', () => {

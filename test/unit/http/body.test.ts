@@ -88,7 +88,7 @@ describe('the gate', () => {
     const all = at(gate, 180, 180, 90, 30)
     expect(paused(all)).toEqual([false, true, true, true])
     expect([gate.heldBytes, gate.waitingRequests]).toEqual([180, 3])
-    all[0]!.answer()
+    all[0].answer()
     expect(paused(all)).toEqual([false, false, false, false])
     for (const e of all.slice(1)) e.answer()
     expect([gate.heldBytes, gate.waitingRequests]).toEqual([0, 0])
