@@ -8,7 +8,7 @@ export interface ErrorGroup {
   readonly codes: Readonly<Record<string, string>>
 }
 
-export const errorGroups: readonly ErrorGroup[] = [
+const groups = [
   {
     title: 'Scripts',
     codes: {
@@ -101,6 +101,8 @@ export const errorGroups: readonly ErrorGroup[] = [
     codes: {
       'bad-task-id': 'Ids consist of letters, digits, `-`, `.` and `_`.',
       'bad-template-id': 'Ids consist of letters, digits, `-`, `.` and `_`.',
+      'bad-recording-id': 'Ids consist of letters, digits, `-`, `.` and `_`.',
+      'bad-replay-id': 'Ids consist of letters, digits, `-`, `.` and `_`.',
       'no-task': 'There is no such task.',
       'no-task-id': 'The path names no task.',
       'task-exists': 'There is a task of this id already.',
@@ -191,4 +193,11 @@ export const errorGroups: readonly ErrorGroup[] = [
       'udp-listen': 'The address of a UDP listener cannot be listened on.',
     },
   },
-]
+] as const satisfies readonly ErrorGroup[]
+
+export const errorGroups: readonly ErrorGroup[] = groups
+
+type CodesOf<Group> = Group extends { readonly codes: infer Codes } ? keyof Codes & string : never
+
+/** Codes outside the table are a fault of the types. */
+export type ErrorCode = CodesOf<(typeof groups)[number]>

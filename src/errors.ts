@@ -2,9 +2,11 @@
  * The one error family. A cause a user can meet has a stable `code`, an HTTP status and, where one helps, a hint.
  * Bad input on the data path is never an exception: it is counted where it is dropped. Thread: any.
  */
+import type { ErrorCode } from './error-codes.js'
+
 export class ShardlineError extends Error {
   constructor(
-    readonly code: string,
+    readonly code: ErrorCode,
     message: string,
     readonly status = 400,
     readonly hint?: string,

@@ -3,6 +3,7 @@
  * them in threads of their own (compiler.ts), for what they cost is up to who wrote the script.
  */
 import { goJsonIndent } from '../columns/json-encode.js'
+import type { ErrorCode } from '../error-codes.js'
 import { errorText, ShardlineError } from '../errors.js'
 import { edgeMismatches } from '../plan/edges.js'
 import { planTask } from '../plan/plan.js'
@@ -37,7 +38,7 @@ export type Job =
 
 /** A ShardlineError on its way between threads. */
 export interface FaultData {
-  readonly code: string
+  readonly code: ErrorCode
   readonly message: string
   readonly status: number
   readonly hint: string | undefined

@@ -25,7 +25,7 @@ const idPattern = /^[-._\p{L}0-9]+$/u
 const maxIdBytes = 1024
 
 /** Ids of tasks, templates, recordings and replays; `what` begins the text. */
-export function checkId(what: string, id: string): void {
+export function checkId(what: 'task' | 'template' | 'recording' | 'replay', id: string): void {
   if (idPattern.test(id)) {
     if (Buffer.byteLength(id) <= maxIdBytes) return
     throw new ShardlineError(`bad-${what}-id`, `${what} ID must not be longer than ${maxIdBytes} bytes`)

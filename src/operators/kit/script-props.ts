@@ -1,11 +1,12 @@
 /** Shorthands for the properties of node definitions, and for reading them. Thread: any. */
 import { Duration } from '../../columns/values.js'
+import type { ErrorCode } from '../../error-codes.js'
 import { ShardlineError } from '../../errors.js'
 import type { ArgType, PipelineNode, PropertyDef, ScriptValue } from '../../tickscript/node-def.js'
 import { listOf } from './dimensions.js'
 
 /** Throws a check's own text. */
-export function fail(code: string, text: string, status = 400): never {
+export function fail(code: ErrorCode, text: string, status = 400): never {
   throw new ShardlineError(code, text, status)
 }
 

@@ -37,7 +37,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
       router.add('GET', '/kapacitor/v1/tree/', (call) => call.json(200, { rest: call.rest('/kapacitor/v1/tree/') }))
       router.add('GET', '/kapacitor/v1/tree/exact', (call) => call.json(200, { exact: true }))
       router.add('GET', '/kapacitor/v1/throws', () => {
-        throw new ShardlineError('teapot', 'not <here>', 409)
+        throw new ShardlineError('task-exists', 'not <here>', 409)
       })
       router.add('GET', '/kapacitor/v1/rejects', async () => {
         throw new Error('broken')
@@ -64,7 +64,7 @@ describe.each(implementations)('HTTP over %s', (kind) => {
         expect(() => call.stream(200, 'text/plain')).toThrow('answered once')
         call.response.send(200, {}, 'again')
         call.response.stream(200, {}).end()
-        throw new ShardlineError('teapot', 'behind the answer', 409)
+        throw new ShardlineError('task-exists', 'behind the answer', 409)
       })
       router.add('GET', '/kapacitor/v1/silent', async () => undefined)
       router.add('GET', '/kapacitor/v1/no-body', (call) => call.raw(200, 'text/plain', 5 as unknown as string))

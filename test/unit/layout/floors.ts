@@ -30,5 +30,6 @@ export const floors: readonly (readonly string[])[] = [
     'deadline.ts',
     'turns.ts',
   ],
-  ['errors.ts', 'error-codes.ts', 'version.ts'],
+  ['errors.ts'],
+  ['error-codes.ts', 'version.ts'],
 ]

@@ -46,7 +46,7 @@ const post: HandlerDef = {
   args: [{ name: 'url', type: 'string', variadic: true }],
   properties: [],
   validate(call) {
-    if ((call.props.url as string[]).length > 1) throw new ShardlineError('post', 'too many urls')
+    if ((call.props.url as string[]).length > 1) throw new ShardlineError('tickscript', 'too many urls')
   },
 }
 
@@ -63,7 +63,7 @@ const own: readonly NodeDef[] = [
       field('truncate', 'duration'),
     ],
     validate(n) {
-      if (n.props.measurement === 'bad') throw new ShardlineError('from', 'measurement is bad')
+      if (n.props.measurement === 'bad') throw new ShardlineError('tickscript', 'measurement is bad')
     },
   }),
   node('window', {
@@ -77,7 +77,7 @@ const own: readonly NodeDef[] = [
     args: [{ name: 'expressions', type: 'lambda', variadic: true }],
     properties: [{ name: 'as', doc: '', form: 'method', args: [{ name: 'as', type: 'string', variadic: true }] }],
     validate(n) {
-      if (n.props.as === undefined) throw new ShardlineError('eval', 'as is missing')
+      if (n.props.as === undefined) throw new ShardlineError('tickscript', 'as is missing')
     },
   }),
   node('percentile', {
@@ -92,7 +92,7 @@ const own: readonly NodeDef[] = [
     args: [{ name: 'rate', type: 'any' }],
     construct(n, [rate]) {
       if (typeof rate !== 'bigint' && !(rate instanceof Duration)) {
-        throw new ShardlineError('sample', 'must pass int64 or duration to new sample node')
+        throw new ShardlineError('tickscript', 'must pass int64 or duration to new sample node')
       }
       n.props.rate = rate
     },
