@@ -14,7 +14,7 @@ import { dotViewOf, scriptFormatOf, taskListItem, taskView, type ViewOptions } f
 const path = `${basePath}/tasks`
 const prefix = `${path}/`
 /** Largest create or update request. */
-const maxRequestBytes = 16 << 20
+const maxRequestBytes = 4 << 20
 
 const defaultView: ViewOptions = { dotView: 'attributes', scriptFormat: 'formatted' }
 

@@ -12,7 +12,7 @@ import { templateListItem, templateView } from '../tasks/template-view.js'
 const path = `${basePath}/templates`
 const prefix = `${path}/`
 /** Largest create or update request. */
-const maxRequestBytes = 16 << 20
+const maxRequestBytes = 4 << 20
 
 export function addTemplates(router: Router, templates: TemplateManager): void {
   router.add('GET', path, (call) => list(call, templates))

@@ -41,7 +41,8 @@ export class JsonSyntaxError extends Error {
 const maxDepth = 200
 const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them raw
-const stringToken = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
+const plainCharacters = /[^"\\\u0000-\u001f]*/y
+const escapeSequence = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 const blank = /[ \t\n\r]*/y
 
 class Reader {
@@ -87,12 +88,25 @@ class Reader {
   }
 
   string(): string {
-    const raw = this.token(stringToken)
-    if (raw === undefined) this.badString()
+    const raw = this.stringToken()
     this.skip()
     const value = JSON.parse(raw) as string
     // A lone half of a surrogate pair can only come from an escape.
     return raw.includes('\\u') ? Buffer.from(value).toString() : value
+  }
+
+  /** One pattern for the whole would run out of stack on long strings. */
+  private stringToken(): string {
+    const start = this.at
+    this.at++
+    do this.token(plainCharacters)
+    while (this.token(escapeSequence) !== undefined)
+    if (this.text[this.at] !== '"') {
+      this.at = start
+      this.badString()
+    }
+    this.at++
+    return this.text.slice(start, this.at)
   }
 
   badString(): never {

@@ -72,7 +72,7 @@ export class Edge {
   constructor(
     readonly child: Operator,
     readonly port: number,
-    /** Adds to the shared counter of this edge. */
+    /** Adds to the shared counter of this edge; called with each emission, also of what is not counted. */
     readonly count: (n: number) => void,
   ) {}
 }
@@ -124,10 +124,16 @@ export abstract class Operator {
   }
 
   protected emitBarrier(grouping: GroupInfo, group: number, ms: number, sub: number): void {
-    for (const e of this.edges) e.child.barrier(grouping, group, ms, sub, e.port)
+    for (const e of this.edges) {
+      e.count(0)
+      e.child.barrier(grouping, group, ms, sub, e.port)
+    }
   }
 
   protected emitDelete(grouping: GroupInfo, group: number): void {
-    for (const e of this.edges) e.child.deleteGroup(grouping, group, e.port)
+    for (const e of this.edges) {
+      e.count(0)
+      e.child.deleteGroup(grouping, group, e.port)
+    }
   }
 }

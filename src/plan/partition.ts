@@ -16,13 +16,15 @@ export const noTags: TagSet = { all: false, tags: [] }
 export function without(set: TagSet, tags: readonly string[]): TagSet {
   if (tags.length === 0) return set
   if (set.all) return { all: true, except: [...new Set([...set.except, ...tags])].sort() }
-  return { all: false, tags: set.tags.filter((t) => !tags.includes(t)) }
+  const gone = new Set(tags)
+  return { all: false, tags: set.tags.filter((t) => !gone.has(t)) }
 }
 
 export function intersect(a: TagSet, b: TagSet): TagSet {
   if (a.all) return without(b, a.except)
   if (b.all) return without(a, b.except)
-  return { all: false, tags: a.tags.filter((t) => b.tags.includes(t)) }
+  const common = new Set(b.tags)
+  return { all: false, tags: a.tags.filter((t) => common.has(t)) }
 }
 
 export function describe(set: TagSet): string {

@@ -1,7 +1,8 @@
 /**
  * Plans a task: effective groupings, partition key, what each edge must carry, and which windows keep panes instead of rows.
- * Main and every shard plan for themselves; the result depends on the script, the task id and the number of shards only. Thread: any.
+ * A compile thread and every shard plan for themselves; the result depends on the script, the task id and the number of shards only. Thread: any.
  */
+import { ShardlineError } from '../errors.js'
 import type { NodeEffects, Pipeline, PipelineNode } from '../tickscript/node-def.js'
 import { type Demand, demandThrough, noDemand, unionDemand } from './needs.js'
 import { describe, everyTag, intersect, noTags, partitionOf, pinnedTo, type TagSet, without } from './partition.js'
@@ -19,6 +20,23 @@ interface Flow {
 }
 
 const noEffects: NodeEffects = { reads: [] }
+
+/** Names of tags and fields on all edges together. Main, shards and the planner's own time depend on it. */
+const maxNames = 500_000
+
+function nameBudget(): (names: number) => void {
+  let left = maxNames
+  return (names) => {
+    left -= names
+    if (left >= 0) return
+    throw new ShardlineError(
+      'tickscript',
+      `the nodes hand on more than ${maxNames} names of tags and fields, all together`,
+      400,
+      'Make several tasks of it.',
+    )
+  }
+}
 
 export function planTask(pipeline: Pipeline, options: PlanOptions): TaskPlan {
   const effects = new Map<PipelineNode, NodeEffects>()
@@ -55,13 +73,16 @@ function demandPerNode(
 ): { below: Map<PipelineNode, Demand>; columns: ReadonlySet<string> } {
   const below = new Map<PipelineNode, Demand>()
   const columns = new Set<string>()
+  const charge = nameBudget()
   for (let i = pipeline.nodes.length - 1; i >= 0; i--) {
     const node = pipeline.nodes[i]
     const out = below.get(node) ?? noDemand
     below.set(node, out)
     const e = effects.get(node)!
     node.parents.forEach((parent, port) => {
-      below.set(parent, unionDemand(below.get(parent) ?? noDemand, demandThrough(e, out, port)))
+      const demand = unionDemand(below.get(parent) ?? noDemand, demandThrough(e, out, port))
+      below.set(parent, demand)
+      charge(demand.columns.size + (demand.fields?.size ?? 0) + (demand.tags?.size ?? 0))
     })
     if (node.parents.length === 0) for (const c of demandThrough(e, out, 0).columns) columns.add(c)
   }
@@ -78,6 +99,7 @@ function partitionKey(
   let stateful = false
   let reason = 'no node keeps state: hashed by the whole series'
   let pinned: string | null = null
+  const charge = nameBudget()
   for (const node of pipeline.nodes) {
     const e = effects.get(node)!
     // A node that watches another one emits rows of that one's groups.
@@ -94,6 +116,7 @@ function partitionKey(
       grouping = without(asked, written)
     }
     outputs.set(node, { grouping, written })
+    charge(written.length + (grouping.all ? grouping.except.length : grouping.tags.length))
     if (e.pinned !== undefined && pinned === null) pinned = `${node.name} ${e.pinned}`
     if (e.stateful) {
       const state =

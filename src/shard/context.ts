@@ -19,6 +19,7 @@ import type { DropReason } from '../transport/stat-block.js'
 import { type NodeCells, ShardCell, type StatPart, TaskCell, type TaskLayout } from '../transport/stat-block.js'
 import { instrument } from './exec-timer.js'
 import { TaskClock } from './task-clock.js'
+import type { Turn } from './turn.js'
 
 /** The shard's side of the output ring. */
 export interface ShardOutbox {
@@ -47,6 +48,8 @@ export interface ShardEnv {
   enter(taskKey: number): void
   /** A callback of the task threw: stops it everywhere. */
   fail(taskKey: number, err: unknown): void
+  /** Begins anew with each `enter`. */
+  readonly turn: Turn
 }
 
 export class TaskRuntime {
@@ -75,9 +78,17 @@ export class TaskRuntime {
 
   /** Counters of the edges from a node to its children, in their order. */
   edgeCounters(planned: PlannedNode): ((n: number) => void)[] {
+    const { name } = planned.node
+    const { turn } = this.env
     return this.layout.edges
       .filter((e) => e.parent === planned.index)
-      .map((e) => this.env.stats.edge(this.spec.statsOffset, e))
+      .map((e) => {
+        const count = this.env.stats.edge(this.spec.statsOffset, e)
+        return (n) => {
+          turn.check(name)
+          count(n)
+        }
+      })
   }
 
   /** Measures the operator's own time per row; call once per operator, before the first chunk. */

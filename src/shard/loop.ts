@@ -30,6 +30,7 @@ import { Evictor } from './eviction.js'
 import { TableMerge } from './table-merge.js'
 import type { BuildTask, ShardTask } from './task.js'
 import { TimeShare } from './time-share.js'
+import { Turn } from './turn.js'
 
 const maxSleepMs = 50
 const publishEveryMs = 200
@@ -58,6 +59,7 @@ export class ShardLoop {
   private readonly output: OutputWriter
   private readonly stats: StatPart
   private readonly wheel = new TimerWheel()
+  private readonly turn = new Turn(() => this.output.blockedMs)
   private readonly evictor: Evictor
   private readonly holds: SlotHolds
   private readonly room: Int32Array
@@ -113,7 +115,8 @@ export class ShardLoop {
       closeAfterMs: init.closeAfterMs,
       now: () => this.wheel.nowMs,
       log: (key, node, level, msg, keys) => this.log(key, node, level, msg, keys),
-      enter: (key) => this.ring.enter(key),
+      enter: (key) => this.enter(key),
+      turn: this.turn,
       fail: (key, err) => this.fail(key, err),
     }
   }
@@ -218,6 +221,12 @@ export class ShardLoop {
     return schema
   }
 
+  /** Main reads this when the thread dies, to name the task that was running. 0: none. */
+  private enter(key: number): void {
+    this.ring.enter(key)
+    if (key !== 0) this.turn.begin()
+  }
+
   /** Hands a chunk to one task and closes its accounts. */
   private deliver(running: Running, chunk: Chunk): void {
     const { task, spec } = running
@@ -232,8 +241,7 @@ export class ShardLoop {
     }
     const { runtime } = task
     const start = performance.now()
-    // Main reads this when the thread dies, to name the task that was running.
-    this.ring.enter(spec.key)
+    this.enter(spec.key)
     runtime.begin(rows)
     try {
       task.deliver(chunk)
@@ -242,7 +250,7 @@ export class ShardLoop {
       this.fail(spec.key, err)
     }
     runtime.end()
-    this.ring.enter(0)
+    this.enter(0)
     const ms = performance.now() - start
     running.busyMs += ms
     this.share.add(ms)
@@ -348,14 +356,14 @@ export class ShardLoop {
   private start(spec: TaskSpec, fromSeq: number): void {
     const { shard } = this.init
     let task: ShardTask
-    this.ring.enter(spec.key)
+    this.enter(spec.key)
     try {
       task = this.buildTask(spec, this.env)
     } catch (err) {
       this.post({ type: 'started', shard, key: spec.key, error: errorText(err) })
       return
     } finally {
-      this.ring.enter(0)
+      this.enter(0)
     }
     const running: Running = { spec, fromSeq, task, failing: false, busyMs: 0 }
     this.tasks.set(spec.key, running)
@@ -373,13 +381,13 @@ export class ShardLoop {
     const running = this.tasks.get(key)
     if (running !== undefined) {
       if (mode === 'drain' && running.task !== null && !running.failing) {
-        this.ring.enter(key)
+        this.enter(key)
         try {
           running.task.stop()
         } catch (err) {
           this.log(key, 0, 'error', 'task failed while stopping', { task: running.spec.id, err: errorText(err) })
         }
-        this.ring.enter(0)
+        this.enter(0)
       }
       this.dispose(running)
       this.tasks.delete(key)
@@ -398,7 +406,7 @@ export class ShardLoop {
     const running = this.tasks.get(m.key)
     let body: unknown
     let error: string | null = null
-    this.ring.enter(m.key)
+    this.enter(m.key)
     try {
       if (running?.task == null) error = 'the task does not run'
       else body = running.task.control(m.node, m.body)
@@ -407,7 +415,7 @@ export class ShardLoop {
       error = errorText(err)
       if (m.request < 0) this.fail(m.key, err)
     }
-    this.ring.enter(0)
+    this.enter(0)
     if (m.request >= 0) this.post({ type: 'reply', shard, request: m.request, body, error })
     this.settle()
   }

@@ -91,11 +91,16 @@ export function regexLiteral(text: string): RegexLiteral {
   return { source, literal }
 }
 
+/** Of the text of a pattern, and of the program that matches it: repetitions multiply. Shards keep the programs on their heaps. */
+const maxRegexLength = 16_384
+const maxRegexSteps = 20_000
+
 /** Go's text of what is wrong with a RE2 pattern, or null. */
 export function regexFault(source: string): string | null {
+  const tooLarge = 'error parsing regexp: expression too large: ``'
+  if (source.length > maxRegexLength) return tooLarge
   try {
-    RE2JS.compile(source)
-    return null
+    return RE2JS.compile(source).programSize() > maxRegexSteps ? tooLarge : null
   } catch (err) {
     const text = errorText(err)
     return text.endsWith('`') ? text : `${text}: \`\``

@@ -70,6 +70,9 @@ const links = {
   Dynamic: { op: '@', kind: 'dynamic' },
 } as const
 
+/** All regular expressions of a script together. */
+const maxRegexTotal = 65_536
+
 /** A token (node null where it is punctuation), or what was built from several. `from` is where its text starts. */
 interface Part {
   readonly name: string
@@ -97,6 +100,7 @@ export function treeToExpression(tree: Tree, source: Source): Expression {
 
 class Reader {
   private readonly cursor: TreeCursor
+  private regexLength = 0
   /** Comment tokens read since the last other token. */
   private pending: string[] = []
   /** The comment before the last token, if that closes something: no node has it. */
@@ -159,6 +163,7 @@ class Reader {
       case 'Duration':
         return { type: 'duration', ns: durationLiteral(text), literal: text, ...base }
       case 'Regex':
+        this.chargeRegex(text, from)
         return { type: 'regex', ...regexLiteral(text), ...base }
       case 'True':
       case 'False':
@@ -283,6 +288,15 @@ class Reader {
 
   private operator(part: Part): BinaryOp {
     return operators[part.name as keyof typeof operators]
+  }
+
+  private chargeRegex(text: string, from: number): void {
+    this.regexLength += text.length
+    if (this.regexLength <= maxRegexTotal) return
+    const { line, char } = this.source.position(from)
+    throw parserError(
+      `regular expressions have more than ${maxRegexTotal} characters together line ${line} char ${char}`,
+    )
   }
 
   private checkDepth(depth: number, from: number): void {

@@ -13,7 +13,7 @@ import { Grouping } from '../../state/grouping.js'
 import type { Pages } from '../../state/pages.js'
 import type { PipelineNode } from '../../tickscript/node-def.js'
 import { fnvOffset, fnvPrime, mixHash } from '../../transport/routes.js'
-import { incomingGrouping } from '../kit/dimensions.js'
+import { outgoingGrouping } from '../kit/dimensions.js'
 import type { OperatorContext } from '../operator.js'
 
 const maxPart = 65535
@@ -25,7 +25,7 @@ interface Known {
 
 /** The dimensions that all parents have in common if they group alike, else null (`*`). */
 export function commonGrouping(node: PipelineNode): { dims: readonly string[] | null; byName: boolean } {
-  const all = node.parents.map((p) => p.def.effects?.(p).grouping ?? incomingGrouping(p))
+  const all = node.parents.map(outgoingGrouping)
   const byName = all.some((g) => g.byName)
   const dims = all[0]?.dims ?? []
   const alike = all.every((g) => g.dims !== '*' && g.dims.join('\n') === (dims as readonly string[]).join('\n'))

@@ -69,11 +69,28 @@ export function dimensionsOf(dims: readonly ScriptValue[]): readonly string[] | 
 
 /** The grouping of the rows a node receives, from the nearest node upstream that groups. */
 export function incomingGrouping(node: PipelineNode): NodeGrouping {
-  for (const parent of node.parents) {
-    const own = parent.def.effects?.(parent).grouping
-    return own ?? incomingGrouping(parent)
+  const [parent] = node.parents
+  return parent === undefined ? { dims: [], byName: false } : outgoingGrouping(parent)
+}
+
+/** What is known during one question: a node's effects ask for its parent's grouping, and so does who finds none there. */
+let known: Map<PipelineNode, NodeGrouping> | null = null
+
+/** Grouping of the rows that the node hands on. */
+export function outgoingGrouping(node: PipelineNode): NodeGrouping {
+  const isFirst = known === null
+  const asked = known ?? new Map<PipelineNode, NodeGrouping>()
+  known = asked
+  try {
+    let grouping = asked.get(node)
+    if (grouping === undefined) {
+      grouping = node.def.effects?.(node).grouping ?? incomingGrouping(node)
+      asked.set(node, grouping)
+    }
+    return grouping
+  } finally {
+    if (isFirst) known = null
   }
-  return { dims: [], byName: false }
 }
 
 /** No node upstream has written, removed or replaced tags: those of a row are those of its line. */

@@ -6,6 +6,7 @@ import { type AlertEvent, decodeAlertFrame } from '../../../src/alert-handlers/e
 import { buildTask } from '../../../src/compile/instantiate.js'
 import type { ShardEnv } from '../../../src/shard/context.js'
 import type { ShardTask } from '../../../src/shard/task.js'
+import { Turn } from '../../../src/shard/turn.js'
 import { ShardMemory } from '../../../src/state/pages.js'
 import { TimerWheel } from '../../../src/state/timer-wheel.js'
 import { TopicMirror } from '../../../src/state/topic-mirror.js'
@@ -56,6 +57,7 @@ export class ScriptTask {
       topics: new TopicMirror(() => 0),
       server: { hostname: 'h', clusterId: '', serverId: '' },
       closeAfterMs: options.closeAfterMs ?? 0,
+      turn: new Turn(() => 0),
       now: () => this.wheel.nowMs,
       log: (_key, _node, _level, _msg, keys) => this.errors.push(keys),
       enter: () => {},

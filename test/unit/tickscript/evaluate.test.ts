@@ -481,6 +481,14 @@ describe('limits', () => {
     expect(errorOf(`var a0 = ['x'] ${lists} stream|from()`)).toContain('list has more than')
   })
 
+  it('regular expressions, one by one and all together', () => {
+    const where = (pattern: string, n = 1) => `stream|from()${`|where(lambda: "s" =~ /${pattern}/)`.repeat(n)}`
+    expect(() => run(where('(x{1,30}){1,30}'))).not.toThrow()
+    expect(errorOf(where('(x{1,30}y){1,30}(z{1,30}w){1,30}'.repeat(20)))).toContain('expression too large')
+    expect(errorOf(where('(a|b)*'.repeat(5000)))).toContain('expression too large')
+    expect(errorOf(where('(a|b)*'.repeat(400), 40))).toContain('more than 65536 characters together')
+  })
+
   it('a nested chain of lambda vars stays shallow', () => {
     const lambdas = Array.from({ length: 3000 }, (_, i) => `var l${i + 1} = lambda: l${i}`).join('\n')
     expect(errorOf(`var l0 = lambda: "x" ${lambdas} stream|from()`)).toContain('expression is too large')
