@@ -213,7 +213,7 @@ describe('conversion', () => {
 describe('paths', () => {
   it.each([
     ['a//b', 'a/b'],
-    ['../a', 'a'],
+    ['./a', 'a'],
     ['a/', 'a'],
     ['a/./b/../c', 'a/c'],
     ['', '.'],
