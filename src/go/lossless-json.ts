@@ -112,7 +112,7 @@ class Reader {
   badString(): never {
     const { text } = this
     for (this.at++; this.at < text.length; this.at++) {
-      if (text[this.at]! < ' ') this.fail('in string literal')
+      if (text[this.at] < ' ') this.fail('in string literal')
       if (text[this.at] !== '\\') continue
       this.at++
       if (text[this.at] === 'u') {
@@ -199,7 +199,7 @@ class Reader {
 
 /** Go looks at bytes: of other characters than ASCII it names the first one. */
 function quotedByte(text: string, at: number): string {
-  const byte = String.fromCharCode(Buffer.from(String.fromCodePoint(text.codePointAt(at)!))[0]!)
+  const byte = String.fromCharCode(Buffer.from(String.fromCodePoint(text.codePointAt(at)!))[0])
   if (byte === "'") return "'\\''"
   if (byte === '"') return `'"'`
   return goQuote(byte).replace(/^"|"$/g, "'")

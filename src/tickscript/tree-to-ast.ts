@@ -142,7 +142,7 @@ class Reader {
     if (name === 'Binary') return { name, comment: undefined, ...this.binary(parts) }
     const depth = 1 + deepest(parts)
     this.checkDepth(depth, from)
-    return { name, from, node: this.inner(name, parts), comment: parts[0]!.comment, depth }
+    return { name, from, node: this.inner(name, parts), comment: parts[0].comment, depth }
   }
 
   private leaf(name: string, from: number, to: number, comment: Comment | undefined): Expression | null {
@@ -176,10 +176,10 @@ class Reader {
   }
 
   private inner(name: string, parts: Part[]): Statement {
-    const first = parts[0]!
+    const first = parts[0]
     const pos = this.source.position(first.from)
     const base = first.comment === undefined ? { pos } : { pos, comment: first.comment }
-    const node = (i: number) => parts[i]!.node as Expression
+    const node = (i: number) => parts[i].node as Expression
     switch (name) {
       case 'Declaration':
         return { type: 'declaration', name: node(1) as IdentifierNode, value: node(3), ...base }
@@ -210,16 +210,14 @@ class Reader {
       default: {
         // A link: its operator, then a name or a call.
         const right = parts.slice(1)
-        return right.length === 1
-          ? node(1)
-          : this.call(right, links[name as keyof typeof links].kind, right[0]!.comment)
+        return right.length === 1 ? node(1) : this.call(right, links[name as keyof typeof links].kind, right[0].comment)
       }
     }
   }
 
   /** parts: name, parenthesis, arguments and commas, parenthesis. */
   private call(parts: Part[], kind: FunctionNode['kind'], comment: Comment | undefined): FunctionNode {
-    const name = parts[0]!
+    const name = parts[0]
     const args = parts.slice(1).filter((part) => part.node !== null)
     const last = args[args.length - 1]
     return {
@@ -234,7 +232,7 @@ class Reader {
   }
 
   private chain(parts: Part[]): Expression {
-    let left = parts[0]!.node as Expression
+    let left = parts[0].node as Expression
     for (const link of parts.slice(1)) {
       const pos = this.source.position(link.from)
       left = {
@@ -251,7 +249,7 @@ class Reader {
 
   /** Operands and operators in turn; all operators are left associative. */
   private binary(parts: Part[]): Operand {
-    const operands: Operand[] = [operand(parts[0]!)]
+    const operands: Operand[] = [operand(parts[0])]
     const operators: Part[] = []
     const reduce = (atLeast: number) => {
       while (operators.length > 0 && precedence[this.operator(operators.at(-1)!)] >= atLeast) {
@@ -261,12 +259,12 @@ class Reader {
       }
     }
     for (let i = 1; i < parts.length; i += 2) {
-      reduce(precedence[this.operator(parts[i]!)])
-      operators.push(parts[i]!)
-      operands.push(operand(parts[i + 1]!))
+      reduce(precedence[this.operator(parts[i])])
+      operators.push(parts[i])
+      operands.push(operand(parts[i + 1]))
     }
     reduce(0)
-    return operands[0]!
+    return operands[0]
   }
 
   private join(left: Operand, operator: Part, right: Operand): Operand {

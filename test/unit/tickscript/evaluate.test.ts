@@ -17,7 +17,7 @@ const named = (script: string, name: string, options = {}): PipelineNode => {
 /** Value of `v` after the script, seen through a property that takes anything. */
 const valueAfter = (script: string, options = {}) => {
   const { pipeline } = run(`${script}\nstream|from().groupBy(v, 'x')`, options)
-  const last = pipeline.nodes[0]!.children.at(-1)!
+  const last = pipeline.nodes[0].children.at(-1)!
   return (last.props.groupBy as unknown[])[0]
 }
 
@@ -431,7 +431,7 @@ describe('ids and walk order', () => {
     const { pipeline } = run('var a = stream|from() a|stats(1s)|log() a|log()')
     expect(pipeline.sources.map((node) => node.name)).toEqual(['stream0', 'stats2'])
     expect(pipeline.nodes.map((node) => node.name)).toEqual(['stream0', 'from1', 'log5', 'noop3', 'stats2', 'log4'])
-    expect(pipeline.sources[1]!.observed!.name).toBe('from1')
+    expect(pipeline.sources[1].observed!.name).toBe('from1')
   })
 
   it('deadman is stats, derivative and alert', () => {
