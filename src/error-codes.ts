@@ -193,6 +193,14 @@ const groups = [
       'udp-listen': 'The address of a UDP listener cannot be listened on.',
     },
   },
+  {
+    title: 'Embedding',
+    codes: {
+      'write-invalid': 'Lines given to Engine.write are no line protocol, or do not fit: nothing of them was written.',
+      'write-overloaded': 'No room for the lines given to Engine.write: they may be written again.',
+      'no-endpoint': 'The task has no httpOut node of this endpoint.',
+    },
+  },
 ] as const satisfies readonly ErrorGroup[]
 
 export const errorGroups: readonly ErrorGroup[] = groups

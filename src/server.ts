@@ -4,13 +4,11 @@
  */
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type EndpointSection, endpointOf } from './alert-handlers/http-endpoints.js'
-import { checkSections, type HandlerParts } from './alert-handlers/registry.js'
-import { AlertService } from './alerts/alert-service.js'
+import type { AlertService } from './alerts/alert-service.js'
 import { HandlerSpecService } from './alerts/handler-spec-service.js'
 import { LmdbHandlerSpecStore } from './alerts/handler-spec-store.js'
 import { LmdbTopicStore } from './alerts/topic-store.js'
-import { TopicService } from './alerts/topics.js'
+import type { TopicService } from './alerts/topics.js'
 import { addRecordings } from './api/recordings.js'
 import { addReplays } from './api/replays.js'
 import { addServiceTests } from './api/service-tests.js'
@@ -25,19 +23,15 @@ import { Compiler, compileThreads } from './compile/compiler.js'
 import { shardThread } from './compile/threads.js'
 import type { Config, UdpConfig } from './config/config.js'
 import { splitAddress } from './config/load.js'
-import { systemClock } from './engine/clock.js'
-import { ShardlineEngine } from './engine/engine.js'
-import type { RunFollower } from './engine/run-part.js'
+import type { ShardlineEngine } from './engine/engine.js'
 import { Api } from './http/api.js'
 import { BodyGate } from './http/body-gate.js'
 import type { HttpServer } from './http/http.js'
 import { startHttpServer } from './http/http-server.js'
 import type { Router } from './http/router.js'
 import { readIdentity } from './identity.js'
-import { InfluxClusters } from './influxdb/clusters.js'
 import { UdpListener } from './ingest/udp-service.js'
 import type { Log } from './log.js'
-import { HttpClient } from './net/http-client.js'
 import { debugVars, type Identity } from './observe/debug-vars.js'
 import type { LogOutput } from './observe/logger.js'
 import { LoopDelay } from './observe/loop-delay.js'
@@ -46,14 +40,7 @@ import { RecordingManager } from './recordings/recording-manager.js'
 import { decodeRecording } from './recordings/recording-record.js'
 import { ReplayManager } from './recordings/replay-manager.js'
 import { decodeReplay } from './recordings/replay-record.js'
-import { AutoscaleClusters } from './sinks/autoscale/autoscale-clusters.js'
-import { AutoscaleSink } from './sinks/autoscale/autoscale-sink.js'
-import { HttpOutViews } from './sinks/http-out-views.js'
-import { HttpPostSink, type HttpPostSinkOptions } from './sinks/http-post-sink.js'
-import { InfluxDBSink } from './sinks/influxdb-sink.js'
-import { LoopbackSink } from './sinks/loopback-sink.js'
-import { SideloadSources } from './sinks/sideload-sources.js'
-import { autoscales, httpOutPages, httpPosts, influxDBOuts, loopbacks, sideloads } from './sinks/sink-parts.js'
+import { Runtime } from './runtime.js'
 import { RecordDb } from './storage/record-db.js'
 import { lockStore } from './storage/store-lock.js'
 import { TaskManager } from './tasks/task-manager.js'
@@ -151,29 +138,10 @@ export class Server {
     this.onClose('storage lock', () => lock.release())
     const store = Store.open(path)
     this.onClose('storage', () => store.close())
-    const engine = await this.openEngine(identity)
-
-    const http = new HttpClient()
-    this.onClose('http_client', () => http.close())
-    this.reloads.push(async () => http.reload())
-
-    checkSections(config.services)
-    const { topics, alerts } = this.openAlerts(store, engine, http)
-    const views = new HttpOutViews()
-    const endpoints = (config.services.httppost ?? []) as readonly EndpointSection[]
-    const endpoint = (name: string) => endpointOf(endpoints, name)
-    const posts = new HttpPostSink({ endpoint, http, log, ...postLimits(config) })
-    const sources = new SideloadSources({ endpoint, http })
-    this.reloads.push(() => sources.reload())
-    this.onClose('httppost', () => posts.close())
-
+    const runtime = await this.openRuntime(store, identity)
+    const { engine, topics, alerts, views, sources, handlerParts } = runtime
+    this.reloads.push(() => runtime.reload())
     topics.restore((topic) => !topic.startsWith('main:'))
-    const handlerParts: Omit<HandlerParts, 'log'> = {
-      services: config.services,
-      http,
-      vars: new Map(),
-      collect: (...event) => topics.collect(...event),
-    }
     const handlers = new HandlerSpecService({
       topics,
       handlers: handlerParts,
@@ -192,7 +160,7 @@ export class Server {
       engine,
       compiler,
       templates,
-      followers: [alerts, httpOutPages(views), httpPosts(posts), ...this.openSinks(engine, http), sideloads(sources)],
+      followers: runtime.followers,
       forgetTopics: (prefix) => topics.removeMatching(prefix),
       log: log.with({ service: 'task_store' }),
     })
@@ -218,58 +186,40 @@ export class Server {
     })
   }
 
-  private async openEngine(identity: Identity): Promise<ShardlineEngine> {
-    const { engine: options } = this.config
-    const engine = await ShardlineEngine.start({
-      shardThread,
-      shards: options.shards === 0 ? Math.max(1, availableParallelism() - 1) : options.shards,
-      shardMemoryBytes: options['shard-memory'],
-      slots: options.slots,
-      slotBytes: options['slot-size'],
-      ringEntries: options['ring-entries'],
-      udpPolicy: options['udp-overload'],
-      writeWaitMs: writeWaitMs(this.config),
-      waitingBytes: options['waiting-bytes'],
-      idleGroupMs: options['idle-ttl'],
-      inspectPort: options['inspect-port'],
-      closeAfterMs: options['close-after'],
-      statePolicy: options['state-policy'],
-      drainMs: options['drain-timeout'],
-      server: { hostname: identity.hostname, clusterId: identity.clusterId, serverId: identity.serverId },
-      log: this.log.with({ service: 'engine' }),
-    })
-    this.onClose('engine', () => engine.close(options['drain-timeout']))
-    this.log.info('opened task master', { source: 'srv', task_master: 'main', shards: engine.shards })
-    return engine
-  }
-
-  /** The nodes that reach outside: back into this server, to InfluxDB, to clusters. */
-  private openSinks(engine: ShardlineEngine, http: HttpClient): RunFollower[] {
-    const clusters = new InfluxClusters(this.config.influxdb, http)
-    const influx = new InfluxDBSink({ cluster: (name) => clusters.client(name), log: this.log })
-    this.onClose('influxdb_out', () => influx.close())
-    const loopback = new LoopbackSink({ engine, log: this.log })
-    this.onClose('loopback', () => loopback.close())
-    const scaled = new AutoscaleClusters(this.config.foreign, http)
-    const autoscale = new AutoscaleSink({ cluster: (method, id) => scaled.cluster(method, id) })
-    this.onClose('autoscale', () => autoscale.close())
-    return [loopbacks(loopback), influxDBOuts(influx), autoscales(autoscale)]
-  }
-
-  private openAlerts(
-    store: Store,
-    engine: ShardlineEngine,
-    http: HttpClient,
-  ): { topics: TopicService; alerts: AlertService } {
-    const log = this.log.with({ service: 'alert' })
-    const { alert } = this.config
-    const states = alert['persist-topics'] ? new LmdbTopicStore(topicDatabases(store), log) : null
-    if (states !== null) this.onClose('topics', () => states.flush())
-    const topics = new TopicService(states, log, { queueCapacity: alert['topic-buffer-length'] })
-    const alerts = new AlertService({ topics, services: this.config.services, http, log, clock: systemClock })
-    alerts.attach(engine)
-    this.onClose('alert', () => alerts.close())
-    return { topics, alerts }
+  private async openRuntime(store: Store, identity: Identity): Promise<Runtime> {
+    const { config, log } = this
+    const { engine: options } = config
+    const states = config.alert['persist-topics']
+      ? new LmdbTopicStore(topicDatabases(store), log.with({ service: 'alert' }))
+      : null
+    const runtime = await Runtime.open(
+      {
+        config,
+        states,
+        log,
+        engine: {
+          shardThread,
+          shards: options.shards === 0 ? Math.max(1, availableParallelism() - 1) : options.shards,
+          shardMemoryBytes: options['shard-memory'],
+          slots: options.slots,
+          slotBytes: options['slot-size'],
+          ringEntries: options['ring-entries'],
+          udpPolicy: options['udp-overload'],
+          writeWaitMs: writeWaitMs(this.config),
+          waitingBytes: options['waiting-bytes'],
+          idleGroupMs: options['idle-ttl'],
+          inspectPort: options['inspect-port'],
+          closeAfterMs: options['close-after'],
+          statePolicy: options['state-policy'],
+          drainMs: options['drain-timeout'],
+          server: { hostname: identity.hostname, clusterId: identity.clusterId, serverId: identity.serverId },
+          log: this.log.with({ service: 'engine' }),
+        },
+      },
+      this.closing,
+    )
+    this.log.info('opened task master', { source: 'srv', task_master: 'main', shards: runtime.engine.shards })
+    return runtime
   }
 
   private async openReplays(
@@ -379,18 +329,6 @@ export class Server {
     const http = await listen(config, api, log)
     this.httpPort = http.port
     this.onClose('http', () => http.close(config.http['shutdown-timeout']))
-  }
-}
-
-function postLimits({ requests }: Config): Pick<HttpPostSinkOptions, 'deadlineMs' | 'limits'> {
-  return {
-    deadlineMs: requests.timeout,
-    limits: {
-      requests: requests['max-requests'],
-      requestsPerTask: requests['max-per-task'],
-      requestsPerHost: requests['max-per-host'],
-      queuedBytes: requests['queued-bytes'],
-    },
   }
 }
 

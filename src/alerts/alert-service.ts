@@ -119,10 +119,14 @@ class AlertRun implements RunPart {
   }
 }
 
+/** `node` is the name of the node in its task. */
+export type EventListener = (node: string, event: AlertEvent) => void
+
 export class AlertService implements RunFollower {
   readonly inhibitors = new InhibitionTable()
   readonly mirror: StateMirror
   readonly latency = new EventLatency()
+  private readonly listeners = new Set<EventListener>()
 
   constructor(private readonly parts: AlertServiceParts) {
     for (const kind of pendingServices(parts.services)) {
@@ -133,6 +137,12 @@ export class AlertService implements RunFollower {
 
   attach(engine: Engine): void {
     this.mirror.attach(engine)
+  }
+
+  /** Every event that no inhibitor holds back. Listeners must not throw. Returns how to stop listening. */
+  onEvent(listener: EventListener): () => void {
+    this.listeners.add(listener)
+    return () => void this.listeners.delete(listener)
   }
 
   partOf(run: RunInfo): RunPart | null {
@@ -219,6 +229,7 @@ export class AlertService implements RunFollower {
       id: event.id,
       event_message: event.message,
     })
+    for (const heard of this.listeners) heard(node.name, event)
     if (node.anonymous !== '' && !topics.collect(node.anonymous, event)) counters.errors++
     if (node.topic !== '' && !topics.collect(node.topic, event)) counters.errors++
   }

@@ -67,13 +67,13 @@ export class Compiler {
   }
 }
 
-/** Threads for explanations are rarely wanted. */
-const explanationIdleMs = 60_000
+/** A thread that nobody asks for so long gives its memory back; the next request waits for its start. */
+const idleMs = 60_000
 
 export function compileThreads(options: {
   readonly timeoutMs: number
   readonly log: Log
 }): Pick<CompilerParts, 'scripts' | 'explanations'> {
-  const thread = { filename: scriptThread, deadlineMs: options.timeoutMs, log: options.log }
-  return { scripts: new JobThread(thread), explanations: new JobThread({ ...thread, idleMs: explanationIdleMs }) }
+  const thread = { filename: scriptThread, deadlineMs: options.timeoutMs, log: options.log, idleMs }
+  return { scripts: new JobThread(thread), explanations: new JobThread(thread) }
 }

@@ -5,7 +5,8 @@
 export const floors: readonly (readonly string[])[] = [
   ['daemon.ts', 'cli.ts', 'demo.ts', 'docs'],
   ['server.ts', 'demo'],
-  ['api'],
+  ['api', 'index.ts'],
+  ['runtime.ts'],
   ['cli', 'sinks', 'recordings', 'observe'],
   ['tasks'],
   ['compile', 'alerts'],
