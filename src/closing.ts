@@ -38,7 +38,7 @@ export class Closing {
         this.log.error('failed to close service', { service: name, err: errorText(err) })
       }
     }
-    if (failed.length > 0) throw new ShardlineError('not-closed', `failed to close ${failed.join(', ')}`, 500)
+    if (failed.length > 0) throw new ShardlineError('not-closed', `failed to close ${failed.join(', ')}`)
   }
 }
 

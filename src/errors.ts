@@ -2,13 +2,14 @@
  * The one error family. A cause a user can meet has a stable `code`, an HTTP status and, where one helps, a hint.
  * Bad input on the data path is never an exception: it is counted where it is dropped. Thread: any.
  */
-import type { ErrorCode } from './error-codes.js'
+import { type ErrorCode, statusOf } from './error-codes.js'
 
 export class ShardlineError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly status = 400,
+    /** Where it is not the one of the table. */
+    readonly status = statusOf(code),
     readonly hint?: string,
   ) {
     super(message)

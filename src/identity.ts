@@ -9,7 +9,7 @@ export function readIdentity(dataDir: string): { clusterId: string; serverId: st
     mkdirSync(dataDir, { recursive: true })
     return { clusterId: idFile(join(dataDir, 'cluster.id')), serverId: idFile(join(dataDir, 'server.id')) }
   } catch (err) {
-    throw new ShardlineError('data-dir', `create server: ${dataDir}: ${errorText(err)}`, 500)
+    throw new ShardlineError('data-dir', `create server: ${dataDir}: ${errorText(err)}`)
   }
 }
 

@@ -103,8 +103,7 @@ export class Task {
   /** The page of an `|httpOut('endpoint')` node. Throws a ShardlineError where there is none. */
   async httpOut(endpoint: string): Promise<unknown> {
     const body = await this.page(endpoint)
-    if (body === null)
-      throw new ShardlineError('no-endpoint', `task ${this.id} has no httpOut endpoint ${endpoint}`, 404)
+    if (body === null) throw new ShardlineError('no-endpoint', `task ${this.id} has no httpOut endpoint ${endpoint}`)
     return JSON.parse(Buffer.from(body).toString())
   }
 
@@ -157,7 +156,7 @@ export class Engine {
    * wrong with the script or its vars, and when a task of that id runs already.
    */
   async define(id: string, { script, dbrps, vars = {} }: TaskDefinition): Promise<Task> {
-    if (this.runs.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`, 400)
+    if (this.runs.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`)
     const record = {
       id,
       type: 'stream' as const,

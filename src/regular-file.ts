@@ -85,7 +85,7 @@ export function readRegularSync(path: string, maxBytes = defaultMaxBytes): Buffe
 
 function checkSize(path: string, bytes: number, maxBytes: number): void {
   if (bytes > maxBytes) {
-    throw new ShardlineError('bad-file', `read ${path}: file is larger than ${maxBytes} bytes`, 500)
+    throw new ShardlineError('bad-file', `read ${path}: file is larger than ${maxBytes} bytes`)
   }
 }
 
@@ -103,5 +103,5 @@ function openError(path: string, err: unknown): unknown {
 }
 
 function notRegular(path: string, kind: string): ShardlineError {
-  return new ShardlineError('bad-file', `open ${path}: not a regular file (${kind})`, 500)
+  return new ShardlineError('bad-file', `open ${path}: not a regular file (${kind})`)
 }

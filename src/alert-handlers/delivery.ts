@@ -23,7 +23,7 @@ export class Delivery {
   get json(): string {
     const { event } = this
     if (event.rows.error !== '') {
-      throw new ShardlineError('event-not-json', `failed to marshal alert data json: ${event.rows.error}`, 500)
+      throw new ShardlineError('event-not-json', `failed to marshal alert data json: ${event.rows.error}`)
     }
     this.cached ??= eventJson(event, this.previousLevel)
     return this.cached

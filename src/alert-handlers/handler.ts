@@ -143,7 +143,7 @@ export function pending(kind: string, env: HandlerEnv<{ readonly enabled?: unkno
   return { deliver: () => Promise.reject(disabled()) }
 }
 
-export const disabled = (): ShardlineError => new ShardlineError('service-disabled', 'service is not enabled', 500)
+export const disabled = (): ShardlineError => new ShardlineError('service-disabled', 'service is not enabled')
 
 export interface EventPost {
   readonly url: string

@@ -63,12 +63,12 @@ function readEndpoint(section: EndpointSection): HttpEndpoint {
 function templateOf(option: string, inline: string, file: string): EndpointTemplate | undefined {
   if (file === '') return inline === '' ? undefined : { source: inline, isInline: true }
   if (!isAbsolute(file)) {
-    throw new ShardlineError('bad-config', `must use an absolute path for ${option}-file: ${file}`, 500)
+    throw new ShardlineError('bad-config', `must use an absolute path for ${option}-file: ${file}`)
   }
   try {
     const source = readRegularSync(file).toString()
     return source === '' ? undefined : { source, isInline: false }
   } catch (err) {
-    throw new ShardlineError('bad-config', `failed to read template file: ${errorText(err)}`, 500)
+    throw new ShardlineError('bad-config', `failed to read template file: ${errorText(err)}`)
   }
 }

@@ -163,6 +163,6 @@ function startOf<T>({ script }: HandlerDef, start: () => T): T {
 
 function known(kind: string): HandlerDef {
   const def = byKind.get(kind)
-  if (def === undefined) throw new ShardlineError('unsupported-handler', `unsupported action kind "${kind}"`, 500)
+  if (def === undefined) throw new ShardlineError('unsupported-handler', `unsupported action kind "${kind}"`)
   return def
 }

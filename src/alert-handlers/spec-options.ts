@@ -34,6 +34,5 @@ export function decodeOptions(def: HandlerDef, given: Readonly<Record<string, un
   throw new ShardlineError(
     'bad-handler-options',
     `failed to decode options into ${def.goType}: ${lines.length} error(s) decoding:\n\n${lines.join('\n')}`,
-    500,
   )
 }

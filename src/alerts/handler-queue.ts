@@ -91,7 +91,7 @@ export class HandlerQueue {
       })
     }
     this.clear()
-    this.current?.abort(new ShardlineError('handler-closed', 'handler closed', 500))
+    this.current?.abort(new ShardlineError('handler-closed', 'handler closed'))
     await this.handler.close?.()
   }
 
@@ -104,11 +104,11 @@ export class HandlerQueue {
   private take(): Delivery[] {
     const batch: Delivery[] = []
     while (this.count > 0 && batch.length < this.handler.maxBatch) {
-      const d = this.ring[this.head]!
+      const d = this.ring[this.head]
       this.ring[this.head] = undefined
       this.head = (this.head + 1) % this.capacity
       this.count--
-      if (this.matches(d)) batch.push(d)
+      if (d !== undefined && this.matches(d)) batch.push(d)
     }
     return batch
   }
@@ -142,7 +142,7 @@ export class HandlerQueue {
     const controller = new AbortController()
     this.current = controller
     const timer = setTimeout(() => {
-      controller.abort(new ShardlineError('handler-late', `no answer within ${deadlineMs} ms`, 500))
+      controller.abort(new ShardlineError('handler-late', `no answer within ${deadlineMs} ms`))
     }, deadlineMs)
     try {
       await withSignal(this.handler.deliver(batch, controller.signal, fail), controller.signal)

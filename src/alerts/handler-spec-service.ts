@@ -70,7 +70,7 @@ export class HandlerSpecService {
     await failing('failed to create handler', async () => {
       if (this.get(spec.topic, spec.id) !== undefined) {
         const text = `cannot register handler, handler with ID ${JSON.stringify(spec.id)} already exists`
-        throw new ShardlineError('handler-exists', text, 500)
+        throw new ShardlineError('handler-exists', text)
       }
       this.attach(spec, this.build(spec))
       this.set(spec)
@@ -87,10 +87,10 @@ export class HandlerSpecService {
   /** The new spec may have another id. Events go to the old handler or to the new one, none is left out. */
   async replace(old: HandlerSpec, spec: HandlerSpec): Promise<void> {
     checkHandlerSpec(spec)
-    if (spec.topic !== old.topic) throw new ShardlineError('bad-handler-spec', 'cannot change topic in update', 500)
+    if (spec.topic !== old.topic) throw new ShardlineError('bad-handler-spec', 'cannot change topic in update')
     await failing('failed to update handler', async () => {
       if (spec.id !== old.id && this.get(spec.topic, spec.id) !== undefined) {
-        throw new ShardlineError('handler-exists', 'handler spec already exists', 500)
+        throw new ShardlineError('handler-exists', 'handler spec already exists')
       }
       const built = this.build(spec, old)
       this.unset(old)
@@ -157,7 +157,7 @@ function circle(topic: string, reached: ReadonlyMap<string, string>): ShardlineE
   const path = [topic]
   do path.unshift(reached.get(path[0])!)
   while (path[0] !== topic)
-  return new ShardlineError('handler-circle', `events would go round in circles: ${path.join(' -> ')}`, 500)
+  return new ShardlineError('handler-circle', `events would go round in circles: ${path.join(' -> ')}`)
 }
 
 /** Of a spec that may be one that cannot be used any more: that hands nothing on. */

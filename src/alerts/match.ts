@@ -88,7 +88,7 @@ class Matcher {
     }
     const resolved = resolveExpression(expression, (name) => {
       const level = levelTexts.indexOf(name as (typeof levelTexts)[number])
-      if (level < 0) throw new ShardlineError('bad-match', `unknown identifier ${goQuote(name)}`, 500)
+      if (level < 0) throw new ShardlineError('bad-match', `unknown identifier ${goQuote(name)}`)
       return BigInt(level)
     })
     const own = this.functions()
@@ -154,8 +154,7 @@ class Matcher {
   }
 }
 
-const invalid = (text: string): ShardlineError =>
-  new ShardlineError('bad-match', `invalid match expression: ${text}`, 500)
+const invalid = (text: string): ShardlineError => new ShardlineError('bad-match', `invalid match expression: ${text}`)
 
 function goTypeOf(value: Value): string {
   if (typeof value === 'bigint') return 'int64'

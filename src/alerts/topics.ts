@@ -239,7 +239,7 @@ export class TopicService {
     const t = this.topic(topicId)
     t.open = true
     if (t.handlers.some((h) => h.id === handlerId)) {
-      throw new ShardlineError('handler-exists', `handler ${JSON.stringify(handlerId)} exists on ${topicId}`, 500)
+      throw new ShardlineError('handler-exists', `handler ${JSON.stringify(handlerId)} exists on ${topicId}`)
     }
     const queue = new HandlerQueue(handler, this.log, match, this.limits.queueCapacity)
     t.handlers.push({ id: handlerId, queue, kept })

@@ -40,12 +40,12 @@ export function addRecordings(router: Router, recordings: RecordingManager): voi
   router.add('POST', `${path}/query`, async (call) => {
     const raw = decodeMembers(await call.body(maxRequestBytes), queryStruct)
     if (raw.string('query') === '') throw new ShardlineError('no-query', 'must provide query')
-    throw new ShardlineError('not-supported', 'recordings of queries are not supported yet', 501)
+    throw new ShardlineError('not-supported', 'recordings of queries are not supported yet')
   })
   router.add('GET', prefix, async (call) => {
     const recording = recordings.get(call.rest(prefix))
     if (recording === undefined) {
-      throw new ShardlineError('no-recording', 'error finding recording: no recording exists', 500)
+      throw new ShardlineError('no-recording', 'error finding recording: no recording exists')
     }
     call.json(recording.status === 'running' ? 202 : 200, await recordingView(recordings, recording))
   })

@@ -43,14 +43,14 @@ export function addReplays(router: Router, replays: ReplayManager, tasks: TaskMa
     if (task.type === 'stream') {
       throw new ShardlineError('wrong-task-type', `cannot replay batch against stream task: ${task.id}`)
     }
-    throw new ShardlineError('not-supported', 'replays of batch tasks are not supported yet', 501)
+    throw new ShardlineError('not-supported', 'replays of batch tasks are not supported yet')
   })
   router.add('POST', `${path}/query`, async (call) => {
     const raw = decodeMembers(await call.body(maxRequestBytes), queryStruct)
     clockOf(raw)
     taskOf(tasks, raw.string('task'))
     if (raw.string('query') === '') throw new ShardlineError('no-query', 'must provide query')
-    throw new ShardlineError('not-supported', 'replays of queries are not supported yet', 501)
+    throw new ShardlineError('not-supported', 'replays of queries are not supported yet')
   })
   router.add('GET', prefix, (call) => {
     const replay = replays.get(call.rest(prefix))
@@ -67,7 +67,7 @@ export function addReplays(router: Router, replays: ReplayManager, tasks: TaskMa
 
 function taskOf(tasks: TaskManager, id: string): { readonly id: string; readonly type: string } {
   const task = tasks.get(id)?.record
-  if (task === undefined) throw new ShardlineError('no-task', 'task load: no task exists', 404)
+  if (task === undefined) throw new ShardlineError('no-task', 'task load: no task exists')
   return task
 }
 

@@ -63,7 +63,7 @@ function found(call: Call): Testable {
   const name = call.rest(prefix)
   const service = testable.find((t) => t.name === name)
   if (service !== undefined) return service
-  throw new ShardlineError('no-service', `service ${JSON.stringify(name)} not found`, 404)
+  throw new ShardlineError('no-service', `service ${JSON.stringify(name)} not found`)
 }
 
 /** Nothing or null stands for the defaults. */

@@ -48,7 +48,7 @@ export function addTasks(
     const options = viewOptions(call)
     const entry = tasks.get(id)
     const replayed = inReplay(call, id, replayOf)
-    if (entry === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
+    if (entry === undefined) throw new ShardlineError('no-task', 'no task exists')
     if (call.query.has('explain')) await explained(call, tasks, entry.record)
     else call.json(200, await taskView(tasks, replayed ?? entry, options))
   })

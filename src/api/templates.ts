@@ -22,7 +22,7 @@ export function addTemplates(router: Router, templates: TemplateManager): void {
   })
   router.add('GET', prefix, async (call) => {
     const template = templates.get(idOf(call))
-    if (template === undefined) throw new ShardlineError('no-template', 'no template exists', 404)
+    if (template === undefined) throw new ShardlineError('no-template', 'no template exists')
     call.json(200, await templateView(templates, template, formatOf(call)))
   })
   router.add('PATCH', prefix, async (call) => {

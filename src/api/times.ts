@@ -48,7 +48,9 @@ export function timeNs(value: Json | undefined): bigint {
     parts.push(part)
   }
   if (at < text.length) throw bad(text, `: extra text: ${text.slice(at)}`)
-  const [date, fraction, zone] = [parts.slice(1, 12).join(''), parts[12]!.slice(1, 10).padEnd(9, '0'), parts[13]!]
+  const date = parts.slice(1, 12).join('')
+  const fraction = parts[12].slice(1, 10).padEnd(9, '0')
+  const zone = parts[13]
   // Date.parse turns the 30th of February into March.
   if (new Date(`${date}Z`).getUTCDate() !== Number(parts[5])) throw bad(text, ': day out of range')
   const ms = Date.parse(date + zone)

@@ -2,7 +2,7 @@
 import { ShardlineError } from '../errors.js'
 import { isObject, type Json, JsonNumber } from '../go/lossless-json.js'
 
-const bad = (text: string): ShardlineError => new ShardlineError('bad-patch', `failed to apply patch: ${text}`, 400)
+const bad = (text: string): ShardlineError => new ShardlineError('bad-patch', `failed to apply patch: ${text}`)
 
 const maxOperations = 1000
 

@@ -90,7 +90,7 @@ async function get(call: Call, parts: TopicParts): Promise<void> {
     if (rest.length > 0) call.json(200, eventOf(topic!, rest.join('/'), states))
     else if (states !== undefined) call.raw(200, jsonType, await eventList(call, topic!, states))
     else {
-      throw new ShardlineError('no-topic', `failed to get topic events: unknown topic ${JSON.stringify(topic)}`, 500)
+      throw new ShardlineError('no-topic', `failed to get topic events: unknown topic ${JSON.stringify(topic)}`)
     }
   } else if (what === 'handlers' && rest.length === 0) {
     const matches = patternOf(call)
@@ -170,7 +170,7 @@ function eventOf(topic: string, id: string, states: ReadonlyMap<string, EventSta
   const state = states?.get(id)
   if (state === undefined) {
     const text = `unknown event ${JSON.stringify(id)} in topic ${JSON.stringify(topic)}`
-    throw new ShardlineError('no-event', text, 404)
+    throw new ShardlineError('no-event', text)
   }
   return eventView(topic, id, state)
 }
@@ -191,7 +191,7 @@ function eventView(topic: string, id: string, s: EventState): unknown {
 
 function handlerOf({ handlers }: TopicParts, topic: string, id: string): HandlerSpec {
   const spec = handlers.get(topic, id)
-  if (spec === undefined) throw new ShardlineError('no-handler', `unknown handler: ${JSON.stringify(id)}`, 404)
+  if (spec === undefined) throw new ShardlineError('no-handler', `unknown handler: ${JSON.stringify(id)}`)
   return spec
 }
 

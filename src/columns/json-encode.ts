@@ -50,7 +50,7 @@ export function jsonString(s: string): string {
 export function jsonFloat(v: number): string {
   if (!Number.isFinite(v)) {
     const text = Number.isNaN(v) ? 'NaN' : v > 0 ? '+Inf' : '-Inf'
-    throw new ShardlineError('json-unsupported-value', `json: unsupported value: ${text}`, 500)
+    throw new ShardlineError('json-unsupported-value', `json: unsupported value: ${text}`)
   }
   return v === 0 && Object.is(v, -0) ? '-0' : String(v)
 }

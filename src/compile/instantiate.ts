@@ -36,7 +36,7 @@ export function buildTask(spec: TaskSpec, env: ShardEnv): ShardTask {
     }
     const entry = entryOf(planned.node.def)
     if (entry.create === undefined) {
-      throw new ShardlineError('not-runnable', `${planned.node.name}: ${planned.node.def.method} cannot run yet`, 500)
+      throw new ShardlineError('not-runnable', `${planned.node.name}: ${planned.node.def.method} cannot run yet`)
     }
     return entry.create(planned, runtime.context(planned))
   })
@@ -50,6 +50,7 @@ function watchEdges(task: GraphTask, { nodes, partition }: TaskPlan, shard: numb
   for (const { node, index } of nodes) {
     const operator = task.operators[index]
     const watched = nodes.find((p) => p.node === node.observed)
-    if (operator instanceof StatsOperator && watched !== undefined) operator.watch(task.operators[watched.index]!)
+    const target = watched === undefined ? undefined : task.operators[watched.index]
+    if (operator instanceof StatsOperator && target !== undefined) operator.watch(target)
   }
 }

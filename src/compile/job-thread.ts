@@ -106,7 +106,7 @@ export class JobThread {
       if (this.closed) throw closing()
       if (abort.signal.aborted && hasBegun()) throw tooLong(deadlineMs)
       if (codeOf(err) === 'ERR_WORKER_OUT_OF_MEMORY') throw tooLarge()
-      throw new ShardlineError('compile-thread', `the thread for scripts has failed: ${errorText(err)}`, 500)
+      throw new ShardlineError('compile-thread', `the thread for scripts has failed: ${errorText(err)}`)
     } finally {
       clearTimeout(timer)
     }
@@ -132,7 +132,7 @@ export class JobThread {
 
 const codeOf = (err: unknown): unknown => (err instanceof Error && 'code' in err ? err.code : undefined)
 
-const closing = (): ShardlineError => new ShardlineError('closing', 'the server is shutting down', 503)
+const closing = (): ShardlineError => new ShardlineError('closing', 'the server is shutting down')
 
 const waitsTooLong = (): ShardlineError =>
   new ShardlineError('scripts-waiting', 'too many scripts wait to be evaluated', 503, 'Send the request again.')

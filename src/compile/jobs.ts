@@ -130,7 +130,7 @@ function planOf({ script, vars, deadman, dbrps, taskId, shards }: PlanSource): T
   for (const node of pipeline.nodes) {
     node.def.check?.(node, { dbrps })
     const [mismatch] = edgeMismatches(node)
-    if (mismatch !== undefined) throw new ShardlineError('edges', mismatch, 500)
+    if (mismatch !== undefined) throw new ShardlineError('edges', mismatch)
   }
   return planTask(pipeline, { taskId, shards })
 }

@@ -22,7 +22,7 @@ export interface Loaded {
   readonly file: string | undefined
 }
 
-const bad = (message: string): ShardlineError => new ShardlineError('bad-config', message, 500)
+const bad = (message: string): ShardlineError => new ShardlineError('bad-config', message)
 
 /** Which file to read: the flag, the environment, the usual places (non-empty files only). */
 export function findConfigFile(flag: string | undefined, env: Environment): string | undefined {
@@ -136,7 +136,9 @@ function readSection(section: Section, table: Table, path: Path, env: Environmen
     if (variable !== undefined) {
       try {
         out[key] =
-          option.type === 'strings' ? out[key] : readEnvironment(option, env[variable]!, variable, goFieldName(key))
+          option.type === 'strings'
+            ? out[key]
+            : readEnvironment(option, env[variable] ?? '', variable, goFieldName(key))
       } catch (err) {
         throw bad(`apply env config: ${errorText(err)}`)
       }
@@ -185,7 +187,7 @@ function readList(name: string, section: Section, raw: unknown, env: Environment
 function overrideItems(items: readonly string[], path: readonly string[], env: Environment): string[] {
   return items.map((item, i) => {
     const variable = findVariable([...path, String(i)], env)
-    return variable === undefined ? item : env[variable]!
+    return variable === undefined ? item : (env[variable] ?? item)
   })
 }
 

@@ -2,7 +2,7 @@
 import { handlerSections } from '../alert-handlers/registry.js'
 import { commands } from '../cli/commands.js'
 import { configReference } from '../config/print.js'
-import { errorGroups } from '../error-codes.js'
+import { docOf, type ErrorCode, errorGroups, statusOf } from '../error-codes.js'
 import { type Example, parseExample } from './example.js'
 import { functionsPage } from './functions.js'
 import { handlerPages } from './handlers.js'
@@ -50,8 +50,12 @@ function errorsPage(): string {
     '',
   ]
   for (const { title, codes } of errorGroups) {
-    const rows = Object.entries(codes).map(([name, doc]) => [code(name), doc])
-    lines.push(`## ${title}`, '', ...table(['code', 'meaning'], rows), '')
+    const rows = Object.entries(codes).map(([name, entry]) => [
+      code(name),
+      String(statusOf(name as ErrorCode)),
+      docOf(entry),
+    ])
+    lines.push(`## ${title}`, '', ...table(['code', 'status', 'meaning'], rows), '')
   }
   return page(lines)
 }

@@ -117,5 +117,5 @@ function clamp(v: number, min: number, max: number): number {
 }
 
 function invalid(text: string): ShardlineError {
-  return new ShardlineError('engine-options', `invalid engine option ${text}`, 500)
+  return new ShardlineError('engine-options', `invalid engine option ${text}`)
 }

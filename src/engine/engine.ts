@@ -219,7 +219,7 @@ export class ShardlineEngine implements Engine {
   }
 
   startTask(task: StartTask): Promise<RunningTask> {
-    if (this.closing) return Promise.reject(new ShardlineError('closing', 'the engine is closing', 503))
+    if (this.closing) return Promise.reject(new ShardlineError('closing', 'the engine is closing'))
     return this.runs.start(task)
   }
 
@@ -518,7 +518,7 @@ export class ShardlineEngine implements Engine {
   private died(shard: number, err: unknown): void {
     const h = this.handles[shard]
     const text = errorText(err)
-    this.ready[shard].reject(new ShardlineError('shard-start', `shard ${shard}: ${text}`, 500))
+    this.ready[shard].reject(new ShardlineError('shard-start', `shard ${shard}: ${text}`))
     const culprit = h.ring.takeCurrentKey()
     h.restarts++
     if (this.closing) {

@@ -164,14 +164,21 @@ export class ShardHandle {
   dropOldest(source: number, dropped: (batch: PreparedBatch, seq: number) => void): boolean {
     if (!this.ring.dropOldest(source, this.shed)) return false
     const { seq, slot } = this.shed
-    dropped(this.batches[(seq - 1) & (this.ring.capacity - 1)]!, seq)
+    dropped(this.batchOf(seq), seq)
     this.holds.release(slot)
     return true
   }
 
   /** Calls `visit` with every batch still in the ring; exact only while no thread runs. */
   eachQueued(visit: (batch: PreparedBatch, seq: number) => void): void {
-    this.ring.eachReady((seq) => visit(this.batches[(seq - 1) & (this.ring.capacity - 1)]!, seq))
+    this.ring.eachReady((seq) => visit(this.batchOf(seq), seq))
+  }
+
+  /** The batch of an entry that is in the ring. */
+  private batchOf(seq: number): PreparedBatch {
+    const batch = this.batches[(seq - 1) & (this.ring.capacity - 1)]
+    if (batch === undefined) throw new Error(`entry ${seq} has no batch`)
+    return batch
   }
 
   /** Tells the shard to end and resolves when it has. */

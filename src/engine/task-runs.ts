@@ -130,7 +130,7 @@ export class TaskRuns {
   async start(task: StartTask): Promise<RunningTask> {
     const layout = taskLayout(task.plan)
     const offset = this.stats.allocate(layout.cells)
-    if (offset < 0) throw new ShardlineError('too-many-tasks', 'no room for the statistics of another task', 500)
+    if (offset < 0) throw new ShardlineError('too-many-tasks', 'no room for the statistics of another task')
     const n = this.shards.length
     const { key } = task
     const routes: Route[] = []
@@ -160,7 +160,7 @@ export class TaskRuns {
     const error = errors === null ? 'a shard did not answer in time' : errors.find((e) => e !== null)
     if (error != null) {
       await this.stop(key, 'discard')
-      throw new ShardlineError('task-start', error, 500)
+      throw new ShardlineError('task-start', error)
     }
     run.running = true
     return {
@@ -212,10 +212,10 @@ export class TaskRuns {
     }
     const values = await within(answers.done, this.options.answerMs)
     this.requests.delete(request)
-    if (values === null) throw new ShardlineError('no-answer', 'a shard did not answer in time', 503)
+    if (values === null) throw new ShardlineError('no-answer', 'a shard did not answer in time')
     const error = values.find((v) => v.error !== null && v.error !== shardDown)
-    if (error !== undefined) throw new ShardlineError('control-failed', error.error ?? '', 500)
-    if (values.some((v) => v.error === shardDown)) throw new ShardlineError('shard-down', shardDown, 503)
+    if (error !== undefined) throw new ShardlineError('control-failed', error.error ?? '')
+    if (values.some((v) => v.error === shardDown)) throw new ShardlineError('shard-down', shardDown)
     return values.map((v) => v.body)
   }
 

@@ -11,7 +11,7 @@ export interface AuthSettings {
   readonly sharedSecret: string
 }
 
-const unauthorized = (text: string): ShardlineError => new ShardlineError('unauthorized', text, 401)
+const unauthorized = (text: string): ShardlineError => new ShardlineError('unauthorized', text)
 
 /** The user name, or undefined when authentication is off. Throws a ShardlineError with status 401. */
 export function authenticate(request: Request, query: URLSearchParams, settings: AuthSettings): string | undefined {

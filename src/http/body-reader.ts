@@ -187,7 +187,7 @@ export class BodyReader {
 }
 
 const crowded = (): ShardlineError =>
-  new ShardlineError('body-crowded', 'engine is overloaded: no room for the body of the write', 503)
+  new ShardlineError('body-crowded', 'engine is overloaded: no room for the body of the write')
 
 const late = (timeoutMs: number): ShardlineError =>
-  new ShardlineError('body-late', `http: request body did not arrive within ${timeoutMs / 1000}s`, 408)
+  new ShardlineError('body-late', `http: request body did not arrive within ${timeoutMs / 1000}s`)

@@ -47,7 +47,7 @@ export class Call {
     try {
       return decodeURIComponent(this.path.slice(prefix.length))
     } catch {
-      throw new ShardlineError('bad-path', `invalid URL escape in ${JSON.stringify(this.path)}`, 400)
+      throw new ShardlineError('bad-path', `invalid URL escape in ${JSON.stringify(this.path)}`)
     }
   }
 

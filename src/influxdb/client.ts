@@ -66,8 +66,7 @@ export class InfluxClient implements InfluxWriteTarget {
     private readonly http: HttpClient,
   ) {
     this.urls = options.urls.map(parseUrl)
-    if (this.urls.length === 0)
-      throw new ShardlineError('influxdb-config', 'must specify at least one InfluxDB URL', 500)
+    if (this.urls.length === 0) throw new ShardlineError('influxdb-config', 'must specify at least one InfluxDB URL')
     http.checkTls(options.tls)
     const headers: Record<string, string> = { 'User-Agent': 'Shardline' }
     if (options.username !== '') headers.Authorization = basicAuth(options.username, options.password)
@@ -130,13 +129,12 @@ function parseUrl(text: string): URL {
   try {
     url = new URL(text)
   } catch {
-    throw new ShardlineError('influxdb-config', `invalid URL ${JSON.stringify(text)}`, 500)
+    throw new ShardlineError('influxdb-config', `invalid URL ${JSON.stringify(text)}`)
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new ShardlineError(
       'influxdb-config',
       `invalid URL scheme ${JSON.stringify(url.protocol.slice(0, -1))}, must be http or https`,
-      500,
     )
   }
   // Paths of requests are relative: a URL may have one of its own.

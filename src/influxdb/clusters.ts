@@ -6,7 +6,7 @@ import type { HttpClient } from '../net/http-client.js'
 import { InfluxClient } from './client.js'
 
 function fail(text: string): never {
-  throw new ShardlineError('influxdb-config', text, 500)
+  throw new ShardlineError('influxdb-config', text)
 }
 
 export class InfluxClusters {
@@ -33,7 +33,7 @@ export class InfluxClusters {
   client(name: string): InfluxClient {
     const wanted = name === '' ? this.defaultName : name
     const client = this.clients.get(wanted)
-    if (client === undefined) throw new ShardlineError('no-influxdb', `no such InfluxDB config ${wanted}`, 500)
+    if (client === undefined) throw new ShardlineError('no-influxdb', `no such InfluxDB config ${wanted}`)
     return client
   }
 }

@@ -35,7 +35,7 @@ export const keywords = new Set(
 const twoChars = ['!=', '<>', '=~', '!~', '<=', '>=', '::']
 
 export function influxqlError(message: string): ShardlineError {
-  return new ShardlineError('influxql', message, 500)
+  return new ShardlineError('influxql', message)
 }
 
 export class Lexer {

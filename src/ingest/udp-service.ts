@@ -133,7 +133,7 @@ export class UdpListener {
     try {
       await listener.receive(listener.start.port)
     } catch (err) {
-      throw new ShardlineError('udp-listen', `listen udp ${opts.bindAddress}: ${errorText(err)}`, 500)
+      throw new ShardlineError('udp-listen', `listen udp ${opts.bindAddress}: ${errorText(err)}`)
     }
     return listener
   }
@@ -327,7 +327,7 @@ export function splitAddress(address: string): { host: string; port: number } {
   const at = address.lastIndexOf(':')
   const port = Number(address.slice(at + 1))
   if (at < 0 || !Number.isInteger(port) || port < 0 || port > 65535 || address.slice(at + 1) === '')
-    throw new ShardlineError('udp-address', `invalid bind address ${JSON.stringify(address)}: expected host:port`, 500)
+    throw new ShardlineError('udp-address', `invalid bind address ${JSON.stringify(address)}: expected host:port`)
   let host = address.slice(0, at)
   if (host.startsWith('[') && host.endsWith(']')) host = host.slice(1, -1)
   return { host: host === '' ? '0.0.0.0' : host === 'localhost' ? '127.0.0.1' : host, port }

@@ -389,7 +389,8 @@ class CompiledExpression implements CompiledLambda, LoopEnv, Scope {
   }
 
   value(index: number): Value {
-    const c = this.resolver.columns[index]!
+    const c = this.resolver.columns[index]
+    if (c === null) return missing
     const r = this.row
     // Not get(): invalid bytes must survive.
     return c.kinds[r] === Kind.String ? fromBytes(c.bytes, c.i32[2 * r], c.i32[2 * r + 1]) : c.get(r)
@@ -418,7 +419,7 @@ export function compileLambda(lambda: Lambda, options: LambdaOptions, tuning: La
   try {
     program = buildProgram(lambda.expression)
   } catch (err) {
-    if (err instanceof Failure) throw new ShardlineError('lambda-compile', options.errorPrefix + err.text, 500)
+    if (err instanceof Failure) throw new ShardlineError('lambda-compile', options.errorPrefix + err.text)
     throw err
   }
   return new CompiledExpression(program, options, {

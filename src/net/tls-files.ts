@@ -27,7 +27,7 @@ const maxFileBytes = 16 * 1024 * 1024
 export function readTls({ ca, cert, key, insecureSkipVerify }: TlsFiles): TlsContent {
   if ((cert === '') !== (key === '')) {
     const only = cert === '' ? 'key file provided.' : 'cert file provided.'
-    throw new ShardlineError('bad-tls', `Must provide both key and cert files: only ${only}`, 500)
+    throw new ShardlineError('bad-tls', `Must provide both key and cert files: only ${only}`)
   }
   return {
     ...(ca === '' ? {} : { ca: read('CA', ca) }),
@@ -40,6 +40,6 @@ function read(what: string, path: string): Buffer {
   try {
     return readRegularSync(path, maxFileBytes)
   } catch (err) {
-    throw new ShardlineError('bad-tls', `Could not load TLS ${what}: ${errorText(err)}`, 500)
+    throw new ShardlineError('bad-tls', `Could not load TLS ${what}: ${errorText(err)}`)
   }
 }

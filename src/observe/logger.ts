@@ -105,7 +105,7 @@ export function openLogSink(file: string): LogSink {
     const fd = openSync(file, 'a', 0o640)
     return { write: (text) => writeAll(fd, text), close: () => closeSync(fd) }
   } catch (err) {
-    throw new ShardlineError('bad-log-file', `init logging: ${errorText(err)}`, 500)
+    throw new ShardlineError('bad-log-file', `init logging: ${errorText(err)}`)
   }
 }
 

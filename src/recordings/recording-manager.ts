@@ -141,9 +141,9 @@ export class RecordingManager {
     checkId('recording', id)
     return this.lock.run([id], async () => {
       const task = this.parts.tasks.get(taskId)?.record
-      if (task === undefined) throw new ShardlineError('no-task', 'no task exists', 404)
+      if (task === undefined) throw new ShardlineError('no-task', 'no task exists')
       if (type === 'batch' && task.type === 'batch') {
-        throw new ShardlineError('not-supported', 'recordings of batch tasks are not supported yet', 501)
+        throw new ShardlineError('not-supported', 'recordings of batch tasks are not supported yet')
       }
       // The answer says `running` even when it is known by now that it fails.
       let fault = task.type === type ? '' : 'wrong task type'
@@ -153,9 +153,9 @@ export class RecordingManager {
       } catch (err) {
         fault = errorText(err)
       }
-      if (this.recordings.has(id)) throw new ShardlineError('recording-exists', 'recording already exists', 500)
+      if (this.recordings.has(id)) throw new ShardlineError('recording-exists', 'recording already exists')
       if (this.running.size >= this.limits.running) {
-        throw new ShardlineError('too-many-recordings', `${this.limits.running} recordings are running`, 503)
+        throw new ShardlineError('too-many-recordings', `${this.limits.running} recordings are running`)
       }
       const recording: RecordingRecord = { id, type, dateNs: nowNs(), error: '', status: 'running', progress: 0 }
       // Whoever sees the recording, in the answer or in a listing, may rely on the points that follow.

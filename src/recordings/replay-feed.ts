@@ -77,7 +77,7 @@ export async function feedRecording(options: FeedOptions): Promise<void> {
     await feed.take(Buffer.alloc(0), true)
   } catch (err) {
     signal.throwIfAborted()
-    throw err instanceof ShardlineError ? err : new ShardlineError('bad-recording', readErrorText(err), 500)
+    throw err instanceof ShardlineError ? err : new ShardlineError('bad-recording', readErrorText(err))
   } finally {
     file.destroy()
     parts.destroy()
@@ -92,7 +92,7 @@ async function openFile(path: string): Promise<{ file: ReadStream; size: number 
   } catch (err) {
     const missing = (err as NodeJS.ErrnoException).code === 'ENOENT'
     const reason = missing ? `open ${path}: no such file or directory` : errorText(err)
-    throw new ShardlineError('bad-recording', `data source open: ${reason}`, 500)
+    throw new ShardlineError('bad-recording', `data source open: ${reason}`)
   }
 }
 

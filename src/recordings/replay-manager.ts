@@ -94,18 +94,18 @@ export class ReplayManager {
     const id = request.id === '' ? randomUUID() : request.id
     checkId('replay', id)
     const task = parts.tasks.get(request.task)?.record
-    if (task === undefined) throw new ShardlineError('no-task', 'task load: no task exists', 404)
+    if (task === undefined) throw new ShardlineError('no-task', 'task load: no task exists')
     const recording = parts.recordings.get(request.recording)
     if (recording === undefined) {
       throw new ShardlineError('no-recording', 'recording not found: no recording exists', 404)
     }
     if (task.type === 'batch') {
-      throw new ShardlineError('not-supported', 'replays of batch tasks are not supported yet', 501)
+      throw new ShardlineError('not-supported', 'replays of batch tasks are not supported yet')
     }
-    if (this.running.has(id)) throw new ShardlineError('replay-exists', 'replay already exists', 500)
+    if (this.running.has(id)) throw new ShardlineError('replay-exists', 'replay already exists')
     const maxRunning = parts.maxRunning ?? 16
     if (this.closing || this.running.size >= maxRunning) {
-      throw new ShardlineError('too-many-replays', `${maxRunning} replays are running`, 503)
+      throw new ShardlineError('too-many-replays', `${maxRunning} replays are running`)
     }
     const record: ReplayRecord = {
       id,
@@ -140,7 +140,7 @@ export class ReplayManager {
   /** Unlike the original's, a running replay ends with it. Unknown ids are fine. */
   async delete(id: string): Promise<void> {
     const running = this.running.get(id)
-    running?.abort.abort(new ShardlineError('replay', 'replay deleted', 500))
+    running?.abort.abort(new ShardlineError('replay', 'replay deleted'))
     await running?.done
     if (this.replays.delete(id)) await this.parts.db.delete(id)
   }
@@ -149,7 +149,7 @@ export class ReplayManager {
   async close(): Promise<void> {
     this.closing = true
     const running = [...this.running.values()]
-    for (const r of running) r.abort.abort(new ShardlineError('replay', shutdownError, 500))
+    for (const r of running) r.abort.abort(new ShardlineError('replay', shutdownError))
     await Promise.all(running.map((r) => r.done))
   }
 
@@ -177,12 +177,12 @@ export class ReplayManager {
     const { runner } = this.parts.tasks
     const { abort } = running
     const space = randomUUID()
-    const failed = ({ error }: TaskRun): void => abort.abort(new ShardlineError('replay', `task run: ${error}`, 500))
+    const failed = ({ error }: TaskRun): void => abort.abort(new ShardlineError('replay', `task run: ${error}`))
     let run: TaskRun
     try {
       run = await runner.start(runRecord(record, running.task, space), failed)
     } catch (err) {
-      throw new ShardlineError('replay', `task start: ${errorText(err)}`, 500)
+      throw new ShardlineError('replay', `task start: ${errorText(err)}`)
     }
     running.run = run
     try {
@@ -216,7 +216,7 @@ export class ReplayManager {
       })
     } catch (err) {
       signal.throwIfAborted()
-      throw new ShardlineError('replay', `running replay: ${errorText(err)}`, 500)
+      throw new ShardlineError('replay', `running replay: ${errorText(err)}`)
     }
   }
 
@@ -225,7 +225,7 @@ export class ReplayManager {
       signal.throwIfAborted()
       const result: WriteResult = await this.parts.engine.write({ db, rp, precision: 'n', body, source: 'http' })
       if (result.status === 204) break
-      if (result.status === 400) throw new ShardlineError('bad-recording', result.error, 500)
+      if (result.status === 400) throw new ShardlineError('bad-recording', result.error)
       await sleep(20, undefined, { signal })
     }
     while (run.pointsWaiting > maxAheadRows) await sleep(2, undefined, { signal })

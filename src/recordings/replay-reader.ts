@@ -21,7 +21,7 @@ const maxPointBytes = 1 << 20
 const lineFeed = 10
 const carriageReturn = 13
 
-const failure = (text: string): ShardlineError => new ShardlineError('bad-recording', text, 500)
+const failure = (text: string): ShardlineError => new ShardlineError('bad-recording', text)
 
 export class RecordingReader {
   private rest: Buffer = Buffer.alloc(0)

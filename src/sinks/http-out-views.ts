@@ -80,7 +80,7 @@ export function joinRows(answers: readonly HttpOutRows[]): Uint8Array {
   slots.forEach(({ answer, index, start }, i) => {
     const bytes = answer.bytes.subarray(start, start + answer.lengths[index])
     const kind = answer.kinds[index]
-    if (kind === SlotKind.Error) throw new ShardlineError('json-unsupported-value', Buffer.from(bytes).toString(), 500)
+    if (kind === SlotKind.Error) throw new ShardlineError('json-unsupported-value', Buffer.from(bytes).toString())
     if (i > 0) parts.push(comma)
     parts.push(kind === SlotKind.Null ? none : bytes)
   })

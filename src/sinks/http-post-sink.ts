@@ -169,7 +169,7 @@ export class HttpPostSink {
     const name = settings.endpoints[0]
     const endpoint = name === undefined ? undefined : this.options.endpoint(name)
     if (name !== undefined && endpoint === undefined)
-      throw new ShardlineError('http-post-endpoint', `endpoint '${name}' does not exist`, 500)
+      throw new ShardlineError('http-post-endpoint', `endpoint '${name}' does not exist`)
     const row = endpoint?.rowTemplate === undefined ? null : compiled('row', endpoint.rowTemplate.source)
     const headers: Record<string, string> = {}
     for (const [k, v] of Object.entries(endpoint?.headers ?? {})) setHeader(headers, k, v)
@@ -188,7 +188,7 @@ function compiled(name: string, source: string): Template {
   try {
     return compileTextTemplate(name, source, jsonFunctions)
   } catch (err) {
-    throw new ShardlineError('http-post-template', errorText(err), 500)
+    throw new ShardlineError('http-post-template', errorText(err))
   }
 }
 

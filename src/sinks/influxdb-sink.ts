@@ -48,7 +48,7 @@ export class InfluxDBSink {
       try {
         targets.set(index, { node: node.name, settings, target: this.options.cluster(settings.cluster) })
       } catch (err) {
-        throw new ShardlineError('no-influxdb', `failed to get InfluxDB client: ${errorText(err)}`, 500)
+        throw new ShardlineError('no-influxdb', `failed to get InfluxDB client: ${errorText(err)}`)
       }
     }
     return targets

@@ -76,11 +76,7 @@ export class LoopbackSink {
       if (node.def.method !== 'kapacitorLoopback') continue
       const { db, rp } = loopbackTarget(node)
       if (dbrps.some((d) => d.db === db && d.rp === rp))
-        throw new ShardlineError(
-          'loopback-loop',
-          `loop detected on dbrp: ${JSON.stringify(db)}.${JSON.stringify(rp)}`,
-          500,
-        )
+        throw new ShardlineError('loopback-loop', `loop detected on dbrp: ${JSON.stringify(db)}.${JSON.stringify(rp)}`)
     }
   }
 

@@ -93,7 +93,7 @@ export class SideloadSources {
         await this.handOut(key, source.files)
       } catch (err) {
         const text = `failed to update source ${JSON.stringify(source.name)}: ${errorText(err)}`
-        failure ??= new ShardlineError('sideload-reload', text, 500)
+        failure ??= new ShardlineError('sideload-reload', text)
       }
     }
     if (failure !== null) throw failure
@@ -129,7 +129,7 @@ export class SideloadSources {
       files = await read()
     } catch (err) {
       const text = `failed to update sideload cache for source ${JSON.stringify(name)}: ${errorText(err)}`
-      throw new ShardlineError('sideload-source', text, 500)
+      throw new ShardlineError('sideload-source', text)
     }
     // Another task may have opened it meanwhile.
     const source = this.sources.get(key) ?? { name, read, files, users: 0 }
@@ -158,7 +158,7 @@ export class SideloadSources {
 }
 
 function fail(text: string): never {
-  throw new ShardlineError('sideload-source', text, 500)
+  throw new ShardlineError('sideload-source', text)
 }
 
 function decodePath(text: string): string {

@@ -204,10 +204,9 @@ export class Pages<T extends Typed> {
     while (this.pages.length < p) this.pages.push(undefined as unknown as T)
     const page = new this.type(extent.sab, extent.offset, length)
     const old = this.pages[p]
-    if (old !== undefined) {
-      page.set(old)
-      this.owner.give(this.extents[p]!)
-    }
+    const oldExtent = this.extents[p]
+    if (old !== undefined) page.set(old)
+    if (oldExtent !== undefined) this.owner.give(oldExtent)
     this.pages[p] = page
     this.extents[p] = extent
     return true

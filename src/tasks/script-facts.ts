@@ -13,14 +13,14 @@ export interface Templates {
 }
 
 export const unknownTemplate = (id: string): ShardlineError =>
-  new ShardlineError('no-template', `unknown template ${id}: err: no template exists`)
+  new ShardlineError('no-template', `unknown template ${id}: err: no template exists`, 400)
 
 /** What a script evaluates to. Throws as the API answers to a request that defines something. */
 export function evaluated({ evaluated, fault }: ScriptFacts): Evaluated {
   if (evaluated !== null) return evaluated
   const { code, message } = fault!
   if (code === 'invalid-task-type') throw faultOf(fault!)
-  throw new ShardlineError(code, `invalid TICKscript: ${message}`)
+  throw new ShardlineError(code, `invalid TICKscript: ${message}`, 400)
 }
 
 interface Scripted {

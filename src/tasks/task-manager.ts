@@ -148,7 +148,7 @@ export class TaskManager {
 
   private async updateLocked(id: string, newId: string, request: TaskRequest): Promise<TaskEntry> {
     const entry = this.tasks.get(id)
-    if (entry === undefined) throw new ShardlineError('no-task', 'task does not exist, cannot update', 404)
+    if (entry === undefined) throw new ShardlineError('no-task', 'task does not exist, cannot update')
     checkId('task', newId)
     const old = entry.record
     const templateId = request.templateId === '' ? old.templateId : request.templateId

@@ -24,7 +24,7 @@ export interface TaskRequest {
   readonly vars: Readonly<Record<string, RequestVar>>
 }
 
-export const invalidJson = (): ShardlineError => new ShardlineError('invalid-json', 'invalid JSON', 400)
+export const invalidJson = (): ShardlineError => new ShardlineError('invalid-json', 'invalid JSON')
 
 const types = new Set(['', 'stream', 'batch', 'invalid'])
 const varTypes = new Set(['bool', 'int', 'float', 'string', 'regex', 'duration', 'lambda', 'list', 'star'])

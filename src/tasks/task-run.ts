@@ -96,7 +96,7 @@ export class TaskRun {
       nodeData: start.nodeData,
       deadman,
     })
-    if (this.error !== '') throw new ShardlineError('task-start', this.error, 500)
+    if (this.error !== '') throw new ShardlineError('task-start', this.error)
     this.running = running
     for (const part of this.parts) this.announce(part, running)
   }

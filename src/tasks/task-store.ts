@@ -41,11 +41,7 @@ export class Store {
         open<string, Buffer>({ path, noSubdir: false, maxDbs: 16, encoding: 'string', keyEncoding: 'binary' }),
       )
     } catch (err) {
-      throw new ShardlineError(
-        'store-open',
-        `open server: open service *storage.Service: ${path}: ${errorText(err)}`,
-        500,
-      )
+      throw new ShardlineError('store-open', `open server: open service *storage.Service: ${path}: ${errorText(err)}`)
     }
   }
 

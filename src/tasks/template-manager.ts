@@ -74,7 +74,7 @@ export class TemplateManager implements Templates {
     const id = request.id === '' ? randomUUID() : request.id
     checkId('template', id)
     return this.exclusive([id], async () => {
-      if (this.templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`)
+      if (this.templates.has(id)) throw new ShardlineError('template-exists', `template ${id} already exists`, 400)
       if (request.script === '') throw new ShardlineError('no-script', 'must provide TICKscript')
       const facts = await this.compiler.templateFacts(request.script)
       const { type } = evaluated(facts)
@@ -92,14 +92,13 @@ export class TemplateManager implements Templates {
     return this.exclusive([id, newId], async (entries) => {
       const old = this.templates.get(id)
       if (old === undefined) {
-        throw new ShardlineError('no-template', 'template does not exist, cannot update', 404)
+        throw new ShardlineError('no-template', 'template does not exist, cannot update')
       }
       checkId('template', newId)
       if (newId !== id && this.templates.has(newId)) {
         throw new ShardlineError(
           'template-exists',
           'failed to create new template during ID change: object already exists',
-          500,
         )
       }
       const script = request.script === '' ? old.script : request.script

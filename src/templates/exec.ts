@@ -87,7 +87,7 @@ export class Executor {
       const { line, column } = positionOf(this.source, this.node.pos)
       text = `template: ${this.parseName}:${line}:${column}: executing ${goQuote(this.tree.name)} at <${sourceOf(this.node)}>: ${message}`
     }
-    throw new ShardlineError('template-execution', text, 500)
+    throw new ShardlineError('template-execution', text)
   }
 
   private step(): void {

@@ -64,7 +64,7 @@ export function compileHtmlTemplate(name: string, source: string): HtmlTemplate 
     },
     execute(data) {
       const result = escapeOnce()
-      if (typeof result === 'string') throw new ShardlineError('template-execution', result, 500)
+      if (typeof result === 'string') throw new ShardlineError('template-execution', result)
       return new Executor(name, source, result, findAll).run(data)
     },
   }

@@ -69,7 +69,7 @@ class Parser {
 
   private fail(message: string): never {
     const { line } = this.tokens[this.seen]
-    throw new ShardlineError('template-syntax', `template: ${this.name}:${line}: ${message}`, 500)
+    throw new ShardlineError('template-syntax', `template: ${this.name}:${line}: ${message}`)
   }
 
   private add(name: string, root: ListNode): void {

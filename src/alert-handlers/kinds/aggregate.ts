@@ -56,9 +56,9 @@ export const aggregate = defineHandler({
   },
   check({ interval, topic }) {
     if (interval.ns <= 0n) {
-      throw new ShardlineError('bad-handler', 'aggregate handler needs an interval greater than zero', 500)
+      throw new ShardlineError('bad-handler', 'aggregate handler needs an interval greater than zero')
     }
-    if (topic === '') throw new ShardlineError('bad-handler', 'aggregate handler needs a topic', 500)
+    if (topic === '') throw new ShardlineError('bad-handler', 'aggregate handler needs a topic')
   },
   targets: ({ topic }) => [topic],
   create({ id, interval, topic, message }, env) {

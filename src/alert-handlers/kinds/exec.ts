@@ -75,13 +75,13 @@ function run(program: string, args: readonly string[], input: string, signal: Ab
     child.stdin.end(input)
     child.on('error', (err: NodeJS.ErrnoException) => {
       const text = err.code === 'ENOENT' ? notFound(program) : errorText(err)
-      reject(new ShardlineError('exec-failed', text, 500))
+      reject(new ShardlineError('exec-failed', text))
     })
     child.on('close', (code, killedBy) => {
       if (code === 0) resolve()
       else {
         const status = killedBy === null ? `exit status ${code}` : `signal: ${killedBy}`
-        reject(new ShardlineError('exec-failed', output === '' ? status : `${status}: ${output}`, 500))
+        reject(new ShardlineError('exec-failed', output === '' ? status : `${status}: ${output}`))
       }
     })
   })

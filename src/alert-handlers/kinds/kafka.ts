@@ -34,7 +34,7 @@ export const kafka = defineHandler({
   create({ cluster }, env) {
     const sections = env.config()
     const isKnown = sections.length === 0 ? cluster === 'default' : sections.some((s) => s.id === cluster)
-    if (!isKnown) throw new ShardlineError('bad-handler', `unknown cluster ${JSON.stringify(cluster)}`, 500)
+    if (!isKnown) throw new ShardlineError('bad-handler', `unknown cluster ${JSON.stringify(cluster)}`)
     return pending('kafka', env)
   },
 })

@@ -21,9 +21,9 @@ export const log = defineHandler({
   },
   check({ path, mode }) {
     if (!isAbsolute(path)) {
-      throw new ShardlineError('bad-handler', `log path must be absolute: ${path} is not absolute`, 500)
+      throw new ShardlineError('bad-handler', `log path must be absolute: ${path} is not absolute`)
     }
-    if ((mode & 0o200n) === 0n) throw new ShardlineError('bad-handler', 'mode must be user writable', 500)
+    if ((mode & 0o200n) === 0n) throw new ShardlineError('bad-handler', 'mode must be user writable')
   },
   create: ({ path, mode }) => ({
     // All that waits: opening the file costs more than writing thousands of lines.

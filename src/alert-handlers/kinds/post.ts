@@ -16,7 +16,7 @@ export const post = defineHandler({
     failure: 'failed to create HTTPPostService.Handler',
     check({ urls, endpoint }) {
       if ((urls[0] ?? '') === '' && endpoint === '') {
-        throw new ShardlineError('bad-handler', 'Either URL or endpoint must be non-empty', 500)
+        throw new ShardlineError('bad-handler', 'Either URL or endpoint must be non-empty')
       }
     },
   },
@@ -40,7 +40,7 @@ export const post = defineHandler({
   },
   define({ header }) {
     if (header.some(([name]) => name.toLowerCase() === 'authenticate')) {
-      throw new ShardlineError('bad-handler', `invalid post: cannot set 'authenticate' header`)
+      throw new ShardlineError('bad-handler', `invalid post: cannot set 'authenticate' header`, 400)
     }
   },
   create(options, env) {
@@ -48,7 +48,7 @@ export const post = defineHandler({
     const url = endpoint?.url ?? (options.urls[0] || options.url)
     if (url === '') {
       const wanted = 'An appropriately formatted url must be specified if an endpoint is not specified'
-      throw new ShardlineError('bad-handler', wanted, 500)
+      throw new ShardlineError('bad-handler', wanted)
     }
     const urlTemplate = compileTextTemplate('url', url, jsonFunctions)
     const body = endpoint?.alertTemplate
@@ -69,7 +69,7 @@ export const post = defineHandler({
         const reason = options.captureResponse
           ? said
           : 'unknown error, use .captureResponse() to capture the HTTP response'
-        throw new ShardlineError('post-failed', `POST returned non 2xx status code: code ${status}: ${reason}`, 500)
+        throw new ShardlineError('post-failed', `POST returned non 2xx status code: code ${status}: ${reason}`)
       },
       timeoutMs > 0 ? timeoutMs : defaultDeadlineMs,
     )

@@ -23,7 +23,7 @@ export const publish = defineHandler({
         for (const d of batch) {
           let accepted = true
           for (const target of targets) accepted = env.collect(target, d.event, d.hops + 1) && accepted
-          if (!accepted) fail(d, new ShardlineError('event-refused', 'a handler of the other topic refused it', 500))
+          if (!accepted) fail(d, new ShardlineError('event-refused', 'a handler of the other topic refused it'))
         }
       },
     }

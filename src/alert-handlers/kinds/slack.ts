@@ -46,10 +46,10 @@ export const slack = defineHandler({
     check(sections) {
       if (sections.length < 2) return
       if (sections.some((s) => s.workspace === '')) {
-        throw new ShardlineError('bad-config', 'slack: a workspace must be provided for all configurations', 500)
+        throw new ShardlineError('bad-config', 'slack: a workspace must be provided for all configurations')
       }
       if (!sections.some((s) => s.default)) {
-        throw new ShardlineError('bad-config', 'slack: one of the configurations must be default', 500)
+        throw new ShardlineError('bad-config', 'slack: one of the configurations must be default')
       }
     },
     global(sections) {
@@ -105,18 +105,18 @@ async function send(
   const headers = { 'Content-Type': 'application/json' }
   const { url } = section
   const answer = await postEvent(env.http, { url, headers, body: `${body}\n`, signal, tls: tlsFiles(section) })
-  if (answer.status !== 200) throw new ShardlineError('slack-failed', failure(answer.status, answer.text), 500)
+  if (answer.status !== 200) throw new ShardlineError('slack-failed', failure(answer.status, answer.text))
 }
 
 function sectionOf(sections: readonly SlackSection[], workspace: string): SlackSection {
-  if (sections.length === 0) throw new ShardlineError('slack-config', 'no slack configuration found', 500)
+  if (sections.length === 0) throw new ShardlineError('slack-config', 'no slack configuration found')
   const found =
     workspace !== ''
       ? sections.find((s) => s.workspace === workspace)
       : sections.length === 1
         ? sections[0]
         : sections.find((s) => s.default)
-  if (found === undefined) throw new ShardlineError('slack-config', 'workspace id not found', 500)
+  if (found === undefined) throw new ShardlineError('slack-config', 'workspace id not found')
   if (!found.enabled) throw disabled()
   return found
 }

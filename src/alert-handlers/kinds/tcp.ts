@@ -29,7 +29,7 @@ function addressOf(address: string): Address {
   const m = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(address)
   const port = Number(m?.[3])
   if (m === null || port > 65535) {
-    throw new ShardlineError('bad-handler', `invalid tcp address ${JSON.stringify(address)}`, 500)
+    throw new ShardlineError('bad-handler', `invalid tcp address ${JSON.stringify(address)}`)
   }
   return { host: m[1] || m[2] || 'localhost', port }
 }
@@ -39,7 +39,7 @@ function send(to: Address, body: string, signal: AbortSignal): Promise<void> {
     const socket = connect({ ...to, signal }, () => socket.end(body))
     // Closing is what the receiver waits for; what it sends is thrown away.
     socket.resume()
-    socket.on('error', (err) => reject(new ShardlineError('tcp-failed', socketFailureText(to, err), 500)))
+    socket.on('error', (err) => reject(new ShardlineError('tcp-failed', socketFailureText(to, err))))
     socket.on('close', (failed) => {
       if (!failed) resolve()
     })

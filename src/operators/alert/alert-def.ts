@@ -144,7 +144,7 @@ export const alertDef: NodeDef = {
     for (const h of node.handlers) checkScriptHandler(h.kind, h.props)
     const { flapLow, flapHigh } = node.props
     if (typeof flapLow === 'number' && typeof flapHigh === 'number' && (flapLow > 1 || flapHigh > 1)) {
-      throw new ShardlineError('bad-alert', 'alert flap thresholds are percentages and should be between 0 and 1', 500)
+      throw new ShardlineError('bad-alert', 'alert flap thresholds are percentages and should be between 0 and 1')
     }
   },
   effects(node) {

@@ -36,8 +36,7 @@ export const statsDef: NodeDef = {
   args: [{ name: 'interval', type: 'duration' }],
   properties: [{ name: 'align', doc: 'Times are multiples of the interval.', form: 'flag', args: [], default: false }],
   check(node) {
-    if (intervalOf(node) <= 0n)
-      throw new ShardlineError('stats-interval', 'stats node must have positive interval', 500)
+    if (intervalOf(node) <= 0n) throw new ShardlineError('stats-interval', 'stats node must have positive interval')
   },
   effects: () => ({
     reads: [],
@@ -153,7 +152,7 @@ export class StatsOperator extends Operator {
     Object.assign(due, stamp)
     if (this.align) truncate(stamp.ms, stamp.sub, this.span, due)
     this.moveOn()
-    if (!this.setTimer()) throw new ShardlineError('memory', `no memory left for ${ctx.nodeName}`, 500)
+    if (!this.setTimer()) throw new ShardlineError('memory', `no memory left for ${ctx.nodeName}`)
     if (!this.align) Object.assign(stamp, due)
     const edge = observed.edges[0]
     if (edge === undefined) throw new Error(`${observed.ctx.nodeName} has no child to count for`)

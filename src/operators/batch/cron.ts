@@ -31,7 +31,7 @@ const macros: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-const fault = (text: string): ShardlineError => new ShardlineError('cron', text, 500)
+const fault = (text: string): ShardlineError => new ShardlineError('cron', text)
 
 /** Throws ShardlineError: `missing field(s)`, `syntax error in minute field: '61'`, `invalid interval …`. */
 export function checkCron(expression: string): void {

@@ -15,7 +15,7 @@ import { checkCron } from './cron.js'
 const zero = new Duration(0n)
 const fills = ['null', 'none', 'previous', 'linear']
 
-const fault = (text: string): ShardlineError => new ShardlineError('query', text, 500)
+const fault = (text: string): ShardlineError => new ShardlineError('query', text)
 const nsOf = (node: PipelineNode, name: string): bigint => {
   const v = node.props[name]
   return v instanceof Duration ? v.ns : 0n

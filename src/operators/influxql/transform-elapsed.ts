@@ -8,6 +8,13 @@ import { Duration } from '../../columns/values.js'
 import type { Pages, StateAllocator } from '../../state/pages.js'
 import { Step, type Transformation, type TransformRows, type TransformState } from './transform.js'
 
+/** Words of a record. */
+const MS = 0
+const SUB = 1
+const LAST_MS = 2
+const LAST_SUB = 3
+const words = 4
+
 /** Below this the difference in ns is exact in a double. */
 const exactMs = 9e9
 
@@ -19,7 +26,7 @@ class Elapsed implements TransformState {
     state: StateAllocator,
     private readonly unitNs: bigint,
   ) {
-    this.times = state.f64(4)
+    this.times = state.f64(words)
     this.unit = Number(unitNs)
   }
 
@@ -38,19 +45,19 @@ class Elapsed implements TransformState {
       const step = steps[r]
       if (step === Step.Skip) continue
       const page = times.pages[slots[r] >> times.shift]
-      const o = (slots[r] & times.mask) * 4
+      const o = (slots[r] & times.mask) * words
       if (step === Step.Feed) {
-        page[o + 2] = page[o]
-        page[o + 3] = page[o + 1]
-        page[o] = chunk.ms[r]
-        page[o + 1] = chunk.sub[r] + 1
+        page[o + LAST_MS] = page[o + MS]
+        page[o + LAST_SUB] = page[o + SUB]
+        page[o + MS] = chunk.ms[r]
+        page[o + SUB] = chunk.sub[r] + 1
       }
-      if (page[o + 3] === 0) continue
+      if (page[o + LAST_SUB] === 0) continue
       kept[r] = 1
-      ms[r] = page[o]
-      sub[r] = page[o + 1] - 1
-      const apartMs = page[o] - page[o + 2]
-      const apartSub = page[o + 1] - page[o + 3]
+      ms[r] = page[o + MS]
+      sub[r] = page[o + SUB] - 1
+      const apartMs = page[o + MS] - page[o + LAST_MS]
+      const apartSub = page[o + SUB] - page[o + LAST_SUB]
       column.kinds[r] = Kind.Int
       if (Math.abs(apartMs) < exactMs) setSafeInt(column.i32, r, Math.trunc((apartMs * 1e6 + apartSub) / this.unit))
       else setInt64(column.i32, r, BigInt.asIntN(64, BigInt(apartMs) * 1_000_000n + BigInt(apartSub)) / this.unitNs)

@@ -78,7 +78,7 @@ export function checkFill(node: PipelineNode): void {
   if (fill === null || fill === 'none' || fill === 'null' || typeof fill === 'bigint' || typeof fill === 'number')
     return
   const text = typeof fill === 'string' || typeof fill === 'boolean' ? String(fill) : goTypeOf(fill)
-  throw new ShardlineError('task-start', `unexpected fill option ${text}`, 500)
+  throw new ShardlineError('task-start', `unexpected fill option ${text}`)
 }
 
 export function joinPlan(planned: PlannedNode): JoinPlan {

@@ -21,6 +21,13 @@ import { ByteHeap } from '../../state/byte-heap.js'
 import type { Pages, StateAllocator } from '../../state/pages.js'
 import { CellReader } from './cells.js'
 
+/** Words of a group's record. */
+const HEAD = 0
+const TAIL = 1
+const DROPPED = 2
+const ROWS = 3
+const groupWords = 4
+
 const blockShift = 3
 const blockRows = 1 << blockShift
 const zoneShift = 10
@@ -118,7 +125,7 @@ export class RowStore {
     state: StateAllocator,
     readonly layout: RowLayout,
   ) {
-    this.groups = state.i32(4)
+    this.groups = state.i32(groupWords)
     this.ms = state.f64()
     this.subs = state.i32()
     this.nexts = state.i32()
@@ -142,17 +149,17 @@ export class RowStore {
   }
 
   count(group: number): number {
-    return this.groups.has(group) ? this.groups.get(group, 3) : 0
+    return this.groups.has(group) ? this.groups.get(group, ROWS) : 0
   }
 
   /** Keeps row `row` of the bound chunk. False: the budget refused; nothing has changed. */
   append(group: number, row: number): boolean {
     if (!this.groups.ensure(group)) return false
     const gp = this.groups.pages[group >> this.groups.shift]
-    const o = (group & this.groups.mask) * 4
-    const at = (gp[o + 2] + gp[o + 3]) & (blockRows - 1)
-    const fresh = gp[o + 3] === 0 || at === 0
-    const block = fresh ? this.takeBlock() : gp[o + 1] - 1
+    const o = (group & this.groups.mask) * groupWords
+    const at = (gp[o + DROPPED] + gp[o + ROWS]) & (blockRows - 1)
+    const fresh = gp[o + ROWS] === 0 || at === 0
+    const block = fresh ? this.takeBlock() : gp[o + TAIL] - 1
     if (block < 0) return false
     const slot = (block << blockShift) + (fresh ? 0 : at)
     const chunk = this.chunk!
@@ -162,15 +169,15 @@ export class RowStore {
       return false
     }
     if (fresh) {
-      if (gp[o + 3] === 0) {
-        gp[o] = block + 1
-        gp[o + 2] = 0
-      } else this.nexts.set(gp[o + 1] - 1, block + 1)
-      gp[o + 1] = block + 1
+      if (gp[o + ROWS] === 0) {
+        gp[o + HEAD] = block + 1
+        gp[o + DROPPED] = 0
+      } else this.nexts.set(gp[o + TAIL] - 1, block + 1)
+      gp[o + TAIL] = block + 1
       this.nexts.set(block, 0)
       if (group >= this.groupLimit) this.groupLimit = group + 1
     }
-    gp[o + 3]++
+    gp[o + ROWS]++
     this.rows++
     this.ms.pages[slot >> this.ms.shift][slot & this.ms.mask] = chunk.ms[row]
     if (this.subs.has(slot)) this.subs.set(slot, sub)
@@ -197,8 +204,8 @@ export class RowStore {
 
   /** Whether row `index` from the front is before t (or at t, with `inclusive`). */
   isBefore(group: number, index: number, ms: number, sub: number, inclusive: boolean): boolean {
-    let block = this.groups.get(group, 0) - 1
-    let at = this.groups.get(group, 2) + index
+    let block = this.groups.get(group, HEAD) - 1
+    let at = this.groups.get(group, DROPPED) + index
     for (; at >= blockRows; at -= blockRows) block = this.nexts.get(block) - 1
     return this.slotBefore((block << blockShift) + at, ms, sub, inclusive)
   }
@@ -213,15 +220,15 @@ export class RowStore {
 
   dropFront(group: number): void {
     const gp = this.groups.pages[group >> this.groups.shift]
-    const o = (group & this.groups.mask) * 4
-    const block = gp[o] - 1
-    if (this.anyStrings || this.restRefs !== null) this.freeBytes((block << blockShift) + gp[o + 2])
+    const o = (group & this.groups.mask) * groupWords
+    const block = gp[o + HEAD] - 1
+    if (this.anyStrings || this.restRefs !== null) this.freeBytes((block << blockShift) + gp[o + DROPPED])
     this.rows--
-    gp[o + 3]--
-    gp[o + 2]++
-    if (gp[o + 3] !== 0 && gp[o + 2] !== blockRows) return
-    gp[o] = this.nexts.get(block)
-    gp[o + 2] = 0
+    gp[o + ROWS]--
+    gp[o + DROPPED]++
+    if (gp[o + ROWS] !== 0 && gp[o + DROPPED] !== blockRows) return
+    gp[o + HEAD] = this.nexts.get(block)
+    gp[o + DROPPED] = 0
     this.giveBlock(block)
   }
 
@@ -234,8 +241,8 @@ export class RowStore {
     let left = this.count(group)
     if (left === 0) return
     const first = out.n
-    let block = this.groups.get(group, 0) - 1
-    let at = this.groups.get(group, 2)
+    let block = this.groups.get(group, HEAD) - 1
+    let at = this.groups.get(group, DROPPED)
     while (left > 0) {
       const n = Math.min(left, blockRows - at)
       const slot = (block << blockShift) + at
@@ -258,7 +265,7 @@ export class RowStore {
       const limit = fronts[Math.min(fronts.length - 1, fronts.length >> 2)]
       for (let g = 0; g < this.groupLimit && freed < bytes; g++) {
         if (this.count(g) === 0 || this.frontMs(g) > limit) continue
-        const n = Math.min(this.count(g), blockRows - this.groups.get(g, 2))
+        const n = Math.min(this.count(g), blockRows - this.groups.get(g, DROPPED))
         for (let i = 0; i < n; i++) this.dropFront(g)
         freed += n * this.rowBytes
         onDrop(g, n)
@@ -294,8 +301,8 @@ export class RowStore {
 
   private frontSlot(group: number): number {
     const gp = this.groups.pages[group >> this.groups.shift]
-    const o = (group & this.groups.mask) * 4
-    return ((gp[o] - 1) << blockShift) + gp[o + 2]
+    const o = (group & this.groups.mask) * groupWords
+    return ((gp[o + HEAD] - 1) << blockShift) + gp[o + DROPPED]
   }
 
   /** Brings the pages and heap blocks that the row needs; on refusal gives back what it took. */

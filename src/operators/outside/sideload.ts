@@ -71,7 +71,7 @@ function orderOf(node: PipelineNode): PathTemplate[] {
   try {
     return stringsOf(node.props.order).map(pathTemplate)
   } catch (err) {
-    throw new ShardlineError('sideload-order', errorText(err), 500)
+    throw new ShardlineError('sideload-order', errorText(err))
   }
 }
 
@@ -171,7 +171,7 @@ class SideloadOperator extends TagWritingOperator {
   private tableOf(data: SideloadData): SideloadTable {
     const table = SideloadTable.make(this.ctx.state, data, this.keys)
     if (table === null)
-      throw new ShardlineError('sideload-memory', 'sideload source does not fit into the memory of the shard', 500)
+      throw new ShardlineError('sideload-memory', 'sideload source does not fit into the memory of the shard')
     return table
   }
 

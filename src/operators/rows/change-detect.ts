@@ -20,6 +20,12 @@ import { GroupNames } from '../kit/window-groups.js'
 import type { OperatorContext } from '../operator.js'
 import type { OperatorEntry } from '../registry-types.js'
 
+/** Words of a cell. */
+const KIND = 0
+const LO = 1
+const HI = 2
+const words = 3
+
 export const changeDetectDef: NodeDef = {
   method: 'changeDetect',
   kind: 'changeDetect',
@@ -49,7 +55,7 @@ class EmittedCells extends GroupNames {
     private readonly fields: number,
   ) {
     super(state, grouping)
-    this.cells = state.i32(3 * Math.max(1, fields))
+    this.cells = state.i32(words * Math.max(1, fields))
     this.heap = new ByteHeap(state)
   }
 
@@ -66,25 +72,25 @@ class EmittedCells extends GroupNames {
   differs(group: number, k: number, column: Column, r: number): boolean {
     const { cells } = this
     const page = cells.pages[group >> cells.shift]
-    const o = (group & cells.mask) * cells.stride + 3 * k
+    const o = (group & cells.mask) * cells.stride + words * k
     const kind = column.kinds[r]
     // Null is present, yet equals an absent field.
-    if (kind === Kind.Null) return page[o] !== Kind.Missing
-    if (page[o] !== kind) return true
+    if (kind === Kind.Null) return page[o + KIND] !== Kind.Missing
+    if (page[o + KIND] !== kind) return true
     const lo = column.i32[2 * r]
     const hi = column.i32[2 * r + 1]
     switch (kind) {
       case Kind.Float:
-        return !sameFloat(lo, hi, page[o + 1], page[o + 2])
+        return !sameFloat(lo, hi, page[o + LO], page[o + HI])
       case Kind.String: {
-        if (page[o + 2] !== hi) return true
-        const bytes = this.heap.pageOf(page[o + 1])
-        return !sameBytes(column.bytes, lo, bytes, this.heap.offsetOf(page[o + 1]), hi)
+        if (page[o + HI] !== hi) return true
+        const bytes = this.heap.pageOf(page[o + LO])
+        return !sameBytes(column.bytes, lo, bytes, this.heap.offsetOf(page[o + LO]), hi)
       }
       case Kind.Bool:
-        return page[o + 1] !== lo
+        return page[o + LO] !== lo
       default:
-        return page[o + 1] !== lo || page[o + 2] !== hi
+        return page[o + LO] !== lo || page[o + HI] !== hi
     }
   }
 
@@ -97,16 +103,16 @@ class EmittedCells extends GroupNames {
       const kind = column === null ? Kind.Missing : column.kinds[r]
       if (column === null || !isPresent(kind)) continue
       const page = cells.pages[group >> cells.shift]
-      const o = (group & cells.mask) * cells.stride + 3 * k
+      const o = (group & cells.mask) * cells.stride + words * k
       const length = column.i32[2 * r + 1]
       let word = column.i32[2 * r]
       if (kind === Kind.String) {
         word = this.heap.put(column.bytes, word, length)
         if (word === 0) continue
       }
-      page[o] = kind
-      page[o + 1] = word
-      page[o + 2] = length
+      page[o + KIND] = kind
+      page[o + LO] = word
+      page[o + HI] = length
     }
   }
 
@@ -119,9 +125,9 @@ class EmittedCells extends GroupNames {
   private clear(group: number, k: number): void {
     const { cells } = this
     const page = cells.pages[group >> cells.shift]
-    const o = (group & cells.mask) * cells.stride + 3 * k
-    if (page[o] === Kind.String) this.heap.free(page[o + 1], page[o + 2])
-    page[o] = Kind.Missing
+    const o = (group & cells.mask) * cells.stride + words * k
+    if (page[o + KIND] === Kind.String) this.heap.free(page[o + LO], page[o + HI])
+    page[o + KIND] = Kind.Missing
   }
 }
 

@@ -18,6 +18,12 @@ import { RowSelector } from '../kit/select-rows.js'
 import { Operator, type OperatorContext } from '../operator.js'
 import type { OperatorEntry } from '../registry-types.js'
 
+/** Words of a record. */
+const VALUE = 0
+const MS = 1
+const SUB = 2
+const words = 3
+
 export const derivativeDef: NodeDef = {
   method: 'derivative',
   kind: 'derivative',
@@ -101,7 +107,7 @@ export class DerivativeOperator extends Operator {
     this.unitNs = node.props.unit instanceof Duration ? Number(node.props.unit.ns) : 1e9
     this.nonNegative = node.props.nonNegative === true
     this.dropLate = node.props.dropLate === true
-    this.stored = ctx.state.f64(3)
+    this.stored = ctx.state.f64(words)
     this.hold = new GroupHold(ctx.state)
     this.census = new GroupCensus(ctx)
   }
@@ -181,17 +187,17 @@ export class DerivativeOperator extends Operator {
         continue
       }
       const page = stored.pages[g >> stored.shift]
-      const o = (g & stored.mask) * 3
+      const o = (g & stored.mask) * words
       if (known) {
-        last.value = page[o]
-        last.ms = page[o + 1]
-        last.sub = page[o + 2]
+        last.value = page[o + VALUE]
+        last.ms = page[o + MS]
+        last.sub = page[o + SUB]
         if (this.dropLate && this.isLate(chunk, r)) continue
         kept[r] = this.step(chunk, r, column, out)
       }
-      page[o] = numberAt(column, r)
-      page[o + 1] = chunk.ms[r]
-      page[o + 2] = chunk.sub[r]
+      page[o + VALUE] = numberAt(column, r)
+      page[o + MS] = chunk.ms[r]
+      page[o + SUB] = chunk.sub[r]
     }
     if (refused > 0) this.ctx.dropped('memory', refused)
   }

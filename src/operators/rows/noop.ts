@@ -18,7 +18,7 @@ export const noopDef: NodeDef = {
     const [parent] = node.parents
     if (parent.edge !== 'none') return
     const text = `cannot add child no edge expected: ${parent.name}:noedge -> ${node.name}:noedge`
-    throw new ShardlineError('no-edge', text, 500)
+    throw new ShardlineError('no-edge', text)
   },
   effects: () => ({ reads: [] }),
 }

@@ -27,13 +27,13 @@ export const sampleDef: NodeDef = {
   construct(node, args) {
     const rate = args[0]
     if (typeof rate !== 'bigint' && !(rate instanceof Duration))
-      throw new ShardlineError('sample-rate', 'must pass int64 or duration to new sample node')
+      throw new ShardlineError('sample-rate', 'must pass int64 or duration to new sample node', 400)
     node.props.rate = rate
   },
   check(node) {
     const { rate } = node.props
     if (rate === 0n || (rate instanceof Duration && rate.ns === 0n)) {
-      throw new ShardlineError('sample-rate', 'invalid sample rate: must be positive integer or duration', 500)
+      throw new ShardlineError('sample-rate', 'invalid sample rate: must be positive integer or duration')
     }
   },
   effects: (node) => ({ reads: [], stateful: typeof node.props.rate === 'bigint' && node.edge !== 'batch' }),

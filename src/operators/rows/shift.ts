@@ -22,7 +22,7 @@ export const shiftDef: NodeDef = {
   },
   check(node) {
     if (!(node.props.shift instanceof Duration) || node.props.shift.ns === 0n)
-      throw new ShardlineError('shift-zero', 'invalid shift value: must be non zero duration', 500)
+      throw new ShardlineError('shift-zero', 'invalid shift value: must be non zero duration')
   },
   effects: () => ({ reads: [] }),
 }

@@ -16,6 +16,11 @@ import type { OperatorContext } from '../operator.js'
 import type { OperatorEntry } from '../registry-types.js'
 import { RunGroups, StateTrackerOperator, stateTracking } from './state-tracker.js'
 
+/** Words of a record. */
+const MS = 0
+const SUB = 1
+const words = 2
+
 export const stateDurationDef: NodeDef = {
   ...stateTracking,
   method: 'stateDuration',
@@ -45,7 +50,7 @@ class StartGroups extends RunGroups {
 
   constructor(state: StateAllocator, grouping: GroupInfo, lambda: CompiledLambda) {
     super(state, grouping, lambda)
-    this.starts = state.f64(2)
+    this.starts = state.f64(words)
   }
 
   override add(group: number, name: string): boolean {
@@ -53,7 +58,7 @@ class StartGroups extends RunGroups {
   }
 
   endRun(group: number): void {
-    this.starts.set(group, 0, 1)
+    this.starts.set(group, 0, SUB)
   }
 
   override dispose(): void {
@@ -81,18 +86,18 @@ class StateDurationOperator extends StateTrackerOperator<StartGroups> {
     for (let r = 0; r < n; r++) {
       if (outcomes[r] === Outcome.Error) continue
       const page = starts.pages[groups[r] >> starts.shift]
-      const o = (groups[r] & starts.mask) * 2
+      const o = (groups[r] & starts.mask) * words
       out.kinds[r] = Kind.Float
       if (outcomes[r] === Outcome.False) {
-        page[o + 1] = 0
+        page[o + SUB] = 0
         out.f64[r] = -1
         continue
       }
-      if (page[o + 1] === 0) {
-        page[o] = ms[r]
-        page[o + 1] = sub[r] + 1
+      if (page[o + SUB] === 0) {
+        page[o + MS] = ms[r]
+        page[o + SUB] = sub[r] + 1
       }
-      out.f64[r] = elapsedNs(ms[r] - page[o], sub[r] + 1 - page[o + 1]) / unitNs
+      out.f64[r] = elapsedNs(ms[r] - page[o + MS], sub[r] + 1 - page[o + SUB]) / unitNs
     }
   }
 

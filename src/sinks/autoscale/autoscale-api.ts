@@ -26,7 +26,7 @@ export async function callApi(http: HttpClient, request: ApiRequest): Promise<Ap
 
 /** The error of an answer that is none of the good ones. */
 export function refused(what: string, answer: ApiAnswer): ShardlineError {
-  return new ShardlineError('cluster-call', `${what}: status ${answer.status}: ${messageOf(answer.text)}`, 500)
+  return new ShardlineError('cluster-call', `${what}: status ${answer.status}: ${messageOf(answer.text)}`)
 }
 
 /** The message in a JSON error, else the text. */
@@ -48,7 +48,7 @@ export function objectOf(what: string, answer: ApiAnswer): Record<string, unknow
   } catch (err) {
     if (!(err instanceof SyntaxError)) throw err
   }
-  throw new ShardlineError('cluster-call', `${what}: answer is not a JSON object`, 500)
+  throw new ShardlineError('cluster-call', `${what}: answer is not a JSON object`)
 }
 
 /** A count somewhere in an answer. */
@@ -56,5 +56,5 @@ export function countOf(what: string, value: unknown): number {
   // Kubernetes leaves out zeros.
   if (value === undefined) return 0
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value
-  throw new ShardlineError('cluster-call', `${what}: answer has no count`, 500)
+  throw new ShardlineError('cluster-call', `${what}: answer has no count`)
 }

@@ -74,7 +74,7 @@ export class AutoscaleClusters {
     const enabled = rawSections(this.sections[section]).filter((s) => flag(s, 'enabled'))
     const found =
       enabled.find((s) => text(s, 'id') === id) ?? (id === '' && enabled.length === 1 ? enabled[0] : undefined)
-    if (found === undefined) throw new ShardlineError('no-cluster', `unknown cluster ${JSON.stringify(id)}`, 500)
+    if (found === undefined) throw new ShardlineError('no-cluster', `unknown cluster ${JSON.stringify(id)}`)
     let cluster = this.made.get(found)
     if (cluster === undefined) {
       cluster = make(found, this.http)

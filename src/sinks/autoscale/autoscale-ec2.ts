@@ -34,7 +34,7 @@ export class Ec2Cluster implements ScaleCluster {
     private readonly http: HttpClient,
     env: NodeJS.ProcessEnv = process.env,
   ) {
-    if (config.region === '') throw new ShardlineError('ec2', 'no region given', 500)
+    if (config.region === '') throw new ShardlineError('ec2', 'no region given')
     this.url = new URL(config.endpoint || `https://autoscaling.${config.region}.amazonaws.com/`)
     this.credentials = credentialsOf(config, env)
   }
@@ -46,7 +46,7 @@ export class Ec2Cluster implements ScaleCluster {
       signal,
     )
     const count = /<DesiredCapacity>(\d+)<\/DesiredCapacity>/.exec(text)?.[1]
-    if (count === undefined) throw new ShardlineError('ec2', `no auto scaling group ${JSON.stringify(name)}`, 500)
+    if (count === undefined) throw new ShardlineError('ec2', `no auto scaling group ${JSON.stringify(name)}`)
     return Number(count)
   }
 
@@ -66,7 +66,7 @@ export class Ec2Cluster implements ScaleCluster {
     const { status, text } = await callApi(this.http, { ...request, headers: sent, signal })
     if (status === 200) return text
     const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? text.slice(0, 500)
-    throw new ShardlineError('ec2', `${params.Action}: status ${status}: ${message}`, 500)
+    throw new ShardlineError('ec2', `${params.Action}: status ${status}: ${message}`)
   }
 }
 
@@ -94,7 +94,7 @@ function credentialsOf(config: Ec2Config, env: NodeJS.ProcessEnv): AwsCredential
   if (config.profile === '' && key && secret) return { accessKey: key, secretKey: secret, sessionToken: token ?? '' }
   const file = env.AWS_SHARED_CREDENTIALS_FILE || join(homedir(), '.aws', 'credentials')
   const found = readProfile(file, config.profile || env.AWS_PROFILE || 'default')
-  if (found === null) throw new ShardlineError('ec2', 'no AWS credentials found', 500)
+  if (found === null) throw new ShardlineError('ec2', 'no AWS credentials found')
   return found
 }
 
@@ -104,7 +104,7 @@ function readProfile(file: string, profile: string): AwsCredentials | null {
     text = readRegularSync(file).toString()
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new ShardlineError('ec2', `cannot read AWS credentials: ${errorText(err)}`, 500)
+    throw new ShardlineError('ec2', `cannot read AWS credentials: ${errorText(err)}`)
   }
   const keys: Record<string, string> = {}
   let mine = false

@@ -29,14 +29,14 @@ export class K8sCluster implements ScaleCluster {
   ) {
     if (config.inCluster) {
       const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
-      if (!host || !port) throw new ShardlineError('kubernetes', 'not running in a Kubernetes cluster', 500)
+      if (!host || !port) throw new ShardlineError('kubernetes', 'not running in a Kubernetes cluster')
       this.servers = [`https://${host.includes(':') ? `[${host}]` : host}:${port}`]
       this.token = readRegularSync(`${accountDir}/token`).toString().trim()
       this.tls = { ...noTls, ca: `${accountDir}/ca.crt` }
       http.checkTls(this.tls)
       return
     }
-    if (config.apiServers.length === 0) throw new ShardlineError('kubernetes', 'no API servers given', 500)
+    if (config.apiServers.length === 0) throw new ShardlineError('kubernetes', 'no API servers given')
     this.servers = config.apiServers.map((s) => s.replace(/\/+$/, ''))
     this.token = config.token
     this.tls = { ...noTls, ca: config.caPath }

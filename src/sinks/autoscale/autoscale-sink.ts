@@ -53,7 +53,7 @@ export class AutoscaleSink {
         clusters.set(index, this.options.cluster(method, textOf(node, 'cluster')))
       } catch (err) {
         const what = `cannot use the ${method} node, could not create ${clientNames[method]} client`
-        throw new ShardlineError('no-cluster', `${what}: ${errorText(err)}`, 500)
+        throw new ShardlineError('no-cluster', `${what}: ${errorText(err)}`)
       }
     }
     return clusters

@@ -25,7 +25,7 @@ export class SwarmCluster implements ScaleCluster {
     private readonly config: SwarmConfig,
     private readonly http: HttpClient,
   ) {
-    if (config.servers.length === 0) throw new ShardlineError('swarm', 'no servers given', 500)
+    if (config.servers.length === 0) throw new ShardlineError('swarm', 'no servers given')
     http.checkTls(config.tls)
     this.servers = config.servers.map((s) => s.replace(/\/+$/, ''))
   }
@@ -72,6 +72,6 @@ export class SwarmCluster implements ScaleCluster {
 
 function replicated(service: Service, name: string): { readonly Replicas?: number } {
   const mode = service.Spec?.Mode?.Replicated
-  if (mode === undefined) throw new ShardlineError('swarm', `service ${name} is not replicated`, 500)
+  if (mode === undefined) throw new ShardlineError('swarm', `service ${name} is not replicated`)
   return mode
 }
