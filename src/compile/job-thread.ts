@@ -66,7 +66,7 @@ export class JobThread {
       this.busy = true
       return Promise.resolve()
     }
-    const { maxWaiting = 64, waitMs = this.options.deadlineMs } = this.options
+    const { maxWaiting = 256, waitMs = this.options.deadlineMs } = this.options
     if (this.waiting.length >= maxWaiting) return Promise.reject(waitsTooLong())
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
