@@ -22,8 +22,14 @@ import { parseLambdaBody } from '../tickscript/parser.js'
 
 export type Match = (delivery: Delivery) => boolean
 
+/** Main evaluates a match for every event of its topic: what it may ask for has a bound. */
+const maxMatchLength = 4096
+
 /** Throws a ShardlineError (500) with the text of creation. A match throws an Error for an event it cannot judge. */
 export function compileMatch(text: string): Match {
+  if (text.length > maxMatchLength) {
+    throw new ShardlineError('bad-match', `a match is at most ${maxMatchLength} characters long, got ${text.length}`)
+  }
   return new Matcher(text).match
 }
 

@@ -122,7 +122,8 @@ describe('expensive scripts', () => {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await reply.text()
-    if (reply.status >= 400 && reply.status !== 413) {
+    // Too large a body, and with node:http too long a URL, are answered without one.
+    if (reply.status >= 400 && reply.status !== 413 && reply.status !== 431) {
       expect({ path, text, code: reply.headers.get('x-shardline-error') }).toEqual({
         path,
         text: expect.stringContaining('"error"'),

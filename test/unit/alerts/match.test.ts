@@ -77,6 +77,15 @@ describe('match expressions', () => {
     expect(() => compileMatch(text)).toThrow("field takes the name of a field, field('value')")
   })
 
+  it('has a bound on its length, and so on the work that an event costs', () => {
+    const long = `strLength(name()) == ${'1 + '.repeat(2000)}1`
+    expect(() => compileMatch(long)).toThrow(`a match is at most 4096 characters long, got ${long.length}`)
+    const doubling = 'strReplace('.repeat(100) + 'name()' + ", 'm', 'mmmmmmmm', -1)".repeat(100)
+    const started = performance.now()
+    expect(() => compileMatch(`${doubling} == ''`)(given())).toThrow('too long')
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
   it('stateful functions count over the events of the handler, each handler for itself', () => {
     const first = compileMatch('count() == 2')
     const second = compileMatch('count() == 2')
