@@ -9,6 +9,7 @@ import type { Engine, OutputFrame, RunningTask, StartTask } from '../engine/engi
 import type { RunFollower, RunInfo, RunPart, RunStart } from '../engine/run-part.js'
 import { errorText, ShardlineError, TaskFailure } from '../errors.js'
 import type { Log } from '../log.js'
+import { closedByTime } from '../operators/kit/close-after.js'
 import type { TaskOutline } from '../plan/task-outline.js'
 import type { DeadmanDefaults } from '../tickscript/deadman.js'
 import type { TaskStatsView } from '../transport/stats-view.js'
@@ -175,8 +176,7 @@ export class TaskRun {
         for (const [name, n] of Object.entries(part.countersOf(index))) counters[name] = (counters[name] ?? 0) + n
       }
       // Counters that the original does not have appear once they have counted something.
-      for (const name of Object.keys(counters))
-        if (name.startsWith('evicted_') && counters[name] === 0) delete counters[name]
+      for (const name of Object.keys(counters)) if (isOwn(name) && counters[name] === 0) delete counters[name]
       return { ...node, counters }
     })
     const order = new Map(stats.nodes.map((node, index) => [node.name, index]))
@@ -185,4 +185,9 @@ export class TaskRun {
     )
     return { ...stats, nodes, edges }
   }
+}
+
+/** Whether the original has no such counter. */
+function isOwn(name: string): boolean {
+  return name.startsWith('evicted_') || name === closedByTime
 }
