@@ -16,7 +16,7 @@ import { type Json, JsonNumber } from './go/lossless-json.js'
 import { type Log, silentLog } from './log.js'
 import { Runtime } from './runtime.js'
 import type { RequestVar } from './tasks/task-request.js'
-import type { TaskRun } from './tasks/task-run.js'
+import type { RunRecord, TaskRun } from './tasks/task-run.js'
 import { TaskRunner } from './tasks/task-runner.js'
 import { storedVars } from './tasks/vars.js'
 import type { TaskStatsView } from './transport/stats-view.js'
@@ -74,7 +74,8 @@ export interface AlertEvent {
   readonly fields: Readonly<Record<string, EventCell>>
 }
 
-export type AlertListener = (event: AlertEvent) => void
+/** May be an async function: nobody waits for it. */
+export type AlertListener = (event: AlertEvent) => unknown
 
 const defaultShardMemoryBytes = 256 * 1024 * 1024
 
@@ -115,6 +116,8 @@ export class Task {
 
 export class Engine {
   private readonly runs = new Map<string, TaskRun>()
+  /** Ids of tasks that are about to run. */
+  private readonly starting = new Set<string>()
   private closed: Promise<void> | null = null
 
   private constructor(
@@ -156,19 +159,15 @@ export class Engine {
    * wrong with the script or its vars, and when a task of that id runs already.
    */
   async define(id: string, { script, dbrps, vars = {} }: TaskDefinition): Promise<Task> {
-    if (this.runs.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`)
-    const record = {
+    if (this.runs.has(id) || this.starting.has(id)) throw new ShardlineError('task-exists', `task ${id} already exists`)
+    const record: RunRecord = {
       id,
-      type: 'stream' as const,
+      type: 'stream',
       script,
       dbrps: dbrps.map(databaseOf),
       vars: storedVars(Object.fromEntries(Object.entries(vars).map(([name, v]) => [name, requestVar(v)]))),
     }
-    const run = await this.runner.start(record, (failed) => {
-      this.settings.log.error('task failed', { task: id, err: failed.error })
-      void this.end(failed, 'discard')
-    })
-    this.runs.set(id, run)
+    const run = await this.startRun(record)
     return new Task(
       run,
       (ended) => this.end(ended, 'drain'),
@@ -194,10 +193,12 @@ export class Engine {
   /** Hears of every alert event of every task. What a listener throws is logged. Returns how to stop listening. */
   onAlert(listener: AlertListener): () => void {
     return this.runtime.alerts.onEvent((node, event) => {
-      try {
-        listener(publicEvent(node, event))
-      } catch (err) {
+      const failed = (err: unknown) =>
         this.settings.log.error('a listener of alerts failed', { task: event.taskId, err: errorText(err) })
+      try {
+        Promise.resolve(listener(publicEvent(node, event))).catch(failed)
+      } catch (err) {
+        failed(err)
       }
     })
   }
@@ -212,9 +213,30 @@ export class Engine {
     return this.closed
   }
 
+  private async startRun(record: RunRecord): Promise<TaskRun> {
+    const { log } = this.settings
+    const { id } = record
+    this.starting.add(id)
+    try {
+      const run = await this.runner.start(record, (failed) => {
+        log.error('task failed', { task: id, err: failed.error })
+        this.end(failed, 'discard').catch((err: unknown) =>
+          log.error('task not ended', { task: id, err: errorText(err) }),
+        )
+      })
+      this.runs.set(id, run)
+      return run
+    } finally {
+      this.starting.delete(id)
+    }
+  }
+
   private async closeAll(): Promise<void> {
-    await Promise.all([...this.runs.values()].map((run) => this.end(run, 'drain')))
-    await this.closing.close(this.settings.drainMs)
+    try {
+      await Promise.all([...this.runs.values()].map((run) => this.end(run, 'drain')))
+    } finally {
+      await this.closing.close(this.settings.drainMs)
+    }
   }
 
   private async end(run: TaskRun, mode: 'drain' | 'discard'): Promise<void> {

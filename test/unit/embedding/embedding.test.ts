@@ -83,11 +83,24 @@ describe('an embedded engine', () => {
     engine.onAlert(() => {
       throw new Error('listener')
     })
+    engine.onAlert(async () => {
+      throw new Error('async listener')
+    })
     engine.onAlert(({ id }) => heard.push(id))
     await engine.define('t', { script: `var limit = 0\n${alerting}`, dbrps: ['d.r'] })
     await engine.write('m,host=a v=1i 1\nm,host=b v=1i 1\n', to)
     await expect.poll(() => heard).toEqual(['a', 'b'])
-    expect(lines).toEqual(['a listener of alerts failed', 'a listener of alerts failed'])
+    await expect.poll(() => lines).toEqual(Array.from({ length: 4 }, () => 'a listener of alerts failed'))
+  })
+
+  it('takes an id once, also when two ask for it at the same time', async () => {
+    engine = await Engine.start({ shards: 1 })
+    const task = { script: "stream|from().measurement('m')|httpOut('page')", dbrps: ['d.r'] }
+    const [first, second] = await Promise.allSettled([engine.define('t', task), engine.define('t', task)])
+    expect(first?.status).toBe('fulfilled')
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'task-exists' } })
+    await expect(engine.define('broken', { ...task, script: 'stream|' })).rejects.toThrow()
+    await engine.define('broken', task)
   })
 })
 
