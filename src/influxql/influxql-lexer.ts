@@ -41,8 +41,14 @@ export function influxqlError(message: string): ShardlineError {
 export class Lexer {
   private pos = 0
   private peeked: Token | null = null
+  /** Line of the position asked for last, where it starts and where its line feed is. */
+  private line = 1
+  private lineStart = 0
+  private lineEnd = -1
 
-  constructor(private readonly source: string) {}
+  constructor(private readonly source: string) {
+    this.toLine(1, 0)
+  }
 
   /** The next token; `regex` where the grammar allows a regular expression. */
   next(regex = false): Token {
@@ -127,10 +133,18 @@ export class Lexer {
     return make('regex', m[1].replaceAll('\\/', '/'))
   }
 
+  /** Asked for tokens in their order, so that all of them together read the source once. */
   private position(offset: number): { line: number; char: number } {
-    const before = this.source.slice(0, offset)
-    const line = before.split('\n').length
-    return { line, char: offset - (before.lastIndexOf('\n') + 1) + 1 }
+    if (offset < this.lineStart) this.toLine(1, 0)
+    while (this.lineEnd < offset) this.toLine(this.line + 1, this.lineEnd + 1)
+    return { line: this.line, char: offset - this.lineStart + 1 }
+  }
+
+  private toLine(line: number, start: number): void {
+    const end = this.source.indexOf('\n', start)
+    this.line = line
+    this.lineStart = start
+    this.lineEnd = end < 0 ? Number.POSITIVE_INFINITY : end
   }
 
   private at(offset: number): string {

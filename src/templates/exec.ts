@@ -36,6 +36,8 @@ import {
 const maxDepth = 500
 const maxSteps = 1_000_000
 export const maxOutputLength = 4 * 1024 * 1024
+/** Of all texts that the functions of one execution make. */
+const maxMadeLength = 4 * maxOutputLength
 
 /** Marks "no value came through the pipe". */
 const none = Symbol('none')
@@ -54,6 +56,7 @@ export class Executor {
   private vars: { name: string; value: TemplateValue }[] = []
   private depth = 0
   private steps = 0
+  private madeLength = 0
   private out = ''
 
   constructor(
@@ -77,6 +80,8 @@ export class Executor {
         this.fail(err.message)
       }
       if (err instanceof TemplateError) this.fail(err.message)
+      // Blocks within templates that call each other: the stack ends before the depth does.
+      if (err instanceof RangeError) this.fail(`exceeded maximum template depth (${maxDepth})`)
       throw err
     }
   }
@@ -93,6 +98,12 @@ export class Executor {
   private step(): void {
     if (++this.steps > maxSteps) this.fail('exceeded maximum number of template steps')
     if (this.out.length > maxOutputLength) this.fail('exceeded maximum template output')
+  }
+
+  /** Texts that functions make cost time and memory, shown or not. */
+  private charge(length: number): void {
+    this.madeLength += length
+    if (this.madeLength > maxMadeLength) this.fail('exceeded maximum template output')
   }
 
   private list(dot: TemplateValue, list: ListNode): void {
@@ -343,7 +354,9 @@ export class Executor {
       values.push(final)
     }
     try {
-      return f.call(values)
+      const made = f.call(values)
+      if (typeof made === 'string') this.charge(made.length)
+      return made
     } catch (err) {
       if (!(err instanceof TemplateError) && !(err instanceof ShardlineError)) throw err
       if (err instanceof ShardlineError && err.code === 'template-execution') throw err

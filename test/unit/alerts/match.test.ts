@@ -83,7 +83,7 @@ describe('match expressions', () => {
     const doubling = 'strReplace('.repeat(100) + 'name()' + ", 'm', 'mmmmmmmm', -1)".repeat(100)
     const started = performance.now()
     expect(() => compileMatch(`${doubling} == ''`)(given())).toThrow('too long')
-    expect(performance.now() - started).toBeLessThan(2000)
+    expect(performance.now() - started).toBeLessThan(5000)
   })
 
   it('stateful functions count over the events of the handler, each handler for itself', () => {

@@ -58,3 +58,10 @@ describe('statements', () => {
     expect(errorOf(text)).toBe(error)
   })
 })
+
+it('takes time in proportion to the length of a query', () => {
+  const started = performance.now()
+  parseInfluxql(`SELECT v FROM m WHERE ${Array(30_000).fill('a = 1').join(' AND ')}`)
+  parseInfluxql(`SELECT v FROM m WHERE ${Array(30_000).fill('a = 1').join('\nAND ')}`)
+  expect(performance.now() - started).toBeLessThan(5000)
+})

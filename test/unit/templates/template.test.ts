@@ -289,6 +289,14 @@ describe('errors', () => {
     )
     const wide = `{{ define "r" }}${'{{ template "s" . }}'.repeat(200)}{{ end }}{{ define "s" }}${'{{ template "t" . }}'.repeat(200)}{{ end }}{{ define "t" }}${'x'.repeat(5000)}{{ end }}{{ template "r" . }}`
     expect(() => text(wide)).toThrow('exceeded maximum template output')
+    // The stack ends before the depth does.
+    const blocks = `${'{{ if true }}'.repeat(150)}{{ template "x" }}${'{{ end }}'.repeat(150)}`
+    expect(() => text(`{{ define "x" }}${blocks}{{ end }}{{ template "x" }}`)).toThrow(
+      'exceeded maximum template depth',
+    )
+    const doubled = `{{ $v := "xxxxxxxx" }}${'{{ $v = printf "%s%s" $v $v }}'.repeat(40)}{{ len $v }}`
+    expect(() => text(doubled)).toThrow('exceeded maximum template output')
+    expect(() => text('{{ printf "%1000000d" 1 | len }}'.repeat(2000))).toThrow('exceeded maximum template output')
     expect(() => compileTextTemplate('message', `{{ ${'('.repeat(5000)}1${')'.repeat(5000)} }}`)).toThrow(
       'nested too deeply',
     )
