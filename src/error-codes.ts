@@ -142,7 +142,7 @@ const groups = [
       'no-topic': [500, 'There is no such topic.'],
       'no-event': [404, 'The topic has no such event.'],
       'no-handler': [404, 'The topic has no such handler.'],
-      handler: 'A handler could not be changed; the text says why.',
+      handler: [500, 'A handler could not be changed; the text says why.'],
       'handler-exists': [500, 'The topic has a handler of this id already.'],
       'bad-handler': [500, 'The options of a handler are wrong.'],
       'bad-handler-options': [500, 'The options of a handler spec have wrong names or types.'],
@@ -166,10 +166,10 @@ const groups = [
   {
     title: 'Other services',
     codes: {
-      'bad-url': 'A URL cannot be used.',
+      'bad-url': [500, 'A URL cannot be used.'],
       'bad-tls': [500, 'The certificates of a section cannot be read, or a certificate has no key.'],
       'bad-file': [500, 'A path leads to something that is no regular file, or to one that is too large.'],
-      'http-request': 'A request to another server got no answer; the text says why.',
+      'http-request': [500, 'A request to another server got no answer; the text says why.'],
       influxdb: [500, 'InfluxDB answered with an error, or not at all.'],
       'influxdb-config': [500, 'The configuration of an InfluxDB is not complete.'],
       influxql: [500, 'A query is no InfluxQL.'],
@@ -203,7 +203,7 @@ const groups = [
     title: 'Embedding',
     codes: {
       'write-invalid': 'Lines given to Engine.write are no line protocol, or do not fit: nothing of them was written.',
-      'write-overloaded': 'No room for the lines given to Engine.write: they may be written again.',
+      'write-overloaded': [503, 'No room for the lines given to Engine.write: they may be written again.'],
       'no-endpoint': [404, 'The task has no httpOut node of this endpoint.'],
     },
   },

@@ -187,7 +187,7 @@ export class Engine {
     const { db, rp = '', precision = 'n' } = to
     const result = await this.runtime.engine.write({ db, rp, precision, body, source: 'http' })
     if (result.status === 204) return result.points
-    throw new ShardlineError(result.status === 400 ? 'write-invalid' : 'write-overloaded', result.error, result.status)
+    throw new ShardlineError(result.status === 400 ? 'write-invalid' : 'write-overloaded', result.error)
   }
 
   /** Hears of every alert event of every task. What a listener throws is logged. Returns how to stop listening. */

@@ -13,11 +13,7 @@ export class HttpError extends ShardlineError {
     readonly failure: HttpFailure,
   ) {
     const verb = method.charAt(0) + method.slice(1).toLowerCase()
-    super(
-      failure === 'url' ? 'bad-url' : 'http-request',
-      `${verb} ${JSON.stringify(withoutPassword(url))}: ${reason}`,
-      500,
-    )
+    super(failure === 'url' ? 'bad-url' : 'http-request', `${verb} ${JSON.stringify(withoutPassword(url))}: ${reason}`)
     this.name = 'HttpError'
   }
 }
