@@ -11,6 +11,7 @@ import { Compiler, compileThreads } from './compile/compiler.js'
 import { shardThread } from './compile/threads.js'
 import { parseConfig } from './config/load.js'
 import type { EngineStatsView, Precision } from './engine/engine-api.js'
+import { defaultDrainMs } from './engine/engine-options.js'
 import { errorText, ShardlineError } from './errors.js'
 import { type Json, JsonNumber } from './go/lossless-json.js'
 import { type Log, silentLog } from './log.js'
@@ -130,7 +131,7 @@ export class Engine {
   /** Starts the shard threads. Throws a ShardlineError when they cannot start. */
   static async start(settings: EngineSettings = {}): Promise<Engine> {
     const log = settings.log ?? silentLog
-    const drainMs = settings.drainMs ?? 30_000
+    const drainMs = settings.drainMs ?? defaultDrainMs
     const { config } = parseConfig('', {}, handlerSections)
     const closing = new Closing(log)
     try {

@@ -10,7 +10,7 @@ import type { Closing } from './closing.js'
 import type { Config } from './config/config.js'
 import { systemClock } from './engine/clock.js'
 import { ShardlineEngine } from './engine/engine.js'
-import type { EngineOptions } from './engine/engine-options.js'
+import { defaultDrainMs, type EngineOptions } from './engine/engine-options.js'
 import type { RunFollower } from './engine/run-part.js'
 import { InfluxClusters } from './influxdb/clusters.js'
 import type { Log } from './log.js'
@@ -104,8 +104,6 @@ export class Runtime {
     await this.sources.reload()
   }
 }
-
-const defaultDrainMs = 30_000
 
 function postLimits({ requests }: RuntimeConfig): Pick<HttpPostSinkOptions, 'deadlineMs' | 'limits'> {
   return {

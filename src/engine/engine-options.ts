@@ -6,6 +6,9 @@ import { type Log, silentLog } from '../log.js'
 import type { ServerInfo, StatePolicy, TaskPolicy } from '../transport/messages.js'
 import { type Clock, systemClock } from './clock.js'
 
+/** How long a drain may take where nothing else is said. */
+export const defaultDrainMs = 30_000
+
 export interface EngineOptions {
   readonly shards: number
   /** Everything a shard may take: its state, its V8 heap, its scratch. */
@@ -95,7 +98,7 @@ export function compileOptions(o: EngineOptions): CompiledEngineOptions {
     closeAfterMs: o.closeAfterMs ?? 0,
     statePolicy: o.statePolicy ?? 'drop-oldest',
     taskPolicy: o.taskPolicy ?? 'block',
-    drainMs: o.drainMs ?? 30_000,
+    drainMs: o.drainMs ?? defaultDrainMs,
     answerMs: o.answerMs ?? 10_000,
     heapBytes,
     clock: o.clock ?? systemClock,
